@@ -1,0 +1,190 @@
+/* scenarios/scenario.h -- a scenario as the program sees it: checked, defaulted, in plain units.
+ *
+ * scenario_load() reads the JSON file, applies --set overrides and either fills a struct scenario or lists every
+ * error it found. The scenario owns all strings and arrays in it; scenario_free() releases them. The names of keys
+ * and their meaning are in schema.json and in the README. */
+#ifndef SCENARIOS_SCENARIO_H
+#define SCENARIOS_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "phones/pfs/pfs.h"
+#include "sim/digest.h"
+#include "sim/setup.h"
+
+enum scenario_world { SCENARIO_VIRTUAL, SCENARIO_LIVE };
+enum scenario_network { SCENARIO_FLUID, SCENARIO_PACKET };
+enum scenario_method { SCENARIO_TRADITIONAL, SCENARIO_PFS, SCENARIO_LOAD_SERVER };
+
+/* systems that phones may belong to; mpp, tms, avaya and ocs are known names, not built yet: an error that says so */
+enum scenario_system {
+    SCENARIO_BARE,
+    SCENARIO_CUCM,
+    SCENARIO_MPP,
+    SCENARIO_TMS,
+    SCENARIO_AVAYA,
+    SCENARIO_OCS
+};
+
+struct scenario_file {
+    char *name;
+    uint64_t size; /* from `files`, or of the real file in `directory` */
+    bool has_sha256;
+    struct sim_digest sha256;
+};
+
+struct scenario_firmware {
+    char *model;
+    char *load;      /* "SCCP41.9-4-2SR3-1S": the index is load + ".loads" */
+    char *directory; /* resolved against the scenario file's folder; NULL: synthetic */
+    struct scenario_file
+        *files; /* components in order; with a directory: in the order of its .loads, or
+                                    jar, cnu, apps, dsp, cvm, then the rest by name; the .loads itself is not listed */
+    size_t files_len;
+};
+
+struct scenario_phones { /* one entry of sites[].phones */
+    enum scenario_system system;
+    uint32_t firmware; /* index into firmware[] by model */
+    uint32_t count;
+    bool pfs;         /* peerFirmwareSharing in its configuration */
+    double pfs_share; /* 0..1: `pfs` may be a share of the phones; 1 for true, 0 for false */
+    char *running;    /* load that it runs already; NULL: another one */
+    uint64_t mac;     /* of the first phone; the next ones count up */
+    sim_duration boot, apply, reboot;
+    char *load_server; /* loadServer of the phone's configuration, "" or NULL: none */
+};
+
+struct scenario_site { /* one entry of sites[]: a class of `count` equal copies */
+    char *name;
+    uint32_t count;
+    struct sim_wan_setup wan;
+    struct sim_lan_setup lan;
+    bool has_addresses;
+    struct sim_cidr addresses;
+    struct scenario_phones *phones;
+    size_t phones_len;
+    uint32_t phones_total; /* of one copy */
+};
+
+enum scenario_fault_kind {
+    SCENARIO_FAULT_CRASH,
+    SCENARIO_FAULT_PARTITION,
+    SCENARIO_FAULT_SERVER_DOWN,
+    SCENARIO_FAULT_CORRUPT_PEER,
+    SCENARIO_FAULT_WAN_DOWN,
+};
+enum scenario_fault_phone { SCENARIO_FAULT_NUMBER, SCENARIO_FAULT_ROOT, SCENARIO_FAULT_PARENT };
+enum scenario_fault_when {
+    SCENARIO_FAULT_AT,
+    SCENARIO_FAULT_ROOT_WAITING,
+    SCENARIO_FAULT_FETCHING,
+    SCENARIO_FAULT_SERVING
+};
+
+struct scenario_fault {
+    enum scenario_fault_kind kind;
+    char *site; /* class or copy's name; NULL: every site */
+    enum scenario_fault_phone who;
+    uint32_t *numbers; /* phones of the site, from 0 (phone: a number; phones: a list) */
+    size_t numbers_len;
+    char *file; /* with root or parent; NULL: any */
+    enum scenario_fault_when when;
+    sim_time at;           /* SIM_NEVER when `when` triggers it */
+    sim_duration down_for; /* or heal_after; SIM_NEVER: never returns */
+    bool silent;           /* a crash that peers do not notice as a reset (power cut) */
+};
+
+struct scenario_threshold {
+    char *metric;     /* "completion_s.p95" */
+    char *expression; /* "< 600", as written */
+    char op[3];       /* "<" "<=" "==" ">=" ">" */
+    double limit;
+    bool abort;
+};
+
+struct scenario {
+    char *path; /* of the file */
+    char *text; /* the scenario's JSON after --set, canonical, for reports */
+    char *name;
+    uint64_t seed;
+    enum scenario_world world;
+    enum scenario_method method;
+    enum scenario_network network;
+    struct scenario_firmware *firmware;
+    size_t firmware_len;
+    struct sim_server_setup server;
+    char *server_url;
+    bool server_protocols_given; /* `protocol` present; else as the system does */
+    enum sim_protocol protocols[SIM_PROTOCOLS_MAX];
+    size_t protocols_len;
+    struct scenario_site *sites;
+    size_t sites_len;
+    uint32_t sites_total;  /* copies counted */
+    uint32_t phones_total; /* of all copies */
+    sim_time start_at;
+    sim_duration start_spread;
+    struct pfs_config pfs;
+    struct scenario_fault *faults;
+    size_t faults_len;
+    struct scenario_threshold *thresholds;
+    size_t thresholds_len;
+    unsigned threads;
+};
+
+/* ---- Errors: all of them, each with where and what ---- */
+
+struct scenario_error {
+    unsigned line;   /* 1..; 0: from --set or the command line */
+    char *json_path; /* "sites[0].wan.rate" */
+    char *found;     /* "\"384 kbit\"" */
+    char *expected;  /* "a rate with its unit, like \"384 kbit/s\"" */
+    char *nearest;   /* nearest known key; NULL */
+};
+
+struct scenario_errors {
+    struct scenario_error *list;
+    size_t len;
+};
+
+/* Prints one error a line: FILE:LINE: JSON.PATH: found ..., expected ... (did you mean ...?). */
+void scenario_errors_print(const struct scenario_errors *errors, const char *path,
+                           void *stream /* FILE* */);
+void scenario_errors_free(struct scenario_errors *errors);
+
+/* `sets`: "PATH=VALUE" overrides in order; a value that is no JSON is taken as a string. 0 and `*out`, or SIM_EINVAL with at least
+ * one error in `errors` (free it either way), SIM_ENOMEM. A file that can't be read is an error in the list too. */
+int scenario_load(const char *path, const char *const *sets, size_t sets_len, struct scenario **out,
+                  struct scenario_errors *errors);
+/* The same from memory; `path` names it in errors and anchors relative folders. For tests and the fuzzer. */
+int scenario_load_text(const char *path, const char *text, size_t len, const char *const *sets,
+                       size_t sets_len, struct scenario **out, struct scenario_errors *errors);
+void scenario_free(struct scenario *s);
+
+/* schema.json as it was at build time. */
+const char *scenario_schema_text(void);
+
+const char *scenario_method_name(enum scenario_method m);
+const char *scenario_world_name(enum scenario_world w);
+const char *scenario_system_name(enum scenario_system s);
+
+/* ---- The flat view: copies of sites, phones with addresses ---- */
+
+/* Fills `out` for copy number `index` (0..sites_total-1) of all sites: its name ("branch#2"), class, block, lines. The block of a
+ * site without `addresses`: 127.(1 + index / per...) — see the README; big enough for its phones, never shared.
+ * `name` needs SCENARIO_NAME_MAX bytes and is borrowed by `out`. 0 or SIM_EINVAL. */
+enum { SCENARIO_NAME_MAX = 128 };
+int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_site_setup *out,
+                        char name[SCENARIO_NAME_MAX]);
+/* Which entry of sites[] copy `index` is of. */
+const struct scenario_site *scenario_site_class(const struct scenario *s, uint32_t index);
+/* Number of phones in all copies before copy `index`: the id of its first phone. */
+uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index);
+/* Phone `number` (0..) of a copy: its entry, its number within the entry, its address. */
+const struct scenario_phones *scenario_phone(const struct scenario *s,
+                                             const struct sim_site_setup *site, uint32_t number,
+                                             uint32_t *within, sim_addr *addr);
+
+#endif /* SCENARIOS_SCENARIO_H */
