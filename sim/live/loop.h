@@ -36,8 +36,11 @@ struct live_watch {
 
 /* `epoch`: CLOCK_MONOTONIC ns that is instant 0 of the run, the same for all loops. 0 or SIM_E*. */
 int live_loop_new(struct live_loop **out, uint64_t epoch);
-void live_loop_free(struct live_loop *loop); /* everything must have been closed */
+/* Every watch must have been closed; `closed` callbacks that are due still come. NULL is fine. */
+void live_loop_free(struct live_loop *loop);
 uv_loop_t *live_loop_uv(struct live_loop *loop);
+/* Descriptors watched now. */
+size_t live_loop_watches(const struct live_loop *loop);
 /* The instant of this turn. */
 sim_time live_loop_now(const struct live_loop *loop);
 /* Reads the clock afresh, for pacing inside a long turn; live_loop_now() moves with it. */
@@ -50,6 +53,7 @@ void live_loop_run(struct live_loop *loop);
 /* From any thread or a signal handler. */
 void live_loop_stop(struct live_loop *loop);
 
+/* `at` in the past fires in the next turn (and becomes the present); SIM_NEVER clears. */
 void live_timer_set(struct live_loop *loop, struct live_timer *timer, sim_time at);
 void live_timer_clear(struct live_loop *loop, struct live_timer *timer);
 
@@ -69,5 +73,7 @@ struct live_lag {
 void live_loop_lag(const struct live_loop *loop, struct live_lag *out);
 /* A lag that a user of the loop measured itself (a pacer, a relay). */
 void live_loop_lag_note(struct live_loop *loop, sim_duration lag);
+/* Adds the lags of another loop, which must have stopped: percentiles of a run with several loops are exact. */
+void live_loop_lag_add(struct live_loop *into, const struct live_loop *from);
 
 #endif /* SIM_LIVE_LOOP_H */
