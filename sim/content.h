@@ -44,10 +44,14 @@ int sim_catalog_add_memory(struct sim_catalog *c, const char *name, bool is_firm
                            const void *bytes, size_t len);
 int sim_catalog_add_synthetic(struct sim_catalog *c, const char *name, bool is_firmware,
                               uint64_t size, uint64_t seed);
-/* Maps the regular file at `path`. Also SIM_EIO, SIM_EACCES, SIM_ENOTFOUND. */
+/* Maps the regular file at `path` (a link is followed; anything else than a regular file is SIM_EINVAL). It
+ * must not be shortened while the catalog lives: whoever reads the lost pages gets SIGBUS. Also SIM_EIO,
+ * SIM_EACCES, SIM_ENOTFOUND. */
 int sim_catalog_add_file(struct sim_catalog *c, const char *name, bool is_firmware,
                          const char *path);
-/* Every regular file of a folder, not its sub-folders, under `prefix` + its file name. */
+/* Every regular file of a folder, not its sub-folders, under `prefix` + its file name, in the order of
+ * their names' bytes. SIM_ELIMIT over 100,000 names (our choice: a wrong folder). After an error some
+ * of them may be there already. */
 int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is_firmware,
                               const char *path);
 
