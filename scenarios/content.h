@@ -13,10 +13,13 @@ enum {
     SCENARIO_WHY_MAX = 512, /* bytes of a sentence that says why, with its NUL */
 };
 
-/* 0 and a catalog (sim_catalog_free() it before the scenario), or SIM_E* with a sentence in `why`. The phones' configuration
+/* 0 and a catalog (scenario_catalog_free() it before the scenario), or SIM_E* with a sentence in `why`. The phones' configuration
  * depends on the method: peerFirmwareSharing is 0 in `traditional` and `load-server`. */
 int scenario_catalog_new(const struct scenario *s, enum scenario_method method,
                          struct sim_catalog **out, char why[SCENARIO_WHY_MAX]);
+
+/* Frees a catalog made by scenario_catalog_new(). NULL is fine. */
+void scenario_catalog_free(struct sim_catalog *c);
 
 /* Writes every file of the catalog, the phones' configurations too, below `dir` (made when absent). `count`: files
  * written. 0, or SIM_E* with a sentence. */

@@ -327,6 +327,11 @@ void sim_catalog_set_resolver(struct sim_catalog *c, sim_content_resolver resolv
     c->resolve_context = context;
 }
 
+void *sim_catalog_resolver_context(const struct sim_catalog *c)
+{
+    return c->resolve_context;
+}
+
 const struct sim_content *sim_catalog_find(const struct sim_catalog *c, const char *name)
 {
     uint32_t slot = c->slots[find_slot(c, name)];

@@ -60,6 +60,8 @@ int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is
  * returns 0 and their number in `*len`, or SIM_ENOTFOUND. Must be a pure function of `name`. */
 typedef int (*sim_content_resolver)(void *context, const char *name, uint8_t *bytes, size_t *len);
 void sim_catalog_set_resolver(struct sim_catalog *c, sim_content_resolver resolve, void *context);
+/* The context given there; NULL without a resolver. */
+void *sim_catalog_resolver_context(const struct sim_catalog *c);
 
 /* NULL when there is none. Borrowed; lives as long as the catalog. */
 const struct sim_content *sim_catalog_find(const struct sim_catalog *c, const char *name);

@@ -1,0 +1,353 @@
+/* phones/upgrade/upgrade.c -- see upgrade.h. */
+#include "phones/upgrade/upgrade.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "phones/provisioning/loads.h"
+
+enum {
+    UPGRADE_INDEX_MAX = 64 * 1024, /* bytes of a .loads; real ones have 650 to 1,206 */
+    UPGRADE_READ_CHUNK = 16 * 1024,
+};
+
+void upgrade_init(struct upgrade *u, struct sim_world *world, sim_node node,
+                  struct fetcher *fetcher)
+{
+    *u = (struct upgrade){
+        .world = world,
+        .node = node,
+        .fetcher = fetcher,
+        .state = UPGRADE_IDLE,
+    };
+}
+
+static void drop_file(struct upgrade *u)
+{
+    sim_world_file_free(u->world, u->file);
+    u->file = 0;
+}
+
+void upgrade_reset(struct upgrade *u)
+{
+    if (u->state == UPGRADE_EXPECT_SERVER || u->is_root_fetch) {
+        fetcher_cancel(u->fetcher);
+    }
+    drop_file(u);
+    free((void *)(uintptr_t)u->parsed);
+    upgrade_init(u, u->world, u->node, u->fetcher);
+}
+
+static const char *current_name(const struct upgrade *u)
+{
+    if (u->next == 0) {
+        return u->index;
+    }
+    return u->parsed != NULL ? u->parsed->files[u->next - 1].name : u->listed[u->next - 1];
+}
+
+static void record(struct upgrade *u, sim_time now, enum sim_record_kind kind, uint32_t a,
+                   uint64_t b, const char *text)
+{
+    sim_world_record(u->world, &(struct sim_record){.at = now,
+                                                    .node = u->node,
+                                                    .kind = kind,
+                                                    .name = current_name(u),
+                                                    .a = a,
+                                                    .b = b,
+                                                    .text = text});
+}
+
+static void fail(struct upgrade *u, const char *reason)
+{
+    snprintf(u->reason, sizeof(u->reason), "%s", reason);
+    drop_file(u);
+    u->state = UPGRADE_FAILED;
+}
+
+/* By ourselves, into u->file (made when 0). */
+static void fetch_alone(struct upgrade *u, sim_time now)
+{
+    const char *name = current_name(u);
+    const struct manifest_file *known = manifest_find(u->config.manifest, name);
+    struct fetcher_job job = {
+        .name = name,
+        .place = u->config.place,
+        .is_firmware = true,
+        .has_digest = known != NULL && known->has_digest,
+    };
+    if (job.has_digest) {
+        job.digest = known->digest;
+    }
+    if (u->file == 0) {
+        u->file = sim_world_file_new(u->world, u->node, name);
+    }
+    job.file = u->file;
+    if (job.file == 0) {
+        fail(u, "out of memory for a copy");
+        return;
+    }
+    record(u, now, SIM_RECORD_PHASE, SIM_PHASE_FETCH_SERVER, 0, NULL);
+    u->state = UPGRADE_EXPECT_SERVER;
+    u->is_root_fetch = false;
+    fetcher_start(u->fetcher, now, &job);
+    if (u->fetcher->state == FETCHER_FAILED) {
+        fail(u, u->fetcher->reason);
+    }
+}
+
+static void want(struct upgrade *u, struct pfs_want *out)
+{
+    const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
+    *out = (struct pfs_want){
+        .path = current_name(u),
+        .digest_source = SIM_DIGEST_FIRST_USE,
+    };
+    if (known != NULL && known->has_digest) {
+        out->has_digest = true;
+        out->digest = known->digest;
+        out->digest_source = known->source;
+    } else if (u->parsed != NULL && u->next > 0 && u->parsed->files[u->next - 1].has_md5) {
+        out->digest_source = SIM_DIGEST_LOADS;
+    }
+}
+
+static void begin_file(struct upgrade *u, sim_time now)
+{
+    u->tried_anew = false;
+    if (u->config.pfs == NULL) {
+        fetch_alone(u, now);
+        return;
+    }
+    struct pfs_want w;
+    want(u, &w);
+    u->state = UPGRADE_EXPECT_PEERS;
+    pfs_want(u->config.pfs, now, &w);
+}
+
+static void next_file(struct upgrade *u, sim_time now)
+{
+    if (u->next == u->files_len) {
+        u->state = UPGRADE_DONE;
+        return;
+    }
+    u->next++;
+    begin_file(u, now);
+}
+
+void upgrade_start_load(struct upgrade *u, sim_time now, const struct upgrade_config *config,
+                        const char *load)
+{
+    assert(u->state == UPGRADE_IDLE);
+    u->config = *config;
+    snprintf(u->index, sizeof(u->index), "%s.loads", load);
+    u->next = 0;
+    begin_file(u, now);
+}
+
+void upgrade_start_files(struct upgrade *u, sim_time now, const struct upgrade_config *config,
+                         const char *const *names, uint32_t len)
+{
+    assert(u->state == UPGRADE_IDLE);
+    u->config = *config;
+    u->listed = names;
+    u->files_len = len;
+    next_file(u, now);
+}
+
+/* Reads the index out of a sealed copy. 0 or SIM_EPROTO. */
+static int read_index(struct upgrade *u, sim_file file)
+{
+    uint64_t size = sim_world_file_size(u->world, file);
+    if (size == 0 || size > UPGRADE_INDEX_MAX) {
+        return SIM_EPROTO;
+    }
+    uint8_t *bytes = malloc((size_t)size);
+    struct loads *loads = malloc(sizeof(*loads));
+    int rc = bytes == NULL || loads == NULL ? SIM_ENOMEM : 0;
+    if (rc == 0 && sim_world_file_read(u->world, file, 0, bytes, (size_t)size) != size) {
+        rc = SIM_EIO;
+    }
+    if (rc == 0) {
+        rc = loads_parse(bytes, (size_t)size, loads);
+    }
+    free(bytes);
+    if (rc == 0) {
+        /* What is not used need not be kept: a phone's memory counts by the thousand. */
+        size_t used = offsetof(struct loads, files) + loads->len * sizeof(loads->files[0]);
+        struct loads *fitting = realloc(loads, used);
+        u->parsed = fitting != NULL ? fitting : loads;
+        u->files_len = (uint32_t)u->parsed->len;
+        return 0;
+    }
+    free(loads);
+    return rc;
+}
+
+/* The size and MD5 that some models' index lines carry, for files whose digest is not known better. */
+static bool matches_index(struct upgrade *u, sim_file file)
+{
+    const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
+    if ((known != NULL && known->has_digest) || u->parsed == NULL || u->next == 0 ||
+        !u->parsed->files[u->next - 1].has_md5) {
+        return true;
+    }
+    const struct loads_file *line = &u->parsed->files[u->next - 1];
+    uint64_t size = sim_world_file_size(u->world, file);
+    if (size != line->size) {
+        return false;
+    }
+    uint8_t *chunk = malloc(UPGRADE_READ_CHUNK);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool right =
+        chunk != NULL && context != NULL && EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1;
+    for (uint64_t at = 0; right && at < size;) {
+        size_t got = sim_world_file_read(u->world, file, at, chunk, UPGRADE_READ_CHUNK);
+        right = got > 0 && EVP_DigestUpdate(context, chunk, got) == 1;
+        at += got;
+    }
+    uint8_t md5[EVP_MAX_MD_SIZE];
+    right = right && EVP_DigestFinal_ex(context, md5, NULL) == 1 &&
+            memcmp(md5, line->md5, LOADS_MD5_LEN) == 0;
+    EVP_MD_CTX_free(context);
+    free(chunk);
+    return right;
+}
+
+/* The current file is there, sealed, in `file` (borrowed). */
+static void file_is_here(struct upgrade *u, sim_time now, sim_file file)
+{
+    char reason[FETCHER_REASON_MAX];
+    if (u->next == 0) {
+        int rc = read_index(u, file);
+        if (rc != 0) {
+            snprintf(reason, sizeof(reason), "%.200s: not a firmware index", u->index);
+            fail(u, reason);
+            return;
+        }
+    } else if (!matches_index(u, file)) {
+        record(u, now, SIM_RECORD_REJECT, 0, 0, "size or MD5 differs from the index");
+        snprintf(reason, sizeof(reason), "%.200s: size or MD5 differs from the index",
+                 current_name(u));
+        fail(u, reason);
+        return;
+    }
+    next_file(u, now);
+}
+
+/* Our own fetch came to its good end: seal, say so, keep it only where peers may want it. */
+static void own_fetch_ended(struct upgrade *u, sim_time now)
+{
+    sim_file file = u->file;
+    bool must_read = u->next == 0 || (u->parsed != NULL && u->parsed->files[u->next - 1].has_md5);
+    u->from_server++;
+    struct pfs_want w;
+    want(u, &w);
+    record(u, now, SIM_RECORD_HOLD, (uint32_t)w.digest_source, sim_world_file_size(u->world, file),
+           NULL);
+    if (u->config.pfs != NULL || must_read) {
+        int rc = sim_world_file_seal(u->world, file);
+        if (rc != 0) {
+            char reason[FETCHER_REASON_MAX];
+            snprintf(reason, sizeof(reason), "%.200s: %s", current_name(u), sim_err_text(rc));
+            fail(u, reason);
+            return;
+        }
+    }
+    u->file = 0;
+    if (u->config.pfs != NULL) {
+        pfs_hold(u->config.pfs, now, &w, file);
+        file_is_here(u, now, file);
+        return;
+    }
+    file_is_here(u, now, file);
+    sim_world_file_free(u->world, file);
+}
+
+void upgrade_fetch_done(struct upgrade *u, sim_time now, const struct sim_fetch_result *result)
+{
+    struct fetcher *f = u->fetcher;
+    (void)result;
+    if (f->state != FETCHER_DONE && f->state != FETCHER_FAILED) {
+        return; /* it tries again by itself */
+    }
+    bool is_good = f->state == FETCHER_DONE;
+    if (u->is_root_fetch) {
+        u->is_root_fetch = false;
+        pfs_fetch_done(u->config.pfs, now, is_good ? 0 : f->status, f->reason);
+        return;
+    }
+    if (u->state != UPGRADE_EXPECT_SERVER) {
+        return;
+    }
+    if (is_good) {
+        own_fetch_ended(u, now);
+        return;
+    }
+    if (f->status == SIM_EDIGEST && !u->tried_anew) {
+        u->tried_anew = true;
+        drop_file(u);
+        fetch_alone(u, now);
+        return;
+    }
+    fail(u, f->reason);
+}
+
+static void fetch_as_root(struct upgrade *u, sim_time now, const struct pfs_event *event)
+{
+    struct fetcher_job job = {
+        .name = current_name(u),
+        .place = u->config.place,
+        .is_firmware = true,
+        .file = event->file,
+    };
+    record(u, now, SIM_RECORD_PHASE, SIM_PHASE_FETCH_SERVER, 0, NULL);
+    u->is_root_fetch = true;
+    fetcher_start(u->fetcher, now, &job);
+    if (u->fetcher->state == FETCHER_FAILED) {
+        u->is_root_fetch = false;
+        pfs_fetch_done(u->config.pfs, now, u->fetcher->status, u->fetcher->reason);
+    }
+}
+
+void upgrade_pfs_event(struct upgrade *u, sim_time now, const struct pfs_event *event)
+{
+    switch (event->kind) {
+    case PFS_EVENT_FETCH:
+        fetch_as_root(u, now, event);
+        return;
+    case PFS_EVENT_STOP_FETCH:
+        if (u->is_root_fetch) {
+            u->is_root_fetch = false;
+            fetcher_cancel(u->fetcher);
+        }
+        return;
+    case PFS_EVENT_GOT:
+        if (u->state != UPGRADE_EXPECT_PEERS) {
+            return;
+        }
+        if (event->peer != 0) {
+            u->from_peer++;
+        } else {
+            u->from_server++;
+        }
+        file_is_here(u, now, event->file);
+        return;
+    case PFS_EVENT_FALLBACK:
+        if (u->state != UPGRADE_EXPECT_PEERS) {
+            return;
+        }
+        record(u, now, SIM_RECORD_FALLBACK, 0, 0, event->text);
+        u->file = event->file;
+        fetch_alone(u, now);
+        return;
+    case PFS_EVENT_FAILED:
+        if (u->state == UPGRADE_EXPECT_PEERS) {
+            fail(u, event->text);
+        }
+        return;
+    }
+}
