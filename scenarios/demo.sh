@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The first run, on a fresh machine: installs what is missing, builds, lets 30 phones upgrade the traditional way and by peer
+# firmware sharing over the same slow line, and says where the figures are. Takes about two minutes after the build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bash docker/install.sh build
+cmake --preset release -DBUILD_TESTING=OFF >/dev/null
+cmake --build --preset release
+out=out/demo
+build/release/analysis/pfsim compare scenarios/demo.json --out "$out"
+echo
+echo "figures: $out/compare.json, and a folder for each method with result.json, phones.csv, transfers.csv, series.csv"
