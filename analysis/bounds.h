@@ -1,0 +1,44 @@
+/* analysis/bounds.h -- how fast could any scheme be? Closed forms over a scenario, no run needed.
+ *
+ * For one site with a line of rate W (bits/s towards the site), phone ports of rate P and, for each model m wanted
+ * there, n_m phones that need F_m bytes (components and index):
+ *
+ *     wan_floor = sum(F_m) / W                           each model's bytes must cross the line once
+ *     optimum   = max(wan_floor,
+ *                     max(F_m) / P,                      nobody takes its own copy faster than its port
+ *                     sum(n_m F_m) / (W + sum(n_m) P))   all bytes leave the line or some phone's port
+ *
+ * The last term is generous: a phone can't send what it does not have yet. For the scenario both are those of the slowest site, and the
+ * optimum is at least one copy per model and site over the server's uplink. Left out, so that the bounds stay
+ * bounds: boot, protocol headers, round trips. A line or port without a limit adds nothing. */
+#ifndef ANALYSIS_BOUNDS_H
+#define ANALYSIS_BOUNDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "scenarios/scenario.h"
+#include "sim/content.h"
+#include "sim/time.h"
+
+struct analysis_bounds {
+    sim_duration wan_floor; /* ns */
+    sim_duration optimum;   /* ns */
+    uint64_t
+        copy_bytes; /* one copy of every model wanted there: the least that the WAN must carry */
+};
+
+/* Bytes of one firmware: its components and, unless all its phones are `bare`, its index, whose size is
+ * taken from the catalog (NULL: left out). */
+uint64_t analysis_bounds_firmware(const struct scenario *s, uint32_t firmware,
+                                  const struct sim_catalog *catalog);
+/* Do phones of this entry need the firmware (they don't run it yet)? */
+bool analysis_bounds_wants(const struct scenario *s, const struct scenario_phones *phones);
+/* One copy of a class of sites. */
+void analysis_bounds_site(const struct scenario *s, const struct scenario_site *site,
+                          const struct sim_catalog *catalog, struct analysis_bounds *out);
+/* The whole scenario; copy_bytes over all sites. */
+void analysis_bounds_all(const struct scenario *s, const struct sim_catalog *catalog,
+                         struct analysis_bounds *out);
+
+#endif /* ANALYSIS_BOUNDS_H */

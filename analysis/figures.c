@@ -1,0 +1,312 @@
+/* analysis/figures.c -- sums and quantiles per site and overall. */
+#include "analysis/figures.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "sim/err.h"
+
+/* A completion counts from start.at; a phone that was there before (a restart) counts as 0. */
+static sim_duration since_start(const struct analysis_facts *facts, sim_time at)
+{
+    return sim_time_since(at, facts->scenario->start_at);
+}
+
+static void count_phone(struct analysis_counts *counts, const struct analysis_phone *phone)
+{
+    counts->total++;
+    counts->fallbacks += phone->fallbacks > 0;
+    switch (phone->outcome) {
+    case SIM_OUTCOME_UPGRADED:
+        counts->upgraded++;
+        if (phone->files_from_server > 0) {
+            counts->via_server++;
+        } else {
+            counts->via_peer++;
+        }
+        break;
+    case SIM_OUTCOME_CURRENT:
+        counts->current++;
+        break;
+    case SIM_OUTCOME_FAILED:
+        counts->failed++;
+        break;
+    default: /* SIM_OUTCOME_UNFINISHED, ANALYSIS_OUTCOME_NONE */
+        counts->unfinished++;
+        break;
+    }
+}
+
+static void add_times(const struct analysis_facts *facts, const struct analysis_phone *phone,
+                      struct analysis_stats *completion, struct analysis_stats *back)
+{
+    if (phone->outcome != SIM_OUTCOME_UPGRADED) {
+        return;
+    }
+    analysis_stats_add(completion, since_start(facts, phone->done));
+    if (phone->back != SIM_NEVER) {
+        analysis_stats_add(back, since_start(facts, phone->back));
+    }
+}
+
+static struct analysis_times times_of(const struct analysis_stats *s)
+{
+    if (s->count == 0) {
+        return (struct analysis_times){0};
+    }
+    return (struct analysis_times){
+        .count = s->count,
+        .first = s->min,
+        .mean = analysis_stats_mean(s),
+        .p50 = analysis_stats_quantile(s, 500000),
+        .p90 = analysis_stats_quantile(s, 900000),
+        .p95 = analysis_stats_quantile(s, 950000),
+        .p99 = analysis_stats_quantile(s, 990000),
+        .last = s->max,
+    };
+}
+
+static void sum_stats(struct sim_site_stats *sum, const struct sim_site_stats *s)
+{
+    sum->wan_bytes += s->wan_bytes;
+    sum->wan_up_bytes += s->wan_up_bytes;
+    sum->wan_payload_bytes += s->wan_payload_bytes;
+    sum->wan_config_bytes += s->wan_config_bytes;
+    sum->wan_resent_bytes += s->wan_resent_bytes;
+    sum->wan_busy += s->wan_busy;
+    sum->wan_first = sim_time_min(sum->wan_first, s->wan_first);
+    sum->wan_last = s->wan_last > sum->wan_last ? s->wan_last : sum->wan_last;
+    sum->wan_peak_bit_s =
+        s->wan_peak_bit_s > sum->wan_peak_bit_s ? s->wan_peak_bit_s : sum->wan_peak_bit_s;
+    sum->wan_drops += s->wan_drops;
+    sum->lan_payload_bytes += s->lan_payload_bytes;
+    sum->lan_broadcasts += s->lan_broadcasts;
+    sum->lan_datagrams += s->lan_datagrams;
+    sum->lan_foreign += s->lan_foreign;
+    sum->fetches += s->fetches;
+    sum->fetch_errors += s->fetch_errors;
+    sum->fetch_refused += s->fetch_refused;
+    sum->fetches_now += s->fetches_now;
+    sum->fetches_peak += s->fetches_peak; /* an upper bound: peaks need not coincide */
+}
+
+static void sum_counts(struct analysis_counts *sum, const struct analysis_counts *c)
+{
+    sum->total += c->total;
+    sum->upgraded += c->upgraded;
+    sum->failed += c->failed;
+    sum->current += c->current;
+    sum->unfinished += c->unfinished;
+    sum->via_peer += c->via_peer;
+    sum->via_server += c->via_server;
+    sum->fallbacks += c->fallbacks;
+}
+
+/* Nodes grouped by site, by counting; also each site's first index. */
+static int make_order(struct analysis_figures *f)
+{
+    const struct analysis_facts *facts = f->facts;
+    uint32_t nodes = analysis_collect_nodes(facts->collect);
+    uint32_t *next = calloc((size_t)facts->sites + 1, sizeof(*next));
+
+    f->order = calloc((size_t)analysis_collect_phones(facts->collect) + 1, sizeof(*f->order));
+    if (next == NULL || f->order == NULL) {
+        free(next);
+        return SIM_ENOMEM;
+    }
+    for (uint32_t node = 0; node < nodes; node++) {
+        const struct analysis_phone *phone = analysis_collect_phone(facts->collect, node);
+        if (phone->is_phone) {
+            assert(phone->site < facts->sites);
+            next[phone->site + 1]++;
+        }
+    }
+    for (uint32_t site = 0; site < facts->sites; site++) {
+        next[site + 1] += next[site];
+        f->sites[site].first_node = next[site];
+    }
+    for (uint32_t node = 0; node < nodes; node++) {
+        const struct analysis_phone *phone = analysis_collect_phone(facts->collect, node);
+        if (phone->is_phone) {
+            f->order[next[phone->site]++] = node;
+            f->order_len++;
+        }
+    }
+    free(next);
+    return 0;
+}
+
+/* One past the last index of a site's phones in `order`. */
+static uint32_t order_end(const struct analysis_figures *f, uint32_t site)
+{
+    return site + 1 < f->facts->sites ? f->sites[site + 1].first_node : f->order_len;
+}
+
+static void gather(const struct analysis_figures *f, uint32_t site,
+                   struct analysis_stats *completion, struct analysis_stats *back)
+{
+    analysis_stats_init(completion);
+    analysis_stats_init(back);
+    for (uint32_t i = f->sites[site].first_node; i < order_end(f, site); i++) {
+        add_times(f->facts, analysis_collect_phone(f->facts->collect, f->order[i]), completion,
+                  back);
+    }
+}
+
+static void fill_site(struct analysis_figures *f, uint32_t index, struct analysis_stats scratch[2])
+{
+    const struct analysis_facts *facts = f->facts;
+    struct analysis_site *site = &f->sites[index];
+    const struct sim_site_setup *setup = facts->site(facts->context, index);
+
+    gather(f, index, &scratch[0], &scratch[1]);
+    analysis_stats_merge(&f->completion, &scratch[0]);
+    analysis_stats_merge(&f->back, &scratch[1]);
+    site->completion = times_of(&scratch[0]);
+    site->back = times_of(&scratch[1]);
+    for (uint32_t i = site->first_node; i < order_end(f, index); i++) {
+        count_phone(&site->phones, analysis_collect_phone(facts->collect, f->order[i]));
+    }
+    facts->stats(facts->context, index, &site->stats);
+    analysis_bounds_site(facts->scenario, scenario_site_class(facts->scenario, index),
+                         facts->catalog, &site->bounds);
+    if (!setup->wan.none) {
+        f->configured_bit_s += setup->wan.down_bit_s;
+    }
+    sum_counts(&f->all.phones, &site->phones);
+    sum_stats(&f->all.stats, &site->stats);
+}
+
+static void note_tree(void *context, const struct analysis_tree *tree)
+{
+    struct analysis_figures *f = context;
+
+    f->sites[analysis_tree_site(tree)].server_copies += tree->server_copies;
+    f->all.server_copies += tree->server_copies;
+    if (!tree->shared) {
+        return;
+    }
+    f->trees++;
+    f->depth_max = tree->depth > f->depth_max ? tree->depth : f->depth_max;
+    f->max_children = tree->max_children > f->max_children ? tree->max_children : f->max_children;
+    f->re_elected += tree->roots > 1;
+    f->digest_first_use += tree->has_digest_source && tree->digest_source == SIM_DIGEST_FIRST_USE;
+}
+
+/* Different firmware files that phones of a class want: what one copy over the WAN consists of. */
+static uint64_t wanted_files(const struct scenario *s, const struct scenario_site *site)
+{
+    uint64_t files = 0;
+
+    for (size_t i = 0; i < site->phones_len; i++) {
+        bool first = analysis_bounds_wants(s, &site->phones[i]);
+        for (size_t k = 0; k < i && first; k++) {
+            first = site->phones[k].firmware != site->phones[i].firmware;
+        }
+        if (first) {
+            files += s->firmware[site->phones[i].firmware].files_len +
+                     (site->phones[i].system == SCENARIO_BARE ? 0 : 1);
+        }
+    }
+    return files;
+}
+
+/* With a load server the phones' fetches stay on the LAN: only its own copy crosses the line. */
+static void count_copies(struct analysis_figures *f)
+{
+    const struct analysis_facts *facts = f->facts;
+
+    if (facts->method != SCENARIO_LOAD_SERVER) {
+        f->wan_copies = f->all.server_copies;
+        return;
+    }
+    for (uint32_t i = 0; i < facts->sites; i++) {
+        const struct analysis_site *site = &f->sites[i];
+        if (site->bounds.copy_bytes > 0 &&
+            site->stats.wan_payload_bytes >= site->bounds.copy_bytes) {
+            f->wan_copies += wanted_files(facts->scenario, scenario_site_class(facts->scenario, i));
+        }
+    }
+}
+
+int analysis_figures_new(struct analysis_figures **out, const struct analysis_facts *facts)
+{
+    int rc = SIM_ENOMEM;
+    struct analysis_stats *scratch = calloc(2, sizeof(*scratch));
+    struct analysis_figures *f = calloc(1, sizeof(*f));
+
+    if (f == NULL || scratch == NULL) {
+        goto done;
+    }
+    f->facts = facts;
+    analysis_stats_init(&f->completion);
+    analysis_stats_init(&f->back);
+    f->all.stats.wan_first = SIM_NEVER;
+    if ((f->sites = calloc((size_t)facts->sites + 1, sizeof(f->sites[0]))) == NULL ||
+        (rc = make_order(f)) != 0) {
+        goto done;
+    }
+    for (uint32_t i = 0; i < facts->sites; i++) {
+        fill_site(f, i, scratch);
+    }
+    f->all.completion = times_of(&f->completion);
+    f->all.back = times_of(&f->back);
+    analysis_bounds_all(facts->scenario, facts->catalog, &f->all.bounds);
+    if (facts->sites > 1 && facts->wan_peak_bit_s > f->all.stats.wan_peak_bit_s) {
+        f->all.stats.wan_peak_bit_s = facts->wan_peak_bit_s;
+    }
+    analysis_collect_totals(facts->collect, &f->totals);
+    if ((rc = analysis_collect_trees(facts->collect, note_tree, f)) != 0) {
+        goto done;
+    }
+    count_copies(f);
+    *out = f;
+    f = NULL;
+    rc = 0;
+
+done:
+    free(scratch);
+    analysis_figures_free(f);
+    return rc;
+}
+
+void analysis_figures_free(struct analysis_figures *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    free(f->sites);
+    free(f->order);
+    free(f);
+}
+
+bool analysis_figures_quantile(const struct analysis_figures *f, uint32_t site, bool back,
+                               uint32_t millionths, sim_duration *out)
+{
+    const struct analysis_stats *stats = back ? &f->back : &f->completion;
+    struct analysis_stats *scratch = NULL;
+
+    if (site != ANALYSIS_ALL_SITES) {
+        assert(site < f->facts->sites);
+        if ((scratch = calloc(2, sizeof(*scratch))) == NULL) {
+            return false;
+        }
+        gather(f, site, &scratch[0], &scratch[1]);
+        stats = &scratch[back ? 1 : 0];
+    }
+    bool any = stats->count > 0;
+    if (any) {
+        *out = analysis_stats_quantile(stats, millionths);
+    }
+    free(scratch);
+    return any;
+}
+
+uint64_t analysis_figures_mean_rate(const struct sim_site_stats *stats)
+{
+    if (stats->wan_first == SIM_NEVER || stats->wan_last <= stats->wan_first) {
+        return 0;
+    }
+    unsigned __int128 bits = (unsigned __int128)stats->wan_bytes * 8 * SIM_S;
+    return (uint64_t)(bits / (stats->wan_last - stats->wan_first));
+}

@@ -1,0 +1,197 @@
+/* analysis/output.c -- result files by temporary name, fsync and rename. */
+#include "analysis/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sim/err.h"
+#include "sim/time.h"
+
+struct analysis_output {
+    FILE *file;
+    int errnum; /* of the first write that failed; 0 */
+    char dir[ANALYSIS_PATH_MAX];
+    char temp[ANALYSIS_PATH_MAX];
+    char final[ANALYSIS_PATH_MAX];
+};
+
+static int refuse(char why[ANALYSIS_WHY_MAX], const char *what, const char *path, int errnum)
+{
+    snprintf(why, ANALYSIS_WHY_MAX, "can't %s %.300s: %s%s", what, path, strerror(errnum),
+             errnum == ENOSPC || errnum == EDQUOT
+                 ? "; free some space or choose another folder with --out"
+                 : "");
+    return sim_err_from_errno(errnum);
+}
+
+int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX])
+{
+    char path[ANALYSIS_PATH_MAX];
+    size_t len = strlen(dir);
+    struct stat st;
+
+    if (len == 0 || len >= sizeof(path)) {
+        return refuse(why, "create", dir, len == 0 ? ENOENT : ENAMETOOLONG);
+    }
+    memcpy(path, dir, len + 1);
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        char kept = path[i];
+        path[i] = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            return refuse(why, "create the folder", path, errno);
+        }
+        path[i] = kept;
+    }
+    if (stat(dir, &st) != 0) {
+        return refuse(why, "use the folder", dir, errno);
+    }
+    return S_ISDIR(st.st_mode) ? 0 : refuse(why, "use the folder", dir, ENOTDIR);
+}
+
+int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
+                         char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = calloc(1, sizeof(*o));
+
+    if (o == NULL) {
+        return refuse(why, "write", name, ENOMEM);
+    }
+    int a = snprintf(o->dir, sizeof(o->dir), "%s", dir);
+    int b = snprintf(o->final, sizeof(o->final), "%s/%s", dir, name);
+    int c = snprintf(o->temp, sizeof(o->temp), "%s/.%s.XXXXXX", dir, name);
+    if (a < 0 || b < 0 || c < 0 || (size_t)c >= sizeof(o->temp)) {
+        free(o);
+        return refuse(why, "write", name, ENAMETOOLONG);
+    }
+    int fd = mkostemp(o->temp, O_CLOEXEC);
+    if (fd < 0) {
+        int rc = refuse(why, "write", o->final, errno);
+        free(o);
+        return rc;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    /* mkstemp makes 0600; results are meant to be read like any other file. */
+    if (fchmod(fd, 0666 & ~mask) != 0 || (o->file = fdopen(fd, "w")) == NULL) {
+        int rc = refuse(why, "write", o->final, errno);
+        close(fd);
+        unlink(o->temp);
+        free(o);
+        return rc;
+    }
+    *out = o;
+    return 0;
+}
+
+void analysis_output_write(struct analysis_output *o, const void *bytes, size_t len)
+{
+    if (o == NULL || o->errnum != 0) {
+        return;
+    }
+    errno = 0;
+    if (fwrite(bytes, 1, len, o->file) != len) {
+        o->errnum = errno != 0 ? errno : EIO;
+    }
+}
+
+void analysis_output_print(struct analysis_output *o, const char *format, ...)
+{
+    va_list arguments;
+
+    if (o == NULL || o->errnum != 0) {
+        return;
+    }
+    errno = 0;
+    va_start(arguments, format);
+    int n = vfprintf(o->file, format, arguments);
+    va_end(arguments);
+    if (n < 0) {
+        o->errnum = errno != 0 ? errno : EIO;
+    }
+}
+
+void analysis_output_field(struct analysis_output *o, const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        analysis_output_write(o, text, strlen(text));
+        return;
+    }
+    analysis_output_write(o, "\"", 1);
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '"') {
+            analysis_output_write(o, "\"", 1);
+        }
+        analysis_output_write(o, c, 1);
+    }
+    analysis_output_write(o, "\"", 1);
+}
+
+void analysis_output_seconds(struct analysis_output *o, uint64_t ns)
+{
+    if (ns == SIM_NEVER) {
+        return;
+    }
+    uint64_t us = ns / 1000 + (ns % 1000 >= 500 ? 1 : 0);
+    analysis_output_print(o, "%llu.%06llu", (unsigned long long)(us / 1000000),
+                          (unsigned long long)(us % 1000000));
+}
+
+/* The name itself must reach the disk too; a folder that can't be synced is not an error of ours. */
+static void sync_folder(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX])
+{
+    if (o == NULL) {
+        return 0;
+    }
+    int errnum = o->errnum;
+    if (errnum == 0 && fflush(o->file) != 0) {
+        errnum = errno;
+    }
+    /* EINVAL: the file system has no fsync (a pipe, some FUSE); then there is nothing to wait for. */
+    if (errnum == 0 && fsync(fileno(o->file)) != 0 && errno != EINVAL && errno != ENOSYS) {
+        errnum = errno;
+    }
+    if (fclose(o->file) != 0 && errnum == 0) {
+        errnum = errno;
+    }
+    if (errnum == 0 && rename(o->temp, o->final) != 0) {
+        errnum = errno;
+    }
+    int rc = 0;
+    if (errnum != 0) {
+        unlink(o->temp);
+        rc = refuse(why, "write", o->final, errnum);
+    } else {
+        sync_folder(o->dir);
+    }
+    free(o);
+    return rc;
+}
+
+void analysis_output_discard(struct analysis_output *o)
+{
+    if (o == NULL) {
+        return;
+    }
+    fclose(o->file);
+    unlink(o->temp);
+    free(o);
+}

@@ -1,0 +1,39 @@
+/* analysis/output.h -- result files: whole under their final name, or not there at all.
+ *
+ * A file is written under a temporary name in its own folder, flushed to the disk and then renamed. The first
+ * error sticks and every later write is a no-op, so callers write on and look once, at commit.
+ * Not here: what is in the files. */
+#ifndef ANALYSIS_OUTPUT_H
+#define ANALYSIS_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    ANALYSIS_WHY_MAX = 512,   /* bytes of a sentence that says why, with its NUL */
+    ANALYSIS_PATH_MAX = 4096, /* bytes of a path with its NUL: Linux's PATH_MAX */
+};
+
+struct analysis_output;
+
+/* Makes `dir` and the folders above it where they are missing. 0, or SIM_E* with a sentence. */
+int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX]);
+
+/* Begins DIR/NAME. 0 and `*out`, or SIM_E* with a sentence. */
+int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
+                         char why[ANALYSIS_WHY_MAX]);
+/* All take a NULL output and then do nothing: a run without --out. */
+void analysis_output_write(struct analysis_output *o, const void *bytes, size_t len);
+void analysis_output_print(struct analysis_output *o, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* One CSV field: quoted when it must be (RFC 4180). Writes no comma. */
+void analysis_output_field(struct analysis_output *o, const char *text);
+/* Seconds with six decimals (microseconds); SIM_NEVER gives an empty field. */
+void analysis_output_seconds(struct analysis_output *o, uint64_t ns);
+/* Publishes the file and frees `o`. 0, or the first SIM_E* with a sentence that names the file and the cause;
+ * then no file is left. */
+int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
+/* Drops the file and frees `o`. */
+void analysis_output_discard(struct analysis_output *o);
+
+#endif /* ANALYSIS_OUTPUT_H */

@@ -1,0 +1,104 @@
+/* analysis/stats.c -- the log-linear histogram of stats.h. */
+#include "analysis/stats.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    LINEAR = 2 * ANALYSIS_STATS_HALF, /* values below it have a bucket each */
+    LINEAR_BITS = 7,
+    HALF_BITS = 6,
+};
+
+static unsigned top_bit(uint64_t value)
+{
+    return 63u - (unsigned)__builtin_clzll(value);
+}
+
+static unsigned bucket_of(sim_duration value)
+{
+    if (value < LINEAR) {
+        return (unsigned)value;
+    }
+    unsigned octave = top_bit(value); /* >= LINEAR_BITS */
+    if (octave >= ANALYSIS_STATS_TOP) {
+        return ANALYSIS_STATS_BUCKETS - 1;
+    }
+    unsigned within = (unsigned)(value >> (octave - HALF_BITS)) - ANALYSIS_STATS_HALF;
+    return LINEAR + (octave - LINEAR_BITS) * ANALYSIS_STATS_HALF + within;
+}
+
+/* The middle of a bucket. */
+static sim_duration value_of(unsigned bucket)
+{
+    if (bucket < LINEAR) {
+        return bucket;
+    }
+    unsigned octave = LINEAR_BITS + (bucket - LINEAR) / ANALYSIS_STATS_HALF;
+    uint64_t within = (bucket - LINEAR) % ANALYSIS_STATS_HALF + ANALYSIS_STATS_HALF;
+    uint64_t width = UINT64_C(1) << (octave - HALF_BITS);
+    return within * width + width / 2;
+}
+
+void analysis_stats_init(struct analysis_stats *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->min = SIM_NEVER;
+}
+
+void analysis_stats_add(struct analysis_stats *s, sim_duration value)
+{
+    s->count++;
+    s->sum += value;
+    if (value < s->min) {
+        s->min = value;
+    }
+    if (value > s->max) {
+        s->max = value;
+    }
+    s->buckets[bucket_of(value)]++;
+}
+
+void analysis_stats_merge(struct analysis_stats *into, const struct analysis_stats *from)
+{
+    into->count += from->count;
+    into->sum += from->sum;
+    into->min = sim_time_min(into->min, from->min);
+    if (from->max > into->max) {
+        into->max = from->max;
+    }
+    for (unsigned i = 0; i < ANALYSIS_STATS_BUCKETS; i++) {
+        into->buckets[i] += from->buckets[i];
+    }
+}
+
+sim_duration analysis_stats_mean(const struct analysis_stats *s)
+{
+    return s->count == 0 ? 0 : (sim_duration)(s->sum / s->count);
+}
+
+sim_duration analysis_stats_quantile(const struct analysis_stats *s, uint32_t millionths)
+{
+    assert(millionths <= ANALYSIS_STATS_ALL);
+    if (s->count == 0) {
+        return 0;
+    }
+    unsigned __int128 product = (unsigned __int128)s->count * millionths;
+    uint64_t rank = (uint64_t)((product + ANALYSIS_STATS_ALL - 1) / ANALYSIS_STATS_ALL);
+    if (rank <= 1) {
+        return s->min;
+    }
+    if (rank >= s->count) {
+        return s->max;
+    }
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < ANALYSIS_STATS_BUCKETS; i++) {
+        seen += s->buckets[i];
+        if (seen >= rank) {
+            sim_duration value = value_of(i);
+            return value < s->min ? s->min : value > s->max ? s->max : value;
+        }
+    }
+    assert(0 && "ranks are within the count");
+    return s->max;
+}
