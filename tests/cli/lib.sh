@@ -1,0 +1,87 @@
+# tests/cli/lib.sh -- what the shell tests share. Sourced; expects PFSIM (the program) and makes WORK (a temporary folder
+# that goes with the test). Ports are the kernel's choice; servers listen on 127.0.0.0/8 only.
+set -u
+: "${PFSIM:?the program under test}"
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/pfsim-test.XXXXXX")
+chmod 755 "$WORK"
+CHILDREN=()
+cleanup() {
+    local pid
+    for pid in "${CHILDREN[@]:-}"; do
+        [ -z "$pid" ] || kill "$pid" 2>/dev/null
+    done
+    for pid in "${CHILDREN[@]:-}"; do
+        [ -z "$pid" ] || wait "$pid" 2>/dev/null
+    done
+    rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+FAILURES=0
+fail() {
+    echo "FAILED: $*"
+    FAILURES=$((FAILURES + 1))
+}
+finish() {
+    [ "$FAILURES" -eq 0 ] && echo "all passed"
+    exit $((FAILURES > 0))
+}
+
+# A TCP and UDP port that nobody has just now.
+free_port() {
+    node -e '
+const net = require("net"), dgram = require("dgram");
+(function again() {
+  const s = net.createServer().listen(0, "127.0.0.1", () => {
+    const port = s.address().port, u = dgram.createSocket("udp4");
+    u.once("error", () => { s.close(); again(); });
+    u.bind(port, "127.0.0.1", () => { console.log(port); u.close(); s.close(); });
+  });
+})();'
+}
+
+# wait_until SECONDS COMMAND...: polls until the command succeeds.
+wait_until() {
+    local limit=$(($(date +%s) + $1))
+    shift
+    until "$@" 2>/dev/null; do
+        [ "$(date +%s)" -lt "$limit" ] || return 1
+        read -r -t 0.05 <> <(:) || true
+    done
+}
+tcp_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# json FILE EXPRESSION: prints the value of a JavaScript expression over the document `d`.
+json() { node -e 'const d = JSON.parse(require("fs").readFileSync(process.argv[1])); console.log(eval(process.argv[2]))' "$1" "$2"; }
+
+# expect WHAT WANTED GOT
+expect() { [ "$2" = "$3" ] || fail "$1: expected $2, got $3"; }
+
+# run_status EXPECTED WHAT COMMAND...: output goes to $WORK/out and $WORK/err.
+run_status() {
+    local want=$1 what=$2 got
+    shift 2
+    "$@" >"$WORK/out" 2>"$WORK/err"
+    got=$?
+    if [ "$got" -ne "$want" ]; then
+        fail "$what: status $got, expected $want"
+        tail -5 "$WORK/err" "$WORK/out"
+    fi
+}
+
+# small_scenario FILE: a few phones and files that are done in two seconds. Everything can be changed by --set.
+small_scenario() {
+    cat >"$1" <<EOF
+{
+  "name": "small",
+  "world": "live",
+  "firmware": [ { "model": "CP-7961G", "load": "SCCP41.test",
+    "files": [ { "name": "jar41.sbn", "size": "60 KB" }, { "name": "cnu41.sbn", "size": "20 KB" } ] } ],
+  "server": { "protocol": "http" },
+  "sites": [ { "name": "branch", "wan": { "rate": "10 Mbit/s", "rtt": "10 ms" },
+    "phones": [ { "system": "cucm", "model": "CP-7961G", "count": 5, "boot": "100 ms", "apply": "50 ms", "reboot": "50 ms" } ] } ],
+  "start": { "spread": "100 ms" },
+  "pfs": { "port": $(free_port), "listen": "50 ms", "ad_interval": "20 ms", "root_wait": "200 ms", "linger": "500 ms" }
+}
+EOF
+}
