@@ -4,6 +4,8 @@
  * error 5. IP_RECVERR brings what ICMP says ("port unreachable") with the address it is about. With windows the kernel
  * may hand over many datagrams as one (UDP_GRO). A fetch that is done keeps its socket while the machine dallies, a
  * bounded number of them per loop. Leaves out: writing (WRQ), which no phone does here. */
+#include <time.h> /* before linux/errqueue.h, which needs struct timespec */
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
