@@ -14,6 +14,27 @@
 #include "sim/digest.h"
 #include "sim/setup.h"
 
+/* Limits; ours where nothing else is said. Beyond one is an error at its key. */
+enum {
+    SCENARIO_BYTES_MAX = 16 * 1024 * 1024, /* of the file */
+    SCENARIO_FIRMWARE_MAX = 64,            /* entries */
+    SCENARIO_FILES_MAX = 64,               /* of one load (LOADS_FILES_MAX) */
+    SCENARIO_SITES_MAX = 10000,            /* entries of sites[] */
+    SCENARIO_COPIES_MAX = 1000000,         /* sites, copies counted */
+    SCENARIO_ENTRIES_MAX = 64,             /* entries of sites[].phones */
+    SCENARIO_PHONES_MAX = 10000000,        /* of all sites */
+    SCENARIO_SITE_PHONES_MAX = 1048573, /* of one copy: a /12 without network, gateway, broadcast */
+    SCENARIO_FAULTS_MAX = 1000,
+    SCENARIO_THRESHOLDS_MAX = 1000,
+    SCENARIO_THREADS_MAX = 64, /* SIM_LIVE_THREADS_MAX */
+    SCENARIO_SITE_NAME_MAX =
+        64, /* characters; 112 bytes, so that "name#1000000" fits SCENARIO_NAME_MAX */
+    SCENARIO_LOAD_MAX =
+        120, /* characters: load + ".loads" is a name of an index (LOADS_NAME_MAX) */
+    SCENARIO_FILE_MAX = 127, /* characters of a component's name (LOADS_NAME_MAX) */
+    SCENARIO_MODEL_MAX = 31, /* characters (PFS_MODEL_MAX) */
+};
+
 enum scenario_world { SCENARIO_VIRTUAL, SCENARIO_LIVE };
 enum scenario_network { SCENARIO_FLUID, SCENARIO_PACKET };
 enum scenario_method { SCENARIO_TRADITIONAL, SCENARIO_PFS, SCENARIO_LOAD_SERVER };
@@ -30,7 +51,7 @@ enum scenario_system {
 
 struct scenario_file {
     char *name;
-    uint64_t size; /* from `files`, or of the real file in `directory` */
+    uint64_t size; /* bytes, >= 1; from `files`, or of the real file in `directory` */
     bool has_sha256;
     struct sim_digest sha256;
 };
@@ -48,12 +69,15 @@ struct scenario_firmware {
 struct scenario_phones { /* one entry of sites[].phones */
     enum scenario_system system;
     uint32_t firmware; /* index into firmware[] by model */
-    uint32_t count;
-    bool pfs;         /* peerFirmwareSharing in its configuration */
-    double pfs_share; /* 0..1: `pfs` may be a share of the phones; 1 for true, 0 for false */
-    char *running;    /* load that it runs already; NULL: another one */
-    uint64_t mac;     /* of the first phone; the next ones count up */
-    sim_duration boot, apply, reboot;
+    uint32_t count;    /* phones of this entry in one copy of the site, >= 1 */
+    uint32_t first;    /* number within the copy of the entry's first phone */
+    bool pfs;          /* peerFirmwareSharing in its configuration */
+    double pfs_share;  /* 0..1: `pfs` may be a share of the phones; 1 for true, 0 for false */
+    char *running;     /* load that it runs already; NULL: another one */
+    /* Of the first phone in the first copy; the next ones count up, through the copies too (macs.h). Not given:
+     * 00:1e:13:00:00:00 plus the phones of all entries before. */
+    uint64_t mac;
+    sim_duration boot, apply, reboot; /* (6 s, 10 s, 60 s; bare phones: 0) */
     char *load_server; /* loadServer of the phone's configuration, "" or NULL: none */
 };
 
@@ -67,6 +91,11 @@ struct scenario_site { /* one entry of sites[]: a class of `count` equal copies 
     struct scenario_phones *phones;
     size_t phones_len;
     uint32_t phones_total; /* of one copy */
+    /* The plan, made at load time: where its copies stand among all, and in the address space. */
+    uint32_t first_index; /* number of its first copy */
+    uint64_t first_phone; /* phones in all copies of the entries before */
+    sim_addr plan_base;   /* block of its first copy; the others follow without gaps */
+    uint8_t plan_bits;    /* prefix length of one copy's block */
 };
 
 enum scenario_fault_kind {
@@ -86,19 +115,19 @@ enum scenario_fault_when {
 
 struct scenario_fault {
     enum scenario_fault_kind kind;
-    char *site; /* class or copy's name; NULL: every site */
+    char *site; /* class or copy's name ("branch" or "branch#2"); NULL: every site */
     enum scenario_fault_phone who;
     uint32_t *numbers; /* phones of the site, from 0 (phone: a number; phones: a list) */
     size_t numbers_len;
     char *file; /* with root or parent; NULL: any */
     enum scenario_fault_when when;
-    sim_time at;           /* SIM_NEVER when `when` triggers it */
+    sim_time at;           /* since the run began; SIM_NEVER when `when` triggers it */
     sim_duration down_for; /* or heal_after; SIM_NEVER: never returns */
     bool silent;           /* a crash that peers do not notice as a reset (power cut) */
 };
 
 struct scenario_threshold {
-    char *metric;     /* "completion_s.p95" */
+    char *metric; /* "completion_s.p95", "sites[branch].wan.bytes": a number's path in the result */
     char *expression; /* "< 600", as written */
     char op[3];       /* "<" "<=" "==" ">=" ">" */
     double limit;
@@ -116,7 +145,7 @@ struct scenario {
     struct scenario_firmware *firmware;
     size_t firmware_len;
     struct sim_server_setup server;
-    char *server_url;
+    char *server_url;            /* server.url points here; valid for scenario_url_parse() */
     bool server_protocols_given; /* `protocol` present; else as the system does */
     enum sim_protocol protocols[SIM_PROTOCOLS_MAX];
     size_t protocols_len;
@@ -137,25 +166,31 @@ struct scenario {
 /* ---- Errors: all of them, each with where and what ---- */
 
 struct scenario_error {
-    unsigned line;   /* 1..; 0: from --set or the command line */
-    char *json_path; /* "sites[0].wan.rate" */
+    unsigned line;   /* 1..; 0: from --set, or of the whole file when json_path is empty */
+    char *json_path; /* "sites[0].wan.rate"; "" where no place in the document can be named */
     char *found;     /* "\"384 kbit\"" */
     char *expected;  /* "a rate with its unit, like \"384 kbit/s\"" */
     char *nearest;   /* nearest known key; NULL */
+    size_t order;    /* of being found, among errors of one line */
 };
+
+#define SCENARIO_ERROR_LAST UINT32_MAX /* `line` of "more errors": the list ends at 1000 */
 
 struct scenario_errors {
     struct scenario_error *list;
     size_t len;
 };
 
-/* Prints one error a line: FILE:LINE: JSON.PATH: found ..., expected ... (did you mean ...?). */
+/* Prints one error a line: FILE:LINE: JSON.PATH: found ..., expected ... (did you mean ...?). Errors that a --set
+ * brought in say "--set" instead of FILE:LINE. In the order of lines. */
 void scenario_errors_print(const struct scenario_errors *errors, const char *path,
                            void *stream /* FILE* */);
 void scenario_errors_free(struct scenario_errors *errors);
 
-/* `sets`: "PATH=VALUE" overrides in order; a value that is no JSON is taken as a string. 0 and `*out`, or SIM_EINVAL with at least
- * one error in `errors` (free it either way), SIM_ENOMEM. A file that can't be read is an error in the list too. */
+/* `sets`: "PATH=VALUE" overrides, applied in order before anything is checked. PATH is written as in errors: keys with
+ * dots between, [N] for an element of a list (its length appends one), ["..."] for a key with other characters; objects
+ * that are not there are made. VALUE is JSON, or else a text as it stands. 0 and `*out`, or SIM_EINVAL with at least one
+ * error in `errors` (free it either way), SIM_ENOMEM. A file that can't be read is an error in the list too. */
 int scenario_load(const char *path, const char *const *sets, size_t sets_len, struct scenario **out,
                   struct scenario_errors *errors);
 /* The same from memory; `path` names it in errors and anchors relative folders. For tests and the fuzzer. */
@@ -170,19 +205,44 @@ const char *scenario_method_name(enum scenario_method m);
 const char *scenario_world_name(enum scenario_world w);
 const char *scenario_system_name(enum scenario_system s);
 
+/* ---- server.url ---- */
+
+enum {
+    SCENARIO_HOST_MAX = 256, /* bytes of a host with its NUL (RFC 1035: 253 characters) */
+    SCENARIO_BASE_MAX = 256, /* bytes of a URL's path with its NUL */
+};
+
+struct scenario_url {
+    enum sim_protocol protocol;
+    char host[SCENARIO_HOST_MAX]; /* a name, or dotted quad */
+    sim_addr addr;                /* of a numeric host; 0: a name, not resolved */
+    uint16_t port;                /* as written; else 80, 443, 69 */
+    char base[SCENARIO_BASE_MAX]; /* "" or "/base", no '/' at its end */
+};
+
+/* "http://host:port/base"; https and tftp likewise; IPv4 or a name. 0, or SIM_EINVAL (another scheme, user or
+ * password, query, fragment, "..", characters that would need escaping). */
+int scenario_url_parse(const char *url, struct scenario_url *out);
+
 /* ---- The flat view: copies of sites, phones with addresses ---- */
 
-/* Fills `out` for copy number `index` (0..sites_total-1) of all sites: its name ("branch#2"), class, block, lines. The block of a
- * site without `addresses`: 127.(1 + index / per...) — see the README; big enough for its phones, never shared.
- * `name` needs SCENARIO_NAME_MAX bytes and is borrowed by `out`. 0 or SIM_EINVAL. */
+/* Blocks. A copy's block is the smallest of /24../12 that holds its phones, network, gateway and broadcast address. The
+ * gateway is the first host (base + 1), phone n is base + 2 + n, the last address is nobody's. Entries without `addresses`
+ * are packed in order of the file from 127.1.0.0 on (127.0.0.0/16 stays free for servers), so one branch of 30 phones is
+ * 127.1.0.0/24 and its first phone 127.1.0.2. An entry whose copies don't all fit below 127.255.255.255 goes to
+ * 10.0.0.0..126.255.255.255 instead: fine in virtual time, impossible live (which doctor says). Blocks given by any
+ * `addresses` are stepped over. With `addresses` the given block is split into equal powers of two, one a copy. */
+
+/* Fills `out` for copy number `index` (0..sites_total-1) of all sites: its name ("branch#2"; "branch" when there is one),
+ * class, block, lines. O(log entries). `name` is borrowed by `out`. 0 or SIM_EINVAL (no such copy). */
 enum { SCENARIO_NAME_MAX = 128 };
 int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_site_setup *out,
                         char name[SCENARIO_NAME_MAX]);
-/* Which entry of sites[] copy `index` is of. */
+/* Which entry of sites[] copy `index` is of; index < sites_total. */
 const struct scenario_site *scenario_site_class(const struct scenario *s, uint32_t index);
-/* Number of phones in all copies before copy `index`: the id of its first phone. */
+/* Number of phones in all copies before copy `index` (0..sites_total): the id of its first phone. */
 uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index);
-/* Phone `number` (0..) of a copy: its entry, its number within the entry, its address. */
+/* Phone `number` (0..site->phones-1) of a copy: its entry, its number within the entry, its address. */
 const struct scenario_phones *scenario_phone(const struct scenario *s,
                                              const struct sim_site_setup *site, uint32_t number,
                                              uint32_t *within, sim_addr *addr);
