@@ -1,0 +1,312 @@
+/* phones/pfs/hier.c -- a hierarchy (one file, one model, one subnet) in one phone: birth, end, what it
+ * sends and tells; and the links to other phones. Who does what when is in elect, root, member and serve. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "phones/pfs/machine.h"
+#include "sim/err.h"
+
+struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
+{
+    size_t len = strnlen(want->path, PFS_PATH_MAX - 1);
+    struct pfs_hier *h = calloc(1, sizeof(*h) + len + 1);
+
+    if (h == NULL) {
+        return NULL;
+    }
+    h->quest = calloc(1, sizeof(*h->quest));
+    if (h->quest == NULL) {
+        free(h);
+        return NULL;
+    }
+    memcpy(h->path, want->path, len);
+    h->file_hash = pfs_wire_hash(pfs_wire_file_name(h->path));
+    h->model_hash = p->model_hash;
+    h->has_digest = h->wanted_digest = want->has_digest;
+    h->digest = want->digest;
+    h->digest_source = want->has_digest ? want->digest_source : SIM_DIGEST_FIRST_USE;
+    h->timer = h->beat_at = h->answer_at = h->announce_at = SIM_NEVER;
+    h->next = p->hiers;
+    p->hiers = h;
+    return h;
+}
+
+struct pfs_hier *pfs_hier_find(struct pfs *p, const struct pfs_wire *m)
+{
+    for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+        if (!h->dead && h->file_hash == m->file_hash && h->model_hash == m->model_hash) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m)
+{
+    return strncmp(m->model, p->id.model, PFS_MODEL_MAX - 1) == 0 &&
+           strcmp(pfs_wire_file_name(m->path), pfs_wire_file_name(h->path)) == 0;
+}
+
+void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
+{
+    if (h->dead) {
+        return;
+    }
+    pfs_serve_drop_children(p, h, bye);
+    if (h->quest != NULL && h->quest->up != NULL) {
+        pfs_link_close(p, h->quest->up);
+        h->quest->up = NULL;
+    }
+    pfs_hier_drop_copy(p, h);
+    h->dead = true;
+    p->sweep = true;
+    if (p->want == h) {
+        p->want = NULL;
+    }
+}
+
+void pfs_hier_free(struct pfs *p, struct pfs_hier *h)
+{
+    (void)p;
+    while (h->reports != NULL) {
+        struct pfs_report *report = h->reports;
+        h->reports = report->next;
+        free(report);
+    }
+    pfs_table_free(h->table);
+    free(h->quest);
+    free(h);
+}
+
+void pfs_hier_enter(struct pfs_hier *h, enum pfs_hier_state state, sim_time timer)
+{
+    h->state = state;
+    h->timer = timer;
+}
+
+enum pfs_wire_state pfs_hier_wire_state(const struct pfs_hier *h)
+{
+    switch (h->state) {
+    case PFS_HIER_ELECT:
+    case PFS_HIER_DIAL:
+    case PFS_HIER_JOIN_ROOT:
+    case PFS_HIER_JOIN_PARENT:
+        return PFS_WIRE_WANTING;
+    case PFS_HIER_ROOT_WAIT:
+        return PFS_WIRE_ROOT_WAITING;
+    case PFS_HIER_ROOT_FETCH:
+        return PFS_WIRE_ROOT_FETCHING;
+    case PFS_HIER_WAIT:
+        return PFS_WIRE_WAITING;
+    case PFS_HIER_RECEIVE:
+        return PFS_WIRE_RECEIVING;
+    case PFS_HIER_HOLD:
+        return PFS_WIRE_HOLDING;
+    }
+    return PFS_WIRE_WANTING;
+}
+
+enum pfs_wire_state pfs_hier_root_state(const struct pfs_hier *h)
+{
+    if (h->is_root || h->state == PFS_HIER_HOLD) {
+        return pfs_hier_wire_state(h);
+    }
+    return (h->root.strength & PFS_WIRE_STRENGTH_HOLDS) != 0 ? PFS_WIRE_HOLDING
+                                                             : PFS_WIRE_ROOT_FETCHING;
+}
+
+void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_type type,
+                      struct pfs_wire *m)
+{
+    memset(m, 0, sizeof(*m));
+    m->type = type;
+    m->xid = h->xid;
+    m->file_hash = h->file_hash;
+    m->model_hash = h->model_hash;
+    m->strength = h->strength;
+    strncpy(m->model, p->id.model, sizeof(m->model) - 1);
+    strncpy(m->path, h->path, sizeof(m->path) - 1);
+}
+
+void pfs_hier_put_digest(const struct pfs_hier *h, struct pfs_wire *m)
+{
+    m->has_digest = h->has_digest;
+    m->digest = h->digest;
+    m->digest_source = h->digest_source;
+}
+
+void pfs_hier_learn_digest(struct pfs_hier *h, const struct pfs_wire *m)
+{
+    if (!h->has_digest && m->has_digest && h->state != PFS_HIER_HOLD) {
+        h->has_digest = true;
+        h->digest = m->digest;
+        h->digest_source = SIM_DIGEST_FIRST_USE;
+    }
+}
+
+void pfs_hier_set_xid(struct pfs *p, struct pfs_hier *h, uint32_t xid, sim_addr root)
+{
+    if (h->xid == xid) {
+        return;
+    }
+    struct pfs_wire bye;
+    pfs_hier_message(p, h, PFS_WIRE_BYE, &bye);
+    bye.what = PFS_WIRE_WHY_MOVED;
+    bye.root = root;
+    bye.next_xid = root == 0 ? 0 : xid;
+    pfs_serve_drop_children(p, h, &bye);
+    h->xid = xid;
+    if (!h->wanted_digest && h->state != PFS_HIER_HOLD) {
+        h->has_digest = false; /* another root may get other bytes */
+    }
+}
+
+void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h)
+{
+    sim_world_file_free(p->id.world, h->copy);
+    h->copy = 0;
+    if (h->quest != NULL) {
+        h->quest->has_copy_digest = false;
+        h->quest->spliced = false;
+    }
+}
+
+/* ---- What the owner and the trace are told ---- */
+
+void pfs_hier_event(struct pfs *p, enum pfs_event_kind kind, sim_file file, const char *text)
+{
+    assert(p->events_len < PFS_EVENTS_MAX);
+    if (p->events == NULL) {
+        p->events = calloc(PFS_EVENTS_MAX, sizeof(*p->events));
+        if (p->events == NULL) {
+            return; /* the owner's own limits end the phone */
+        }
+    }
+    struct pfs_event *event = &p->events[p->events_len++];
+    memset(event, 0, sizeof(*event));
+    event->kind = kind;
+    event->path = p->want_path;
+    event->file = file;
+    strncpy(event->text, text, sizeof(event->text) - 1);
+}
+
+void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_record *record)
+{
+    struct sim_record full = *record;
+    full.at = p->now;
+    full.node = p->id.node;
+    full.name = pfs_wire_file_name(h->path);
+    sim_world_record(p->id.world, &full);
+}
+
+void pfs_hier_phase(struct pfs *p, const struct pfs_hier *h, enum sim_phase phase)
+{
+    pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_PHASE, .a = phase});
+}
+
+void pfs_hier_role(struct pfs *p, const struct pfs_hier *h, enum sim_role role)
+{
+    pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_ROLE, .a = role, .b = h->xid});
+}
+
+int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
+{
+    if (tell) {
+        int rc = sim_world_file_seal(p->id.world, h->copy);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    h->size = sim_world_file_size(p->id.world, h->copy);
+    h->strength |= PFS_WIRE_STRENGTH_HOLDS;
+    pfs_hier_enter(h, PFS_HIER_HOLD, SIM_NEVER);
+    free(h->quest);
+    h->quest = NULL;
+    if (p->want == h) {
+        p->want = NULL;
+    }
+    pfs_hier_record(
+        p, h,
+        &(struct sim_record){
+            .kind = SIM_RECORD_HOLD, .peer = from, .a = h->digest_source, .b = h->size});
+    pfs_hier_role(p, h, SIM_ROLE_SERVING);
+    pfs_log(p, PFS_LOG_INF, "XID%08X File complete: %s %llu bytes, serving children",
+            (unsigned)h->xid, h->path, (unsigned long long)h->size);
+    if (tell) {
+        pfs_hier_event(p, PFS_EVENT_GOT, h->copy, "");
+        if (p->events_len > 0) {
+            struct pfs_event *event = &p->events[p->events_len - 1];
+            event->peer = from;
+            event->bytes = h->size;
+            event->digest_source = h->digest_source;
+        }
+    }
+    pfs_serve_all(p, h);
+    if (h->is_root && p->config.election == PFS_BROADCAST) {
+        pfs_root_announce(p, h); /* with its digest, and as strong as holders are */
+    }
+    return 0;
+}
+
+/* ---- Sending ---- */
+
+void pfs_send(struct pfs *p, sim_addr to, const struct pfs_wire *m)
+{
+    uint8_t bytes[PFS_WIRE_MAX];
+    size_t len = pfs_wire_encode(m, bytes);
+    (void)sim_world_send(p->id.world, p->id.node, to, bytes,
+                         len); /* datagrams may be lost anyway */
+}
+
+void pfs_broadcast(struct pfs *p, const struct pfs_wire *m)
+{
+    uint8_t bytes[PFS_WIRE_MAX];
+    size_t len = pfs_wire_encode(m, bytes);
+    (void)sim_world_broadcast(p->id.world, p->id.node, bytes, len);
+}
+
+struct pfs_link *pfs_link_new(struct pfs *p, sim_stream stream, sim_addr peer,
+                              enum pfs_link_kind kind, struct pfs_hier *h)
+{
+    struct pfs_link *link = calloc(1, sizeof(*link));
+    if (link == NULL) {
+        return NULL;
+    }
+    link->stream = stream;
+    link->peer = peer;
+    link->kind = kind;
+    link->hier = h;
+    link->heard = p->now;
+    *p->links_end = link;
+    p->links_end = &link->next;
+    p->strangers += kind == PFS_LINK_STRANGER;
+    sim_world_stream_set_tag(p->id.world, stream, (uint64_t)(uintptr_t)link);
+    return link;
+}
+
+void pfs_link_send(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
+{
+    uint8_t bytes[PFS_WIRE_MAX];
+
+    if (link->dead) {
+        return;
+    }
+    size_t len = pfs_wire_encode(m, bytes);
+    /* A peer that reads nothing is found by its silence. */
+    (void)sim_world_stream_send(p->id.world, link->stream, bytes, len);
+}
+
+void pfs_link_close(struct pfs *p, struct pfs_link *link)
+{
+    if (link->dead) {
+        return;
+    }
+    link->dead = true;
+    p->sweep = true;
+    p->strangers -= link->kind == PFS_LINK_STRANGER;
+    if (link->stream != 0) {
+        sim_world_stream_close(p->id.world, link->stream);
+        link->stream = 0;
+    }
+}

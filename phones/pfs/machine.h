@@ -1,0 +1,300 @@
+/* phones/pfs/machine.h -- inside of the peer machine: what its files share. Nobody else includes it.
+ *
+ *   pfs.c      the public functions: notices in, deadlines, events
+ *   hier.c     a hierarchy: birth, end, sending, records
+ *   elect.c    claims and announcements heard, elections, hunts, giving up
+ *   root.c     being root: waiting, fetching, the table, stepping down
+ *   member.c   being a member: dial, join, attach, watch the parent, receive
+ *   serve.c    being a parent: slots, bodies, progress, reports
+ *   linger.c   leaving
+ *   log.c      the console
+ *
+ * Nothing is freed while a notice is handled: hierarchies and links are marked dead and swept at the end of the
+ * public function, so a caller up the chain never holds a dangling pointer. */
+#ifndef PHONES_PFS_MACHINE_H
+#define PHONES_PFS_MACHINE_H
+
+#include "phones/pfs/claim.h"
+#include "phones/pfs/pfs.h"
+#include "phones/pfs/table.h"
+#include "phones/pfs/wire.h"
+
+/* Our choice, all of them. */
+enum {
+    PFS_EVENTS_MAX = 8,       /* the owner drains after every call; more is a bug */
+    PFS_STRANGERS_MAX = 4096, /* open streams that have not said JOIN yet, or wait for their end */
+    PFS_RETURNS_MAX = 4,      /* times that a place may be refused before a rejoin */
+    PFS_BANS = 4,             /* senders of wrong bodies remembered for a file */
+    PFS_REPORT_TRIES = 5,
+};
+
+#define PFS_STRANGER_WAIT (10 * SIM_S) /* for a JOIN on a new stream */
+#define PFS_JOIN_WAIT (15 * SIM_S)     /* for a dial (10 s in the world) and its answer */
+#define PFS_BEAT_MAX (5 * SIM_S)       /* between two PROGRESS */
+#define PFS_ANSWER_GAP (250 * SIM_MS)  /* between two announcements that answer somebody */
+#define PFS_ANSWER_MIN (250 * SIM_MS)  /* holders without a root answer after a random time */
+#define PFS_ANSWER_MAX (1 * SIM_S)     /* from MIN to MAX */
+#define PFS_ANNOUNCE_MIN (5 * SIM_S)   /* a root repeats its announcement, first after MIN, */
+#define PFS_ANNOUNCE_MAX (60 * SIM_S)  /* then each time after twice as long, up to MAX */
+#define PFS_REPORT_GAP (500 * SIM_MS)  /* before a report is repeated; doubles */
+#define PFS_REST (5 * SIM_S)           /* nobody is sent to a parent that said FULL */
+#define PFS_WHOHAS_GAP (1 * SIM_S)
+#define PFS_WARN (30 * SIM_S)            /* children are warned so long before linger_max */
+#define PFS_SIZE_MAX (UINT64_C(1) << 36) /* bytes of a file that is taken from a peer: 64 GiB */
+
+/* Each is named for what is awaited; `timer` says until when where it is used. */
+#define PFS_HIER_STATES(X)                                                                         \
+    X(ELECT)       /* claim.deadline; timer: the limit of it all */                                \
+    X(ROOT_WAIT)   /* timer: the end of root_wait */                                               \
+    X(ROOT_FETCH)  /* pfs_fetch_done(); timer: next look at its progress */                        \
+    X(DIAL)        /* timer: the instant to dial the root */                                       \
+    X(JOIN_ROOT)   /* ASSIGN */                                                                    \
+    X(JOIN_PARENT) /* WELCOME */                                                                   \
+    X(WAIT)        /* BODY from the parent; timer: next look at the parent */                      \
+    X(RECEIVE)     /* the body's end; the same */                                                  \
+    X(HOLD)        /* children */
+
+enum pfs_hier_state {
+#define X(name) PFS_HIER_##name,
+    PFS_HIER_STATES(X)
+#undef X
+};
+
+enum pfs_link_kind {
+    PFS_LINK_STRANGER, /* came in, has not said JOIN */
+    PFS_LINK_CHILD,
+    PFS_LINK_ROOT,   /* dialed the root for a place */
+    PFS_LINK_PARENT, /* dialed the assigned parent, or the root that became it */
+};
+
+struct pfs_link {
+    struct pfs_link *next;
+    sim_stream stream; /* 0: closed */
+    sim_addr peer;
+    enum pfs_link_kind kind;
+    bool dead;
+    bool open;
+    bool sending;               /* CHILD: a body is under way */
+    bool sent;                  /* CHILD: it left; DONE is awaited */
+    bool has_digest;            /* CHILD: of what it holds in part */
+    sim_time heard;             /* last sign of life */
+    uint32_t xid, epoch, place; /* CHILD: its assignment */
+    uint64_t offset;            /* CHILD: bytes it holds */
+    struct pfs_hier *hier;      /* NULL: STRANGER */
+    struct sim_digest digest;
+};
+
+struct pfs_root_ref {
+    sim_addr addr; /* 0: none */
+    uint32_t xid;
+    uint32_t strength;
+};
+
+struct pfs_report {
+    struct pfs_report *next;
+    enum pfs_wire_report what;
+    sim_addr subject;
+    uint32_t place, epoch;
+    unsigned tries;
+    sim_time due;
+};
+
+/* What only a phone that wants the file needs; freed when it holds it. */
+struct pfs_quest {
+    struct pfs_claim claim;
+    uint32_t claim_xid;      /* of the instance that it would lead */
+    struct pfs_link *up;     /* to the root or the parent */
+    struct pfs_root_ref alt; /* another root heard of while attached */
+    bool failed_self;        /* its own fetch failed: it claims no more */
+    uint32_t joins;          /* roots turned to without a byte */
+    uint32_t attempts;       /* rejoins in a row */
+    uint32_t hunts;          /* elections in a row without a byte */
+    uint32_t failures;       /* roots that could not get the file */
+    uint32_t failed_xid;
+    uint32_t returns; /* places refused in a row */
+    enum pfs_wire_refused refused_why;
+    sim_addr bans[PFS_BANS];
+    uint32_t bans_len;
+    sim_addr refused[PFS_RETURNS_MAX]; /* parents that did not take it, in this rejoin */
+    uint32_t refused_len;
+    sim_addr lost;   /* the parent that went silent or away: the root is told */
+    sim_addr parent; /* assigned */
+    uint32_t parent_epoch;
+    uint32_t assigned_place, assigned_epoch, assigned_depth;
+    bool has_copy_digest; /* of the whole file that the copy is a part of */
+    struct sim_digest copy_digest;
+    bool spliced; /* the copy came from more than one sender */
+    enum pfs_wire_state parent_state;
+    uint32_t parent_serial;
+    sim_time serial_at; /* parent_serial changed */
+    sim_time attached_at, began_at;
+    uint64_t began_size; /* of the copy when this transfer began */
+    uint64_t seen_size;  /* at the last look */
+    sim_time moved_at;   /* it grew */
+    uint64_t expect_size;
+    sim_time whohas_at;          /* heard or sent */
+    char reason[PFS_REASON_MAX]; /* of the latest failed root */
+};
+
+struct pfs_hier {
+    struct pfs_hier *next;
+    enum pfs_hier_state state;
+    bool dead;
+    bool is_root;       /* ROOT_WAIT, ROOT_FETCH, or HOLD and serving as root */
+    bool has_digest;    /* of the whole file: the want's, or learned from the root */
+    bool wanted_digest; /* it is the want's */
+    enum sim_digest_source digest_source;
+    struct sim_digest digest;
+    uint32_t file_hash, model_hash;
+    uint32_t xid; /* of the instance that it claims in, leads, or has its place in */
+    uint32_t strength;
+    uint32_t place, epoch, depth;
+    uint32_t serial; /* told to children */
+    uint32_t children;
+    uint32_t served; /* bodies handed out */
+    struct pfs_root_ref root;
+    sim_file copy;
+    uint64_t size;      /* HOLD: of the file */
+    sim_time timer;     /* see the states */
+    sim_time beat_at;   /* next PROGRESS; SIM_NEVER without connections */
+    sim_time answer_at; /* HOLD: when it answers unless somebody else does */
+    sim_time announce_at;
+    sim_time announced_at;
+    sim_duration announce_gap;
+    unsigned beats;
+    struct pfs_quest *quest; /* NULL in HOLD */
+    struct pfs_table *table; /* root only */
+    struct pfs_report *reports;
+    char path[]; /* own copy */
+};
+
+struct pfs {
+    struct pfs_config config;
+    struct pfs_identity id;
+    uint32_t model_hash;
+    bool listening;
+    bool sweep; /* something is dead */
+    bool warned;
+    sim_time now;
+    struct pfs_hier *hiers;
+    struct pfs_hier *want;               /* one of them, or NULL */
+    struct pfs_link *links, **links_end; /* in order of age */
+    uint32_t strangers;
+    sim_time leave_at; /* first pfs_may_leave(); SIM_NEVER */
+    sim_time busy_at;  /* last join, last child's end */
+    char *want_path;   /* own copy, for events */
+    struct pfs_event *events;
+    unsigned events_len;
+};
+
+/* ---- hier.c ---- */
+struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);
+struct pfs_hier *pfs_hier_find(struct pfs *p, const struct pfs_wire *m); /* by H and model */
+/* True when the message's texts name this very hierarchy. */
+bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m);
+/* Closes its links (children get `bye` when not NULL), frees the copy, marks it dead. */
+void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye);
+void pfs_hier_free(struct pfs *p, struct pfs_hier *h);
+void pfs_hier_enter(struct pfs_hier *h, enum pfs_hier_state state, sim_time timer);
+enum pfs_wire_state pfs_hier_wire_state(const struct pfs_hier *h);
+enum pfs_wire_state pfs_hier_root_state(const struct pfs_hier *h);
+/* A message of this hierarchy with its header, model and path filled in. */
+void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_type type,
+                      struct pfs_wire *m);
+void pfs_hier_put_digest(const struct pfs_hier *h, struct pfs_wire *m);
+/* Takes the digest that the root tells, where the want knew none. */
+void pfs_hier_learn_digest(struct pfs_hier *h, const struct pfs_wire *m);
+/* Another instance: the children belong to the old one, so they are sent on to the new root (0: none yet). */
+void pfs_hier_set_xid(struct pfs *p, struct pfs_hier *h, uint32_t xid, sim_addr root);
+void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h);
+void pfs_hier_event(struct pfs *p, enum pfs_event_kind kind, sim_file file, const char *text);
+void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_record *record);
+void pfs_hier_phase(struct pfs *p, const struct pfs_hier *h, enum sim_phase phase);
+void pfs_hier_role(struct pfs *p, const struct pfs_hier *h, enum sim_role role);
+/* The copy is whole and right: serves it. `tell`: seals it first, tells the owner and the trace (else the owner
+ * did all that). 0 or what sealing said; then nothing has changed. */
+int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell);
+
+void pfs_send(struct pfs *p, sim_addr to, const struct pfs_wire *m);
+void pfs_broadcast(struct pfs *p, const struct pfs_wire *m);
+
+struct pfs_link *pfs_link_new(struct pfs *p, sim_stream stream, sim_addr peer,
+                              enum pfs_link_kind kind, struct pfs_hier *h);
+void pfs_link_send(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+/* Ends the stream if it is open; the link is dead afterwards. */
+void pfs_link_close(struct pfs *p, struct pfs_link *link);
+
+/* ---- elect.c ---- */
+void pfs_elect_start(struct pfs *p, struct pfs_hier *h);
+void pfs_elect_tick(struct pfs *p, struct pfs_hier *h);
+void pfs_elect_hear(struct pfs *p, struct pfs_hier *h, sim_addr from, const struct pfs_wire *m);
+void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h);
+/* Parent and root are lost for good: a new election, or the end of sharing. */
+void pfs_elect_hunt(struct pfs *p, struct pfs_hier *h, const char *why);
+/* The root `xid` can't get the file. */
+void pfs_elect_root_failed(struct pfs *p, struct pfs_hier *h, uint32_t xid, const char *reason);
+void pfs_elect_give_up(struct pfs *p, struct pfs_hier *h, enum pfs_event_kind kind,
+                       const char *why);
+
+/* ---- root.c ---- */
+void pfs_root_become(struct pfs *p, struct pfs_hier *h);
+void pfs_root_announce(struct pfs *p, struct pfs_hier *h);
+void pfs_root_answer(struct pfs *p, struct pfs_hier *h); /* announce, but not too often */
+void pfs_root_tick(struct pfs *p, struct pfs_hier *h);
+void pfs_root_fetched(struct pfs *p, struct pfs_hier *h, int status, const char *reason);
+void pfs_root_step_down(struct pfs *p, struct pfs_hier *h, const struct pfs_root_ref *to);
+void pfs_root_resign(struct pfs *p, struct pfs_hier *h); /* no longer root; frees the table */
+void pfs_root_assign(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                     const struct pfs_wire *m);
+void pfs_root_report(struct pfs *p, struct pfs_hier *h, sim_addr from, const struct pfs_wire *m);
+
+/* ---- member.c ---- */
+void pfs_member_join(struct pfs *p, struct pfs_hier *h, const struct pfs_root_ref *root);
+void pfs_member_tick(struct pfs *p, struct pfs_hier *h);
+void pfs_member_opened(struct pfs *p, struct pfs_hier *h, struct pfs_link *link);
+void pfs_member_closed(struct pfs *p, struct pfs_hier *h, struct pfs_link *link, int why);
+void pfs_member_input(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                      const struct pfs_wire *m);
+void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *link);
+/* Gives the parent up, if there is one, with its records. */
+void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why);
+/* Static election: dials the fixed parent. */
+void pfs_member_static(struct pfs *p, struct pfs_hier *h);
+
+/* ---- serve.c ---- */
+void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                      const struct pfs_wire *m);
+void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link);
+void pfs_serve_all(struct pfs *p, struct pfs_hier *h);
+void pfs_serve_sent(struct pfs *p, struct pfs_link *link);
+/* A child ended: `done`, or lost. Frees its slot. */
+void pfs_serve_ended(struct pfs *p, struct pfs_link *link, bool done);
+void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye);
+void pfs_serve_beat(struct pfs *p, struct pfs_hier *h);
+void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report what,
+                      sim_addr subject, uint32_t place, uint32_t epoch);
+void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h);
+void pfs_serve_acked(struct pfs_hier *h, const struct pfs_wire *m);
+sim_duration pfs_serve_beat_gap(const struct pfs *p);
+
+/* ---- linger.c ---- */
+sim_time pfs_linger_deadline(const struct pfs *p);
+void pfs_linger_tick(struct pfs *p);
+void pfs_linger_leave(struct pfs *p, struct pfs_hier *h);
+
+/* ---- log.c ---- */
+#define PFS_LOG_LEVELS(X) X(NOT) X(DBG) X(INF)
+enum pfs_log_level {
+#define X(name) PFS_LOG_##name,
+    PFS_LOG_LEVELS(X)
+#undef X
+};
+/* One line of the console; nothing is formatted unless the phone logs. */
+void pfs_log(struct pfs *p, enum pfs_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "|parent=-1><fd[0]=-1 fd[1]=-1 FULL=0" */
+void pfs_log_state(struct pfs *p, const struct pfs_hier *h);
+
+#endif /* PHONES_PFS_MACHINE_H */

@@ -1,0 +1,379 @@
+/* phones/pfs/serve.c -- being a parent: who gets one of the slots, the bodies, the signs of life, and the
+ * reports to the root about children that come and go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "phones/pfs/machine.h"
+#include "sim/err.h"
+
+sim_duration pfs_serve_beat_gap(const struct pfs *p)
+{
+    sim_duration gap = p->config.parent_timeout / 6;
+    gap = gap > PFS_BEAT_MAX ? PFS_BEAT_MAX : gap;
+    return gap < SIM_MS ? SIM_MS : gap;
+}
+
+/* ---- Who asks for a place, or for a slot ---- */
+
+static void refuse(struct pfs *p, const struct pfs_hier *h, struct pfs_link *link,
+                   const struct pfs_wire *join)
+{
+    struct pfs_wire m;
+
+    memset(&m, 0, sizeof(m));
+    m.type = PFS_WIRE_REFUSE;
+    m.xid = join->xid;
+    m.file_hash = join->file_hash;
+    m.model_hash = join->model_hash;
+    m.what = PFS_WIRE_WHY_NOT_HERE;
+    if (h != NULL && h->root.addr != link->peer && h->root.addr != p->id.addr) {
+        m.root = h->root.addr;
+        m.next_xid = h->root.xid;
+    }
+    pfs_link_send(p, link, &m);
+    pfs_link_close(p, link);
+}
+
+static void ask_for_place(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                          const struct pfs_wire *join)
+{
+    if (!h->is_root && h->state == PFS_HIER_HOLD && p->config.election == PFS_BROADCAST &&
+        (h->root.addr == 0 || h->root.addr == p->id.addr || h->root.addr == link->peer)) {
+        pfs_root_become(p, h); /* nobody leads any more, and the file is here */
+    }
+    if (!h->is_root || p->config.election == PFS_STATIC) {
+        refuse(p, h, link, join);
+        return;
+    }
+    pfs_root_assign(p, h, link, join);
+}
+
+/* A fixed tree: phone i feeds fanout * i + 1 ... fanout * i + fanout. */
+static bool is_static_child(const struct pfs *p, const struct pfs_wire *join, sim_addr peer)
+{
+    return join->place > 0 && join->place < p->id.peers_len && p->id.peers[join->place] == peer &&
+           (join->place - 1) / p->config.fanout == p->id.peers_self;
+}
+
+static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *join,
+                     sim_addr peer)
+{
+    uint32_t others = h->children;
+
+    for (const struct pfs_link *l = p->links; l != NULL; l = l->next) {
+        if (!l->dead && l->hier == h && l->kind == PFS_LINK_CHILD && l->peer == peer) {
+            others--; /* the same phone comes again: the old connection is void */
+            break;
+        }
+    }
+    if (others >= p->config.fanout || join->xid != h->xid) {
+        return false;
+    }
+    if (p->config.election == PFS_STATIC) {
+        return is_static_child(p, join, peer);
+    }
+    switch (h->state) {
+    case PFS_HIER_JOIN_PARENT:
+    case PFS_HIER_WAIT:
+    case PFS_HIER_RECEIVE:
+    case PFS_HIER_HOLD:
+        return join->parent_epoch == h->epoch && !h->is_root;
+    case PFS_HIER_ELECT:
+    case PFS_HIER_ROOT_WAIT:
+    case PFS_HIER_ROOT_FETCH:
+    case PFS_HIER_DIAL:
+    case PFS_HIER_JOIN_ROOT:
+        return false; /* no place of its own: its root may be about to put it below the asker */
+    }
+    return false;
+}
+
+void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
+{
+    struct pfs_hier *h = pfs_hier_find(p, m);
+    struct pfs_wire answer;
+
+    p->busy_at = p->now;
+    if (h == NULL || !pfs_hier_matches(p, h, m)) {
+        refuse(p, NULL, link, m);
+        return;
+    }
+    if (m->place == PFS_WIRE_NO_PLACE) {
+        ask_for_place(p, h, link, m);
+        return;
+    }
+    if (!may_take(p, h, m, link->peer)) {
+        pfs_log(p, PFS_LOG_INF, "XID%08X Rx Join: FULL=%d", (unsigned)h->xid,
+                h->children >= p->config.fanout);
+        pfs_hier_message(p, h, PFS_WIRE_FULL, &answer);
+        pfs_link_send(p, link, &answer);
+        pfs_link_close(p, link);
+        return;
+    }
+    pfs_hier_message(p, h, PFS_WIRE_WELCOME, &answer);
+    answer.state = (uint8_t)pfs_hier_wire_state(h);
+    answer.root_state = (uint8_t)pfs_hier_root_state(h);
+    answer.serial = h->serial;
+    answer.depth = h->depth;
+    pfs_link_send(p, link, &answer);
+    pfs_serve_accept(p, h, link, m);
+}
+
+static void record_children(struct pfs *p, struct pfs_hier *h, sim_addr peer)
+{
+    pfs_hier_record(p, h,
+                    &(struct sim_record){
+                        .kind = SIM_RECORD_CHILDREN, .peer = peer, .a = h->children, .b = h->xid});
+}
+
+void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                      const struct pfs_wire *m)
+{
+    char text[SIM_ADDR_TEXT_MAX];
+
+    for (struct pfs_link *old = p->links; old != NULL; old = old->next) {
+        if (!old->dead && old->hier == h && old->kind == PFS_LINK_CHILD &&
+            old->peer == link->peer) {
+            pfs_serve_ended(p, old, false);
+        }
+    }
+    p->strangers -= link->kind == PFS_LINK_STRANGER;
+    link->kind = PFS_LINK_CHILD;
+    link->hier = h;
+    link->xid = m->xid;
+    link->epoch = m->epoch;
+    link->place = m->place;
+    link->has_digest = m->has_digest;
+    link->digest = m->digest;
+    link->offset = m->offset;
+    link->heard = p->now;
+    h->children++;
+    if (h->beat_at == SIM_NEVER) {
+        h->beat_at = sim_time_add(p->now, pfs_serve_beat_gap(p));
+    }
+    record_children(p, h, link->peer);
+    pfs_log(p, PFS_LOG_INF, "XID%08X Child %s joined at place %u", (unsigned)h->xid,
+            sim_addr_format(link->peer, text), (unsigned)link->place);
+    pfs_log_state(p, h);
+    if (h->state == PFS_HIER_HOLD) {
+        pfs_serve_body(p, h, link);
+    }
+}
+
+/* ---- Bodies ---- */
+
+void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
+{
+    struct pfs_wire m;
+    int rc = 0;
+
+    /* Only what was found whole and right is ever handed out. */
+    bool goes_on =
+        link->has_digest && link->offset <= h->size && sim_digest_equal(&link->digest, &h->digest);
+    pfs_hier_message(p, h, PFS_WIRE_BODY, &m);
+    m.offset = goes_on ? link->offset : 0;
+    m.length = h->size - m.offset;
+    m.size = h->size;
+    pfs_hier_put_digest(h, &m);
+    pfs_link_send(p, link, &m);
+    link->heard = p->now;
+    link->sending = m.length > 0;
+    link->sent = !link->sending;
+    h->served++;
+    if (link->sending) {
+        rc = sim_world_stream_send_body(p->id.world, link->stream, h->copy, m.offset, m.length);
+    }
+    pfs_log(p, PFS_LOG_INF, "XID%08X Tx body offset=%llu of %llu bytes to place %u",
+            (unsigned)h->xid, (unsigned long long)m.offset, (unsigned long long)m.size,
+            (unsigned)link->place);
+    if (rc != 0) {
+        pfs_serve_ended(p, link, false);
+    }
+}
+
+void pfs_serve_all(struct pfs *p, struct pfs_hier *h)
+{
+    for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+        if (!l->dead && l->hier == h && l->kind == PFS_LINK_CHILD) {
+            pfs_serve_body(p, h, l);
+        }
+    }
+}
+
+void pfs_serve_sent(struct pfs *p, struct pfs_link *link)
+{
+    if (link->kind == PFS_LINK_CHILD) {
+        link->sending = false;
+        link->sent = true;
+        link->heard = p->now;
+    }
+}
+
+void pfs_serve_ended(struct pfs *p, struct pfs_link *link, bool done)
+{
+    struct pfs_hier *h = link->hier;
+    char text[SIM_ADDR_TEXT_MAX];
+
+    if (link->dead) {
+        return;
+    }
+    pfs_link_close(p, link);
+    h->children--;
+    p->busy_at = p->now;
+    record_children(p, h, link->peer);
+    pfs_log(p, PFS_LOG_INF, "XID%08X Child %s %s", (unsigned)h->xid,
+            sim_addr_format(link->peer, text), done ? "has the file" : "lost");
+    pfs_log_state(p, h);
+    if (h->is_root && h->table != NULL) {
+        if (done) {
+            pfs_table_holds(h->table, link->peer);
+        } else {
+            pfs_table_lost(h->table, p->id.addr, link->peer, link->epoch);
+        }
+    } else if (!done && link->xid == h->root.xid && h->root.addr != 0) {
+        pfs_serve_report(p, h, PFS_WIRE_REPORT_LOST, link->peer, link->place, link->epoch);
+    }
+}
+
+void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
+{
+    for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+        if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
+            continue;
+        }
+        if (bye != NULL) {
+            pfs_link_send(p, l, bye);
+        }
+        pfs_link_close(p, l);
+        h->children--;
+        record_children(p, h, l->peer);
+    }
+}
+
+void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
+{
+    if (m->type == PFS_WIRE_PROGRESS) {
+        return; /* heard is enough */
+    }
+    /* DONE counts only after a body; all else ends the connection. */
+    pfs_serve_ended(p, link, m->type == PFS_WIRE_DONE && (link->sending || link->sent));
+}
+
+/* ---- Signs of life ---- */
+
+static void send_progress(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
+{
+    struct pfs_wire m;
+
+    pfs_hier_message(p, h, PFS_WIRE_PROGRESS, &m);
+    m.state = (uint8_t)pfs_hier_wire_state(h);
+    m.root_state = (uint8_t)pfs_hier_root_state(h);
+    m.offset = sim_world_file_size(p->id.world, h->copy);
+    m.serial = h->serial;
+    m.depth = h->depth;
+    m.root = h->root.addr;
+    pfs_hier_put_digest(h, &m);
+    pfs_link_send(p, link, &m);
+}
+
+void pfs_serve_beat(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_link *up = h->quest == NULL ? NULL : h->quest->up;
+    bool attached = h->state == PFS_HIER_WAIT || h->state == PFS_HIER_RECEIVE;
+
+    if (p->now < h->beat_at) {
+        return;
+    }
+    if (h->is_root || h->state == PFS_HIER_HOLD) {
+        h->serial++; /* the top of its tree: this is what those below watch for */
+    }
+    h->beats++;
+    for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+        if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
+            continue;
+        }
+        if (sim_time_since(p->now, l->heard) >= p->config.parent_timeout) {
+            pfs_serve_ended(p, l, false);
+        } else if (!l->sending) { /* it would wait behind the body */
+            send_progress(p, h, l);
+        }
+    }
+    if (attached && up != NULL && h->beats % 2 == 0) {
+        send_progress(p, h, up);
+    }
+    h->beat_at = h->children > 0 || (attached && up != NULL)
+                     ? sim_time_add(p->now, pfs_serve_beat_gap(p))
+                     : SIM_NEVER;
+}
+
+/* ---- Reports to the root ---- */
+
+static void send_report(struct pfs *p, struct pfs_hier *h, struct pfs_report *report)
+{
+    struct pfs_wire m;
+
+    pfs_hier_message(p, h, PFS_WIRE_REPORT, &m);
+    m.xid = h->root.xid;
+    m.what = (uint8_t)report->what;
+    m.subject = report->subject;
+    m.place = report->place;
+    m.epoch = report->epoch;
+    pfs_send(p, h->root.addr, &m);
+    report->due = sim_time_add(p->now, PFS_REPORT_GAP << report->tries);
+    report->tries++;
+}
+
+void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report what,
+                      sim_addr subject, uint32_t place, uint32_t epoch)
+{
+    if (p->config.election == PFS_STATIC || h->root.addr == 0 || h->root.addr == p->id.addr) {
+        return;
+    }
+    struct pfs_report report = {
+        .what = what, .subject = subject, .place = place, .epoch = epoch, .due = SIM_NEVER};
+    if (what == PFS_WIRE_REPORT_LEAVING) {
+        send_report(p, h, &report); /* nobody is left to repeat it */
+        return;
+    }
+    struct pfs_report *kept = malloc(sizeof(*kept));
+    if (kept == NULL) {
+        send_report(p, h, &report); /* once is better than not at all */
+        return;
+    }
+    *kept = report;
+    kept->next = h->reports;
+    h->reports = kept;
+    send_report(p, h, kept);
+}
+
+void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_report **at = &h->reports;
+
+    while (*at != NULL) {
+        struct pfs_report *report = *at;
+        if (p->now >= report->due) {
+            if (report->tries >= PFS_REPORT_TRIES || h->root.addr == 0 ||
+                h->root.addr == p->id.addr) {
+                *at = report->next;
+                free(report);
+                continue;
+            }
+            send_report(p, h, report);
+        }
+        at = &report->next;
+    }
+}
+
+void pfs_serve_acked(struct pfs_hier *h, const struct pfs_wire *m)
+{
+    for (struct pfs_report **at = &h->reports; *at != NULL; at = &(*at)->next) {
+        struct pfs_report *report = *at;
+        if ((uint8_t)report->what == m->what && report->subject == m->subject &&
+            report->epoch == m->epoch) {
+            *at = report->next;
+            free(report);
+            return;
+        }
+    }
+}
