@@ -49,7 +49,7 @@ static const char *escape(const char *name, char out[NAME_TEXT_MAX])
     char *end = out;
     for (size_t i = 0; i < NAME_BYTES_MAX && name[i] != '\0'; i++) {
         unsigned char c = (unsigned char)name[i];
-        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '%' || c == '\\') {
+        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\') {
             *end++ = '%';
             *end++ = digits[c >> 4];
             *end++ = digits[c & 15];
