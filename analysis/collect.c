@@ -188,6 +188,11 @@ int analysis_collect_attach(struct analysis_collect *c,
     return 0;
 }
 
+void analysis_collect_close(struct analysis_collect *c)
+{
+    c->attached = false;
+}
+
 /* ---- Records ---- */
 
 static bool find_file(const struct analysis_collect *c, const char *name, uint16_t *out)

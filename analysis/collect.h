@@ -73,6 +73,8 @@ struct analysis_collect *analysis_collect_new(void);
 /* 0, SIM_ENOMEM, SIM_EINVAL (a phone's site or model is not the scenario's). Once, before the run begins. */
 int analysis_collect_attach(struct analysis_collect *c,
                             const struct analysis_collect_config *config);
+/* Records that come later (while the world is taken down) are dropped. */
+void analysis_collect_close(struct analysis_collect *c);
 void analysis_collect_free(struct analysis_collect *c); /* NULL is fine */
 
 /* The sink: sim_trace.write with the collector as context. */

@@ -193,42 +193,6 @@ static void note_tree(void *context, const struct analysis_tree *tree)
     f->digest_first_use += tree->has_digest_source && tree->digest_source == SIM_DIGEST_FIRST_USE;
 }
 
-/* Different firmware files that phones of a class want: what one copy over the WAN consists of. */
-static uint64_t wanted_files(const struct scenario *s, const struct scenario_site *site)
-{
-    uint64_t files = 0;
-
-    for (size_t i = 0; i < site->phones_len; i++) {
-        bool first = analysis_bounds_wants(s, &site->phones[i]);
-        for (size_t k = 0; k < i && first; k++) {
-            first = site->phones[k].firmware != site->phones[i].firmware;
-        }
-        if (first) {
-            files += s->firmware[site->phones[i].firmware].files_len +
-                     (site->phones[i].system == SCENARIO_BARE ? 0 : 1);
-        }
-    }
-    return files;
-}
-
-/* With a load server the phones' fetches stay on the LAN: only its own copy crosses the line. */
-static void count_copies(struct analysis_figures *f)
-{
-    const struct analysis_facts *facts = f->facts;
-
-    if (facts->method != SCENARIO_LOAD_SERVER) {
-        f->wan_copies = f->all.server_copies;
-        return;
-    }
-    for (uint32_t i = 0; i < facts->sites; i++) {
-        const struct analysis_site *site = &f->sites[i];
-        if (site->bounds.copy_bytes > 0 &&
-            site->stats.wan_payload_bytes >= site->bounds.copy_bytes) {
-            f->wan_copies += wanted_files(facts->scenario, scenario_site_class(facts->scenario, i));
-        }
-    }
-}
-
 int analysis_figures_new(struct analysis_figures **out, const struct analysis_facts *facts)
 {
     int rc = SIM_ENOMEM;
@@ -259,7 +223,8 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
     if ((rc = analysis_collect_trees(facts->collect, note_tree, f)) != 0) {
         goto done;
     }
-    count_copies(f);
+    /* A load server's copy came before the run; what phones fetch from it stays on the LAN. */
+    f->wan_copies = facts->method == SCENARIO_LOAD_SERVER ? 0 : f->all.server_copies;
     *out = f;
     f = NULL;
     rc = 0;

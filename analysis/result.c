@@ -389,6 +389,14 @@ static void add_cautions(cJSON *to, const struct analysis_figures *f)
         add_caution(list,
                     "Completion times are those of the upgraded phones; failed ones have none.");
     }
+    if (f->facts->method == SCENARIO_LOAD_SERVER) {
+        snprintf(text, sizeof(text),
+                 "The load servers' own copies (%" PRIu64
+                 " B) crossed the WAN before the run began: "
+                 "neither their bytes nor their time is in these figures.",
+                 f->all.bounds.copy_bytes);
+        add_caution(list, text);
+    }
     if (f->digest_first_use > 0) {
         snprintf(text, sizeof(text),
                  "%" PRIu64 " trees checked files only against what their root got (digest_source "

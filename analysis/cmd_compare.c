@@ -1,0 +1,168 @@
+/* analysis/cmd_compare.c -- pfsim compare: the same phones, line and chance once per method. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/interrupt.h"
+#include "analysis/result.h"
+#include "analysis/run_options.h"
+#include "analysis/summary.h"
+
+enum { METHODS_MAX = 3 };
+
+static const struct analysis_usage usage = {
+    .command = "compare",
+    .arguments = "SCENARIO [flags]",
+    .does = "Runs a scenario once per method, one after another, with the same phones, lines and "
+            "seed,\n"
+            "and puts the figures side by side: first method over the others.\n",
+    .example = "pfsim compare scenarios/demo.json --methods traditional,pfs,load-server",
+};
+
+struct methods {
+    enum scenario_method list[METHODS_MAX];
+    size_t len;
+};
+
+/* "traditional,pfs": 0, or SIM_EINVAL with a sentence. */
+static bool parse_methods(const char *text, struct methods *out, char why[ANALYSIS_WHY_MAX])
+{
+    struct methods m = {.len = 0};
+
+    for (;;) {
+        char name[64];
+        size_t len = strcspn(text, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)(len < 63 ? len : 63), text);
+        enum scenario_method method;
+        if (!analysis_program_method(name, &method, why)) {
+            return false;
+        }
+        for (size_t i = 0; i < m.len; i++) {
+            if (m.list[i] == method) {
+                snprintf(why, ANALYSIS_WHY_MAX, "method %s is there twice", name);
+                return false;
+            }
+        }
+        m.list[m.len++] = method; /* no duplicates, so there is room */
+        if (text[len] == '\0') {
+            break;
+        }
+        text += len + 1;
+    }
+    *out = m;
+    return true;
+}
+
+static int write_document(const struct analysis_program *program, const char *out, const char *text)
+{
+    struct analysis_output *o = NULL;
+    char why[ANALYSIS_WHY_MAX];
+
+    int rc = analysis_output_folder(out, why);
+    if (rc == 0) {
+        rc = analysis_output_open(&o, out, "compare.json", why);
+    }
+    if (rc == 0) {
+        analysis_output_write(o, text, strlen(text));
+        rc = analysis_output_commit(o, why);
+    }
+    return rc == 0 ? ANALYSIS_OK
+                   : analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why);
+}
+
+/* Takes the documents over. */
+static int conclude(const struct analysis_program *program,
+                    const struct analysis_run_options *options, cJSON *const *documents,
+                    size_t documents_len, int status)
+{
+    cJSON *document = analysis_result_compare(documents, documents_len);
+    char *text = document != NULL ? analysis_result_text(document) : NULL;
+
+    if (text == NULL) {
+        status = analysis_program_worse(
+            status, analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "out of memory"));
+    } else {
+        if (options->out != NULL) {
+            status = analysis_program_worse(status, write_document(program, options->out, text));
+        }
+        if (options->json) {
+            fputs(text, program->out);
+        } else {
+            struct analysis_style style = analysis_summary_style(program->out);
+            analysis_summary_compare(&style, document,
+                                     status == ANALYSIS_REFUSED ? NULL : options->out);
+        }
+        status = analysis_program_flush(program, "compare", status);
+    }
+    free(text);
+    cJSON_Delete(document);
+    return status;
+}
+
+static int run_all(const struct analysis_program *program,
+                   const struct analysis_run_options *options,
+                   const struct analysis_session *common, const struct methods *methods)
+{
+    cJSON *documents[METHODS_MAX] = {NULL};
+    size_t documents_len = 0;
+    int status = ANALYSIS_OK;
+
+    for (size_t i = 0; i < methods->len; i++) {
+        struct analysis_session session = *common;
+        char folder[ANALYSIS_PATH_MAX];
+        session.method = methods->list[i];
+        if (options->out != NULL) {
+            int n = snprintf(folder, sizeof(folder), "%s/%s", options->out,
+                             scenario_method_name(session.method));
+            if (n < 0 || (size_t)n >= sizeof(folder)) {
+                return analysis_program_fail(program, "compare", ANALYSIS_USAGE,
+                                             "--out: the name is too long");
+            }
+            session.out = folder;
+        }
+        cJSON *document = NULL;
+        status = analysis_program_worse(status, analysis_session_run(&session, &document));
+        if (document != NULL) {
+            documents[documents_len++] = document;
+        }
+        /* Refused once is refused again; an interruption is meant for all of it. */
+        if (document == NULL || status == ANALYSIS_REFUSED || analysis_interrupt_seen()) {
+            break;
+        }
+    }
+    if (documents_len == 0) {
+        return status;
+    }
+    return conclude(program, options, documents, documents_len, status);
+}
+
+int analysis_cmd_compare(const struct analysis_program *program, int argc, char **argv)
+{
+    static const struct analysis_words words = {1, 1, "a scenario file"};
+    struct analysis_run_options options;
+    struct analysis_command_line line;
+    struct analysis_session session;
+    struct analysis_usage full = usage;
+    struct scenario *scenario = NULL;
+    struct methods methods;
+    char why[ANALYSIS_WHY_MAX];
+    int status;
+
+    analysis_run_options_init(&options, true);
+    full.statuses = analysis_run_options_statuses();
+    if (!analysis_program_parse(program, &full, options.table, &words, argc, argv, &line,
+                                &status)) {
+        return status;
+    }
+    if (!parse_methods(options.methods != NULL ? options.methods : "traditional,pfs", &methods,
+                       why)) {
+        return analysis_program_fail(program, "compare", ANALYSIS_USAGE, "%s", why);
+    }
+    status = analysis_run_options_apply(&options, program, "compare", line.words[0], &scenario,
+                                        &session);
+    if (status != ANALYSIS_OK) {
+        return status;
+    }
+    status = run_all(program, &options, &session, &methods);
+    scenario_free(scenario);
+    return status;
+}

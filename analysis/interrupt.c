@@ -1,0 +1,79 @@
+/* analysis/interrupt.c -- one handler for all signals that end the program. */
+#include "analysis/interrupt.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/program.h"
+
+static volatile int seen;
+/* Changed only while the signals are blocked on the main thread; other threads never take them. */
+static void (*volatile stop_function)(void *context);
+static void *volatile stop_context;
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (seen != 0) {
+        _exit(ANALYSIS_INTERRUPTED);
+    }
+    seen = 1;
+    if (stop_function != NULL) {
+        stop_function(stop_context);
+    }
+}
+
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+}
+
+void analysis_interrupt_install(void)
+{
+    struct sigaction action;
+    struct sigaction ignore;
+
+    memset(&action, 0, sizeof(action));
+    memset(&ignore, 0, sizeof(ignore));
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    fill(&action.sa_mask);
+    ignore.sa_handler = SIG_IGN;
+    int rc = sigaction(SIGINT, &action, NULL);
+    rc |= sigaction(SIGTERM, &action, NULL);
+    rc |= sigaction(SIGHUP, &action, NULL);
+    rc |= sigaction(SIGPIPE, &ignore, NULL);
+    assert(rc == 0);
+    (void)rc;
+}
+
+void analysis_interrupt_watch(void (*stop)(void *context), void *context)
+{
+    sigset_t set, before;
+
+    fill(&set);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    stop_function = stop;
+    stop_context = context;
+    if (seen != 0 && stop != NULL) {
+        stop(context);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+bool analysis_interrupt_seen(void)
+{
+    return seen != 0;
+}
+
+const volatile int *analysis_interrupt_flag(void)
+{
+    return &seen;
+}

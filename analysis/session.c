@@ -1,0 +1,435 @@
+/* analysis/session.c -- the order of a run; see session.h. */
+#include "analysis/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/interrupt.h"
+#include "analysis/progress.h"
+#include "analysis/result.h"
+#include "analysis/series.h"
+#include "analysis/story.h"
+#include "analysis/threshold.h"
+#include "analysis/transfers.h"
+#include "scenarios/build.h"
+#include "sim/err.h"
+#include "sim/live/clock.h"
+
+/* All of one run; what is NULL was not made (yet). */
+struct session {
+    const struct analysis_session *config;
+    struct scenario_run *run;
+    struct analysis_collect *collect;
+    struct analysis_transfers *transfers;
+    struct analysis_output *series_file;
+    struct analysis_series *series;
+    struct analysis_progress *progress;
+    struct analysis_story story;
+    uint64_t began;                        /* clock */
+    const struct scenario_threshold *lost; /* the run was ended because of it */
+};
+
+static int fail(const struct session *s, int status, const char *why)
+{
+    return analysis_program_fail(s->config->program, s->config->command, status, "%s", why);
+}
+
+/* ---- What collectors ask of a run ---- */
+
+static bool phone_of(void *context, sim_node node, struct scenario_phone_info *info,
+                     sim_time *start)
+{
+    const struct session *s = context;
+
+    if (!scenario_run_phone(s->run, node, info)) {
+        return false;
+    }
+    *start = scenario_run_start(s->run, node);
+    return true;
+}
+
+static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
+{
+    const struct session *s = context;
+    scenario_run_site_stats(s->run, site, out);
+}
+
+static const struct sim_site_setup *site_of(void *context, uint32_t site)
+{
+    const struct session *s = context;
+    return scenario_run_site(s->run, site);
+}
+
+static const char *site_name_of(void *context, uint32_t site)
+{
+    return site_of(context, site)->name;
+}
+
+/* ---- During the run ---- */
+
+static bool is_lost(struct session *s, sim_time now)
+{
+    const struct scenario *scenario = s->config->scenario;
+    uint32_t outcomes[4];
+
+    analysis_collect_outcomes(s->collect, outcomes);
+    uint32_t ended = outcomes[SIM_OUTCOME_UPGRADED] + outcomes[SIM_OUTCOME_CURRENT] +
+                     outcomes[SIM_OUTCOME_FAILED];
+    struct analysis_threshold_now seen = {
+        .failed = outcomes[SIM_OUTCOME_FAILED],
+        .fallbacks = (uint32_t)analysis_collect_fallbacks(s->collect),
+        .elapsed = sim_time_since(now, scenario->start_at),
+        .under_way = ended < scenario->phones_total,
+    };
+    for (uint32_t site = 0; site < scenario_run_sites(s->run); site++) {
+        struct sim_site_stats stats;
+        stats_of(s, site, &stats);
+        seen.wan_payload_bytes += stats.wan_payload_bytes;
+    }
+    s->lost = analysis_threshold_lost(scenario, &seen);
+    return s->lost != NULL;
+}
+
+static bool has_abort(const struct scenario *scenario)
+{
+    for (size_t i = 0; i < scenario->thresholds_len; i++) {
+        if (scenario->thresholds[i].abort) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool on_tick(void *context, sim_time now)
+{
+    struct session *s = context;
+
+    if (s->series == NULL || s->progress == NULL) {
+        return false; /* not built yet */
+    }
+    analysis_series_tick(s->series, now);
+    analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
+    return analysis_interrupt_seen() || (has_abort(s->config->scenario) && is_lost(s, now));
+}
+
+static void stop_run(void *run)
+{
+    scenario_run_stop(run);
+}
+
+/* ---- Before the run ---- */
+
+/* Says what the machine lacks; 3 when it can't start. */
+static int check_machine(const struct session *s)
+{
+    const struct analysis_program *program = s->config->program;
+    struct sim_live_need needs[SIM_LIVE_NEEDS_MAX];
+    size_t len = scenario_run_doctor(s->config->scenario, s->config->method, needs);
+    int status = ANALYSIS_OK;
+
+    for (size_t i = 0; i < len; i++) {
+        if (needs[i].enough) {
+            continue;
+        }
+        if (needs[i].fatal) {
+            status = ANALYSIS_REFUSED;
+        } else if (s->config->quiet) {
+            continue;
+        }
+        fprintf(program->err, "pfsim %s: %s: ", s->config->command,
+                needs[i].fatal ? "refused" : "warning");
+        if (needs[i].needed != 0 || needs[i].available != 0) {
+            fprintf(program->err, "%s: %llu %s needed, %llu there. %s\n", needs[i].what,
+                    (unsigned long long)needs[i].needed, needs[i].unit,
+                    (unsigned long long)needs[i].available, needs[i].mend);
+        } else {
+            fprintf(program->err, "%s: %s\n", needs[i].what, needs[i].mend);
+        }
+    }
+    return status;
+}
+
+static int open_files(struct session *s)
+{
+    const char *out = s->config->out;
+    char why[ANALYSIS_WHY_MAX];
+
+    if (out != NULL && (analysis_output_folder(out, why) != 0 ||
+                        analysis_output_open(&s->series_file, out, "series.csv", why) != 0)) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    return ANALYSIS_OK;
+}
+
+static int build_run(struct session *s)
+{
+    const struct analysis_session *config = s->config;
+    char why[SCENARIO_WHY_MAX];
+    struct scenario_run_options options = {
+        .method = config->method,
+        .seed = config->seed,
+        .has_phone_log = config->has_phone_log,
+        .phone_log = config->phone_log,
+        .tick = on_tick,
+        .tick_context = s,
+        .tick_every = 200 * SIM_MS, /* five looks a second: smooth enough for eyes */
+    };
+
+    if ((s->collect = analysis_collect_new()) == NULL) {
+        return fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM));
+    }
+    options.trace = (struct sim_trace){.write = analysis_collect_write, .context = s->collect};
+    if (scenario_run_new(&s->run, config->scenario, &options, why) != 0) {
+        s->run = NULL;
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    return ANALYSIS_OK;
+}
+
+static uint64_t configured_rate(const struct session *s)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < scenario_run_sites(s->run); i++) {
+        const struct sim_site_setup *setup = scenario_run_site(s->run, i);
+        sum += setup->wan.none ? 0 : setup->wan.down_bit_s;
+    }
+    return sum;
+}
+
+/* Collector, series and progress; the run is built. */
+static int attach(struct session *s)
+{
+    const struct analysis_session *config = s->config;
+    uint32_t sites = scenario_run_sites(s->run);
+    unsigned lanes = scenario_run_lanes(s->run);
+    char why[ANALYSIS_WHY_MAX];
+
+    if (config->out != NULL &&
+        analysis_transfers_new(&s->transfers, config->out, lanes, why) != 0) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    struct analysis_collect_config collect = {
+        .scenario = config->scenario,
+        .nodes = scenario_run_nodes(s->run),
+        .lanes = lanes,
+        .phone = phone_of,
+        .phone_context = s,
+        .transfers = s->transfers,
+        .story = config->verbose || config->has_phone_log ? analysis_story_tell : NULL,
+        .story_context = &s->story,
+    };
+    int rc = analysis_collect_attach(s->collect, &collect);
+    if (rc != 0) {
+        return fail(s, ANALYSIS_REFUSED, sim_err_text(rc));
+    }
+    struct analysis_series_config series = {
+        .collect = s->collect,
+        .sites = sites,
+        .stats = stats_of,
+        .name = site_name_of,
+        .context = s,
+        .to = s->series_file,
+    };
+    struct analysis_progress_config progress = {
+        .to = config->program->err,
+        .quiet = config->quiet,
+        .collect = s->collect,
+        .sites = sites,
+        .phones = config->scenario->phones_total,
+        .method = scenario_method_name(config->method),
+        .configured_bit_s = configured_rate(s),
+        .start_at = config->scenario->start_at,
+        .clock = sim_live_clock(),
+    };
+    s->series = analysis_series_new(&series);
+    s->progress = analysis_progress_new(&progress);
+    if (s->series == NULL || s->progress == NULL) {
+        return fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM));
+    }
+    s->story = (struct analysis_story){
+        .progress = s->progress,
+        .has_phone_log = config->has_phone_log,
+        .phone_log = config->phone_log,
+        .phone_log_to = config->phone_log_to,
+        .verbose = config->verbose,
+        .verbose_to = config->program->err,
+    };
+    return ANALYSIS_OK;
+}
+
+/* ---- After the run ---- */
+
+typedef void (*table_writer)(const struct analysis_figures *f, struct analysis_output *to);
+
+static int write_table(const struct session *s, const struct analysis_figures *f, const char *name,
+                       table_writer write)
+{
+    struct analysis_output *o = NULL;
+    char why[ANALYSIS_WHY_MAX];
+
+    if (analysis_output_open(&o, s->config->out, name, why) != 0) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    write(f, o);
+    return analysis_output_commit(o, why) != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
+}
+
+static int write_transfers(struct session *s)
+{
+    struct analysis_output *o = NULL;
+    char why[ANALYSIS_WHY_MAX];
+
+    if (analysis_output_open(&o, s->config->out, "transfers.csv", why) != 0) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    if (analysis_transfers_write(s->transfers, o, why) != 0) {
+        analysis_output_discard(o);
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    return analysis_output_commit(o, why) != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
+}
+
+/* Each file is whole or absent; result.json comes last, so that it speaks for the others. */
+static int write_files(struct session *s, const struct analysis_figures *f, const cJSON *document)
+{
+    char why[ANALYSIS_WHY_MAX];
+    int status;
+
+    if (s->config->out == NULL) {
+        return ANALYSIS_OK;
+    }
+    int rc = analysis_output_commit(s->series_file, why);
+    s->series_file = NULL;
+    status = rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
+    if (status == ANALYSIS_OK) {
+        status = write_table(s, f, "phones.csv", analysis_result_phones_csv);
+    }
+    if (status == ANALYSIS_OK) {
+        status = write_table(s, f, "sites.csv", analysis_result_sites_csv);
+    }
+    if (status == ANALYSIS_OK) {
+        status = write_transfers(s);
+    }
+    struct analysis_output *o = NULL;
+    char *text = status == ANALYSIS_OK ? analysis_result_text(document) : NULL;
+    if (text == NULL) {
+        return status == ANALYSIS_OK ? fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM)) : status;
+    }
+    rc = analysis_output_open(&o, s->config->out, "result.json", why);
+    if (rc == 0) {
+        analysis_output_write(o, text, strlen(text));
+        rc = analysis_output_commit(o, why);
+    }
+    free(text);
+    return rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
+}
+
+static int judge(const struct analysis_figures *f, bool all_met)
+{
+    const struct analysis_counts *phones = &f->all.phones;
+    bool all_there = phones->failed == 0 && phones->unfinished == 0;
+
+    if (!f->facts->validity.valid) {
+        return ANALYSIS_INVALID;
+    }
+    return all_there && all_met ? ANALYSIS_OK : ANALYSIS_MISSED;
+}
+
+/* Document and files of a run that began; returns the exit status so far. */
+static int conclude(struct session *s, cJSON **document)
+{
+    struct analysis_figures *figures = NULL;
+    struct analysis_facts facts = {
+        .version = s->config->program->version,
+        .scenario = s->config->scenario,
+        .method = s->config->method,
+        .world = SCENARIO_LIVE,
+        .seed = s->config->seed,
+        .collect = s->collect,
+        .sites = scenario_run_sites(s->run),
+        .site = site_of,
+        .stats = stats_of,
+        .context = s,
+        .catalog = scenario_run_catalog(s->run),
+        .wan_peak_bit_s = analysis_series_peak(s->series),
+        .ended = scenario_run_ended(s->run),
+        .interrupted = analysis_interrupt_seen(),
+    };
+
+    facts.has_server = scenario_run_server_stats(s->run, &facts.server);
+    scenario_run_validity(s->run, &facts.validity);
+    scenario_run_usage(s->run, &facts.usage);
+    facts.wall = sim_live_clock() - s->began;
+    int rc = analysis_figures_new(&figures, &facts);
+    if (rc == 0 && (*document = analysis_result_document(figures)) == NULL) {
+        rc = SIM_ENOMEM;
+    }
+    if (rc != 0) {
+        analysis_figures_free(figures);
+        return fail(s, ANALYSIS_REFUSED, sim_err_text(rc));
+    }
+    bool all_met = analysis_threshold_evaluate(figures, *document);
+    int status = judge(figures, all_met);
+    status = analysis_program_worse(status, write_files(s, figures, *document));
+    analysis_figures_free(figures);
+    return status;
+}
+
+static int go(struct session *s, cJSON **document)
+{
+    char why[SCENARIO_WHY_MAX];
+    int status = ANALYSIS_OK;
+
+    analysis_interrupt_watch(stop_run, s->run);
+    int rc = scenario_run_go(s->run, why);
+    analysis_interrupt_watch(NULL, NULL);
+    analysis_series_end(s->series, scenario_run_ended(s->run));
+    analysis_progress_free(s->progress);
+    s->progress = NULL;
+    s->story.progress = NULL;
+    analysis_collect_close(s->collect);
+    if (analysis_interrupt_seen()) {
+        status = ANALYSIS_INTERRUPTED;
+    } else if (s->lost != NULL) {
+        fprintf(s->config->program->err, "pfsim %s: ended early: %s %s can't be met any more\n",
+                s->config->command, s->lost->metric, s->lost->expression);
+        status = ANALYSIS_MISSED;
+    } else if (rc != 0) {
+        status = fail(s, ANALYSIS_REFUSED, why);
+    }
+    return analysis_program_worse(status, conclude(s, document));
+}
+
+static void release(struct session *s)
+{
+    analysis_progress_free(s->progress);
+    analysis_series_free(s->series);
+    scenario_run_free(s->run);
+    analysis_output_discard(s->series_file);
+    analysis_collect_free(s->collect);
+    analysis_transfers_free(s->transfers);
+}
+
+int analysis_session_run(const struct analysis_session *config, cJSON **document)
+{
+    struct session s = {.config = config, .began = sim_live_clock()};
+    int status;
+
+    *document = NULL;
+    if (!config->quiet) {
+        fprintf(config->program->err, "%s: %u phones, %u sites, method %s, seed %llu, live\n",
+                config->scenario->name, config->scenario->phones_total,
+                config->scenario->sites_total, scenario_method_name(config->method),
+                (unsigned long long)config->seed);
+    }
+    if ((status = check_machine(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
+        (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {
+        status = go(&s, document);
+    }
+    if (*document == NULL && analysis_interrupt_seen()) {
+        status = ANALYSIS_INTERRUPTED;
+    }
+    release(&s);
+    return status;
+}

@@ -1,0 +1,33 @@
+/* analysis/session.h -- one run of one method: from a loaded scenario to a result document and files.
+ *
+ * Everything between: the machine is checked, the world built, records collected, progress shown, the first Ctrl-C
+ * obeyed, thresholds judged. `run` has one session, `compare` one a method. Not here: flags (cmd_run.c), wording (summary.c). */
+#ifndef ANALYSIS_SESSION_H
+#define ANALYSIS_SESSION_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analysis/program.h"
+#include "scenarios/scenario.h"
+#include "sim/addr.h"
+
+struct analysis_session {
+    const struct analysis_program *program;
+    const char *command; /* for messages */
+    const struct scenario *scenario;
+    enum scenario_method method;
+    uint64_t seed;
+    const char *out; /* folder for the files, made when it is missing; NULL: none */
+    bool quiet, verbose;
+    bool has_phone_log;
+    sim_addr phone_log; /* a phone of the scenario */
+    FILE *phone_log_to;
+};
+
+/* Runs it. Returns an exit status; `*document` is set (and the caller's) whenever the run began, also when it was
+ * interrupted or could not write its files; else it is NULL. Problems are told on program->err. */
+int analysis_session_run(const struct analysis_session *session, cJSON **document);
+
+#endif /* ANALYSIS_SESSION_H */
