@@ -34,10 +34,10 @@ enum sim_server_waiter {
 /* CLOCK_MONOTONIC in ns: the one clock of the server. */
 sim_time sim_server_now(void);
 
-/* Adds to a counter. One writer, so no read-modify-write is needed between processes. */
+/* Adds to a counter, in an order that the parent sees too. */
 static inline void sim_server_count(_Atomic uint64_t *counter, uint64_t by)
 {
-    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter, by, memory_order_release);
 }
 
 #endif /* SIM_SERVER_COMMON_H */

@@ -478,7 +478,6 @@ static void count(struct connection *c, bool is_whole, uint64_t *payload)
         *payload = got > HEAD_BYTES ? got - HEAD_BYTES : 0;
         *payload = *payload > c->len ? c->len : *payload;
     }
-    sim_server_count(&counters->requests, 1);
     sim_server_count(&counters->payload_bytes, *payload);
     sim_server_count(&counters->bytes,
                      written > c->written_before ? written - c->written_before : 0);
@@ -487,6 +486,7 @@ static void count(struct connection *c, bool is_whole, uint64_t *payload)
     } else if (!is_whole || (c->status >= 400 && !c->is_refused)) {
         sim_server_count(&counters->errors, 1);
     }
+    sim_server_count(&counters->requests, 1); /* last: who sees it sees the rest of the request */
     c->written_before = written;
 }
 

@@ -302,14 +302,15 @@ void sim_server_ports(const struct sim_server *server, struct sim_server_ports *
 
 static uint64_t load(const _Atomic uint64_t *counter)
 {
-    return atomic_load_explicit(counter, memory_order_relaxed);
+    return atomic_load_explicit(counter, memory_order_acquire);
 }
 
 void sim_server_stats(const struct sim_server *server, struct sim_server_stats *out)
 {
     const struct sim_server_counters *c = server->counters;
+    uint64_t requests = load(&c->requests); /* first: the child counts it last */
     *out = (struct sim_server_stats){
-        .requests = load(&c->requests),
+        .requests = requests,
         .payload_bytes = load(&c->payload_bytes),
         .bytes = load(&c->bytes),
         .errors = load(&c->errors),

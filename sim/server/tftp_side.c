@@ -153,7 +153,6 @@ static void report(void *context, const struct server_tftp_report *r)
         .bytes = r->payload,
         .took = r->took,
     };
-    sim_server_count(&counters->requests, 1);
     sim_server_count(&counters->payload_bytes, r->write ? 0 : r->payload);
     sim_server_count(&counters->bytes, r->bytes);
     if (r->status == SIM_ENOTFOUND) {
@@ -161,6 +160,7 @@ static void report(void *context, const struct server_tftp_report *r)
     } else if (r->status != 0 && r->status != SIM_EBUSY) {
         sim_server_count(&counters->errors, 1);
     }
+    sim_server_count(&counters->requests, 1); /* last: who sees it sees the rest of the request */
     sim_server_log_write(tftp->common->log, &line);
 }
 

@@ -156,11 +156,12 @@ static inline void scratch_make(struct scratch *s)
     cr_assert_not_null(mkdtemp(s->path));
 }
 
+/* Good for the next 15 calls. */
 static inline const char *scratch_at(const struct scratch *s, const char *name)
 {
-    static char path[4][512];
+    static char path[16][512];
     static unsigned next;
-    char *out = path[next++ % 4];
+    char *out = path[next++ % 16];
     snprintf(out, sizeof(path[0]), "%s/%s", s->path, name);
     return out;
 }
