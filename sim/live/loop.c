@@ -38,7 +38,7 @@ struct live_loop {
     struct live_timer **heap; /* places from 0; a timer's slot is its place + 1 */
     size_t heap_len, heap_cap;
     uint64_t order;
-    size_t watches;
+    size_t watches, descriptors_peak;
     uint64_t lag_count;
     sim_duration lag_max;
     uint64_t lag[LAG_BUCKETS];
@@ -354,6 +354,13 @@ void live_loop_free(struct live_loop *loop)
     free(loop);
 }
 
+void live_loop_set_epoch(struct live_loop *loop, uint64_t epoch)
+{
+    loop->epoch = epoch;
+    loop->alarm_at = SIM_NEVER; /* armed for the old one */
+    loop->fresh = false;
+}
+
 uv_loop_t *live_loop_uv(struct live_loop *loop)
 {
     return &loop->uv;
@@ -362,6 +369,11 @@ uv_loop_t *live_loop_uv(struct live_loop *loop)
 size_t live_loop_watches(const struct live_loop *loop)
 {
     return loop->watches;
+}
+
+size_t live_loop_descriptors_peak(const struct live_loop *loop)
+{
+    return loop->descriptors_peak;
 }
 
 /* ---- Watched descriptors ---- */
@@ -403,6 +415,9 @@ int live_watch_open(struct live_loop *loop, struct live_watch *watch, int fd)
     watch->fd = fd;
     watch->events = 0;
     loop->watches++;
+    if ((size_t)fd + 1 > loop->descriptors_peak) {
+        loop->descriptors_peak = (size_t)fd + 1;
+    }
     return 0;
 }
 

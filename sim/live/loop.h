@@ -38,9 +38,14 @@ struct live_watch {
 int live_loop_new(struct live_loop **out, uint64_t epoch);
 /* Every watch must have been closed; `closed` callbacks that are due still come. NULL is fine. */
 void live_loop_free(struct live_loop *loop);
+/* Before live_loop_run(): moves instant 0. A loop made with the epoch UINT64_MAX stands at instant 0 until then. */
+void live_loop_set_epoch(struct live_loop *loop, uint64_t epoch);
 uv_loop_t *live_loop_uv(struct live_loop *loop);
 /* Descriptors watched now. */
 size_t live_loop_watches(const struct live_loop *loop);
+/* Most descriptors that the process had open whenever this loop began to watch one: the kernel gives the lowest
+ * number that is free, so a number n says that n others were in use. */
+size_t live_loop_descriptors_peak(const struct live_loop *loop);
 /* The instant of this turn. */
 sim_time live_loop_now(const struct live_loop *loop);
 /* Reads the clock afresh, for pacing inside a long turn; live_loop_now() moves with it. */
