@@ -1,0 +1,321 @@
+/* tests/unit/analysis/fake_run.h -- a run without sockets: scenarios/build.h answered from a script.
+ *
+ * A test that includes it defines the functions of scenarios/build.h itself, so the linker never takes the real ones. Per site and model
+ * phone 0 is root: it gets each file from the server, the next ones from it; all of it in made-up time. */
+#ifndef TESTS_UNIT_ANALYSIS_FAKE_RUN_H
+#define TESTS_UNIT_ANALYSIS_FAKE_RUN_H
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scenarios/build.h"
+#include "sim/err.h"
+
+/* What the next run shall do. */
+static struct {
+    bool invalid;        /* the machine falls behind */
+    uint32_t fail_every; /* every n-th phone fails; 0: none */
+    int refuse;          /* scenario_run_new() says so */
+    int die;             /* scenario_run_go() says so, half way */
+    bool interrupt;      /* Ctrl-C half way */
+    bool short_of_fatal; /* the doctor finds too few descriptors */
+    uint32_t runs;       /* counts scenario_run_go() */
+    bool leave_unfinished;
+} fake;
+
+struct scenario_run {
+    const struct scenario *scenario;
+    struct scenario_run_options options;
+    struct sim_site_setup *setups;
+    char (*names)[SCENARIO_NAME_MAX];
+    sim_time now;
+    bool stopped;
+};
+
+int scenario_run_new(struct scenario_run **out, const struct scenario *s,
+                     const struct scenario_run_options *options, char why[SCENARIO_WHY_MAX])
+{
+    if (fake.refuse != 0) {
+        snprintf(why, SCENARIO_WHY_MAX, "port 4051 is taken by another program");
+        return fake.refuse;
+    }
+    struct scenario_run *run = calloc(1, sizeof(*run));
+    run->scenario = s;
+    run->options = *options;
+    run->setups = calloc(s->sites_total, sizeof(*run->setups));
+    run->names = calloc(s->sites_total, sizeof(*run->names));
+    for (uint32_t i = 0; i < s->sites_total; i++) {
+        scenario_site_setup(s, i, &run->setups[i], run->names[i]);
+    }
+    *out = run;
+    return 0;
+}
+
+void scenario_run_free(struct scenario_run *run)
+{
+    if (run != NULL) {
+        free(run->setups);
+        free(run->names);
+        free(run);
+    }
+}
+
+static unsigned fake_lane(const struct scenario_run *run, uint32_t site)
+{
+    return site % run->scenario->threads;
+}
+
+static void fake_say(struct scenario_run *run, uint32_t site, struct sim_record record)
+{
+    record.at = run->now;
+    run->options.trace.write(run->options.trace.context, fake_lane(run, site), &record);
+}
+
+static void fake_phone(struct scenario_run *run, sim_node node, uint32_t number,
+                       const struct scenario_phone_info *info)
+{
+    const struct scenario *s = run->scenario;
+    const struct scenario_firmware *f = &s->firmware[0];
+    uint32_t site = info->site;
+    sim_addr root = info->addr - number;
+    bool is_root = number == 0 || !info->pfs;
+    bool fails = fake.fail_every != 0 && node % fake.fail_every == fake.fail_every - 1;
+
+    run->now += SIM_MS;
+    fake_say(run, site,
+             (struct sim_record){.node = node, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_BOOT});
+    run->now += SIM_MS;
+    fake_say(run, site,
+             (struct sim_record){.node = node, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_CONFIGURE});
+    run->now += SIM_MS;
+    for (size_t i = 0; i < f->files_len && !(fails && i > 0); i++) {
+        const char *name = f->files[i].name;
+        sim_time began = run->now;
+        fake_say(run, site,
+                 (struct sim_record){.node = node,
+                                     .kind = SIM_RECORD_PHASE,
+                                     .a = is_root ? SIM_PHASE_FETCH_SERVER : SIM_PHASE_FETCH_PEER});
+        if (info->pfs) {
+            fake_say(run, site,
+                     (struct sim_record){.node = node,
+                                         .kind = SIM_RECORD_ROLE,
+                                         .name = name,
+                                         .a = is_root ? SIM_ROLE_ROOT_WAITING : SIM_ROLE_MEMBER});
+        }
+        if (!is_root) {
+            fake_say(run, site,
+                     (struct sim_record){.node = node,
+                                         .kind = SIM_RECORD_ATTACH,
+                                         .name = name,
+                                         .peer = root,
+                                         .a = number % 4 + 1});
+            fake_say(run, site,
+                     (struct sim_record){.node = node - number,
+                                         .kind = SIM_RECORD_CHILDREN,
+                                         .name = name,
+                                         .a = 1 + number % 2});
+        }
+        run->now += 10 * SIM_MS;
+        fake_say(run, site,
+                 (struct sim_record){.node = node,
+                                     .kind = SIM_RECORD_TRANSFER_END,
+                                     .name = name,
+                                     .peer = is_root ? 0 : root,
+                                     .b = f->files[i].size,
+                                     .c = began});
+        fake_say(run, site,
+                 (struct sim_record){.node = node,
+                                     .kind = SIM_RECORD_HOLD,
+                                     .name = name,
+                                     .a = SIM_DIGEST_SYNTHETIC,
+                                     .b = f->files[i].size,
+                                     .peer = is_root ? 0 : root});
+    }
+    if (fails) {
+        fake_say(
+            run, site,
+            (struct sim_record){.node = node, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_FAILED});
+        fake_say(run, site,
+                 (struct sim_record){.node = node,
+                                     .kind = SIM_RECORD_OUTCOME,
+                                     .a = SIM_OUTCOME_FAILED,
+                                     .text = "HTTP 404 from the server"});
+        return;
+    }
+    if (fake.leave_unfinished && node == 0) {
+        return;
+    }
+    fake_say(
+        run, site,
+        (struct sim_record){.node = node, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_UPGRADED});
+    run->now += SIM_MS;
+    fake_say(
+        run, site,
+        (struct sim_record){.node = node, .kind = SIM_RECORD_LOG, .text = "NOT DLoad: a line"});
+    fake_say(
+        run, site,
+        (struct sim_record){.node = node, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_IN_SERVICE});
+    fake_say(run, site,
+             (struct sim_record){.node = node, .kind = SIM_RECORD_BACK, .name = f->load});
+}
+
+int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
+{
+    const struct scenario *s = run->scenario;
+
+    fake.runs++;
+    why[0] = '\0';
+    for (sim_node node = 0; node < s->phones_total; node++) {
+        struct scenario_phone_info info;
+        scenario_run_phone(run, node, &info);
+        fake_phone(run, node, info.number, &info);
+        if (node == s->phones_total / 2 && fake.interrupt) {
+            raise(SIGINT);
+        }
+        if (node == s->phones_total / 2 && fake.die != 0) {
+            snprintf(why, SCENARIO_WHY_MAX, "the server died");
+            return fake.die;
+        }
+        if (run->stopped ||
+            (run->options.tick != NULL && run->options.tick(run->options.tick_context, run->now))) {
+            return SIM_ECANCELED;
+        }
+    }
+    return 0;
+}
+
+void scenario_run_stop(struct scenario_run *run)
+{
+    run->stopped = true;
+}
+
+uint32_t scenario_run_sites(const struct scenario_run *run)
+{
+    return run->scenario->sites_total;
+}
+
+const struct sim_site_setup *scenario_run_site(const struct scenario_run *run, uint32_t site)
+{
+    return &run->setups[site];
+}
+
+bool scenario_run_phone(const struct scenario_run *run, sim_node node,
+                        struct scenario_phone_info *out)
+{
+    uint32_t first = 0;
+
+    for (uint32_t site = 0; site < run->scenario->sites_total; site++) {
+        uint32_t within, len = run->setups[site].phones;
+        if (node < first + len) {
+            sim_addr addr;
+            const struct scenario_phones *entry =
+                scenario_phone(run->scenario, &run->setups[site], node - first, &within, &addr);
+            *out = (struct scenario_phone_info){
+                .site = site,
+                .number = node - first,
+                .addr = addr,
+                .model = run->scenario->firmware[entry->firmware].model,
+                .system = entry->system,
+                .pfs = run->options.method == SCENARIO_PFS,
+            };
+            return true;
+        }
+        first += len;
+    }
+    return false;
+}
+
+sim_node scenario_run_node(const struct scenario_run *run, uint32_t site, uint32_t number)
+{
+    return (sim_node)scenario_site_first_phone(run->scenario, site) + number;
+}
+
+uint32_t scenario_run_nodes(const struct scenario_run *run)
+{
+    return run->scenario->phones_total + 1; /* one node is a fault controller */
+}
+
+unsigned scenario_run_lanes(const struct scenario_run *run)
+{
+    return run->scenario->threads;
+}
+
+sim_time scenario_run_start(const struct scenario_run *run, sim_node node)
+{
+    (void)node;
+    return run->scenario->start_at;
+}
+
+void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out)
+{
+    uint64_t copies = run->options.method == SCENARIO_PFS ? 1 : run->setups[site].phones;
+
+    *out = (struct sim_site_stats){
+        .wan_bytes = 1100000 * copies,
+        .wan_up_bytes = 30000 * copies,
+        .wan_payload_bytes = 1000000 * copies,
+        .wan_config_bytes = 5000,
+        .wan_busy = 2 * SIM_S,
+        .wan_first = 100 * SIM_MS,
+        .wan_last = 2100 * SIM_MS,
+        .wan_peak_bit_s = 5900000,
+        .lan_payload_bytes =
+            run->options.method == SCENARIO_PFS ? 1000000 * (run->setups[site].phones - 1) : 0,
+        .lan_broadcasts = 42,
+        .fetches = 10,
+    };
+}
+
+bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out)
+{
+    (void)run;
+    *out = (struct sim_server_stats){.requests = 99, .payload_bytes = 123, .peak_transfers = 3};
+    return true;
+}
+
+void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out)
+{
+    (void)run;
+    *out = (struct sim_live_validity){
+        .valid = !fake.invalid, .lag_p99 = 200 * SIM_US, .pacer_worst = 1, .relay_worst = 1};
+    if (fake.invalid) {
+        out->reasons_len = 1;
+        snprintf(out->reasons[0], SIM_LIVE_TEXT_MAX, "loop lag p99 was 80 ms, over 10 ms");
+    }
+}
+
+void scenario_run_usage(struct scenario_run *run, struct sim_live_usage *out)
+{
+    (void)run;
+    *out = (struct sim_live_usage){.descriptors_peak = 20, .rss_peak_bytes = 1 << 20, .events = 7};
+}
+
+sim_time scenario_run_ended(const struct scenario_run *run)
+{
+    return run->now;
+}
+
+const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run)
+{
+    (void)run;
+    return NULL;
+}
+
+size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
+                           struct sim_live_need needs[SIM_LIVE_NEEDS_MAX])
+{
+    (void)s;
+    (void)method;
+    needs[0] = (struct sim_live_need){.what = "descriptors",
+                                      .needed = 12000,
+                                      .available = 1024,
+                                      .unit = "",
+                                      .enough = !fake.short_of_fatal,
+                                      .fatal = true,
+                                      .mend = "ulimit -n 16000"};
+    return 1;
+}
+
+#endif /* TESTS_UNIT_ANALYSIS_FAKE_RUN_H */

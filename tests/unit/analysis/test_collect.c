@@ -1,0 +1,345 @@
+/* Goal: records become the right figures, whatever lane they came on, and thresholds read them right.
+ * Method: a collector fed by hand; edges that a scripted run does not have: restarts, bad names, floods of reasons. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "analysis/collect.h"
+#include "analysis/figures.h"
+#include "analysis/result.h"
+#include "analysis/threshold.h"
+
+static const char scenario_text[] =
+    "{ \"name\": \"x\", \"start\": { \"at\": \"10 s\" },"
+    "  \"firmware\": [ { \"model\": \"M\", \"load\": \"L\", \"files\": [ { \"name\": \"a.sbn\", "
+    "\"size\": \"1 MB\" } ] } ],"
+    "  \"sites\": [ { \"name\": \"s\", \"count\": 2, \"wan\": { \"rate\": \"8 Mbit/s\" }, \"lan\": "
+    "{ \"rate\": \"100 Mbit/s\" },"
+    "    \"phones\": [ { \"model\": \"M\", \"count\": 4 }, { \"model\": \"M\", \"count\": 1, "
+    "\"running\": \"L\" } ] } ] }";
+
+static struct scenario *scenario;
+static struct analysis_collect *collect;
+static struct sim_site_stats site_stats[2];
+static struct sim_site_setup setups[2];
+static char names[2][SCENARIO_NAME_MAX];
+
+static bool phone_of(void *context, sim_node node, struct scenario_phone_info *info,
+                     sim_time *start)
+{
+    (void)context;
+    if (node == 10) {
+        return false; /* a fault controller */
+    }
+    *info = (struct scenario_phone_info){.site = node / 5,
+                                         .number = node % 5,
+                                         .addr = 0x7f010002 + (node / 5) * 256 + node % 5,
+                                         .model = "M",
+                                         .system = SCENARIO_CUCM};
+    *start = 10 * SIM_S;
+    return true;
+}
+
+static const struct sim_site_setup *site_of(void *context, uint32_t site)
+{
+    (void)context;
+    return &setups[site];
+}
+
+static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
+{
+    (void)context;
+    *out = site_stats[site];
+}
+
+static void set_up(void)
+{
+    struct scenario_errors errors = {.list = NULL};
+    int rc = scenario_load_text("x.json", scenario_text, strlen(scenario_text), NULL, 0, &scenario,
+                                &errors);
+    if (rc != 0) {
+        scenario_errors_print(&errors, "x.json", stderr);
+    }
+    cr_assert_eq(rc, 0);
+    scenario_errors_free(&errors);
+    collect = analysis_collect_new();
+    struct analysis_collect_config config = {
+        .scenario = scenario, .nodes = 11, .lanes = 2, .phone = phone_of};
+    cr_assert_eq(analysis_collect_attach(collect, &config), 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        cr_assert_eq(scenario_site_setup(scenario, i, &setups[i], names[i]), 0);
+        site_stats[i] = (struct sim_site_stats){.wan_first = SIM_NEVER};
+    }
+}
+
+static void clean_up(void)
+{
+    analysis_collect_free(collect);
+    scenario_free(scenario);
+}
+
+TestSuite(collect, .init = set_up, .fini = clean_up);
+
+static void say(struct sim_record record)
+{
+    analysis_collect_write(collect, record.node / 5 % 2, &record);
+}
+
+static void upgrade(sim_node node, sim_time at)
+{
+    say((struct sim_record){
+        .at = at, .node = node, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_UPGRADED});
+}
+
+static struct analysis_facts facts(void)
+{
+    return (struct analysis_facts){.version = "1",
+                                   .scenario = scenario,
+                                   .method = SCENARIO_PFS,
+                                   .world = SCENARIO_LIVE,
+                                   .collect = collect,
+                                   .sites = 2,
+                                   .site = site_of,
+                                   .stats = stats_of,
+                                   .validity = {.valid = true}};
+}
+
+static double number(const cJSON *o, const char *part, const char *key)
+{
+    const cJSON *n = cJSON_GetObjectItem(cJSON_GetObjectItem(o, part), key);
+    cr_assert(cJSON_IsNumber(n), "%s.%s", part, key);
+    return n->valuedouble;
+}
+
+Test(collect, completion_counts_from_the_start_and_current_phones_are_apart)
+{
+    struct analysis_figures *f = NULL;
+    struct analysis_facts all = facts();
+
+    upgrade(0, 11 * SIM_S);
+    upgrade(1, 13 * SIM_S);
+    upgrade(6, 15 * SIM_S);
+    say((struct sim_record){.at = 20 * SIM_S, .node = 6, .kind = SIM_RECORD_BACK, .name = "L"});
+    say((struct sim_record){
+        .at = 11 * SIM_S, .node = 4, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_CURRENT});
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cr_assert_eq(f->all.phones.total, 10);
+    cr_assert_eq(f->all.phones.upgraded, 3);
+    cr_assert_eq(f->all.phones.current, 1);
+    cr_assert_eq(f->all.phones.unfinished, 6);
+    cr_assert_eq(f->all.completion.first, 1 * SIM_S);
+    cr_assert_eq(f->all.completion.last, 5 * SIM_S);
+    cr_assert_eq(f->all.completion.mean, 3 * SIM_S);
+    cr_assert_eq(f->all.back.last, 10 * SIM_S);
+    cr_assert_eq(f->sites[0].completion.last, 3 * SIM_S);
+    cr_assert_eq(f->sites[1].phones.upgraded, 1);
+    analysis_figures_free(f);
+}
+
+Test(collect, a_phone_that_crashes_after_its_upgrade_counts_once_with_its_last_word)
+{
+    struct analysis_figures *f = NULL;
+    struct analysis_facts all = facts();
+    uint32_t outcomes[4];
+
+    upgrade(0, 11 * SIM_S);
+    say((struct sim_record){.at = 12 * SIM_S,
+                            .node = 0,
+                            .kind = SIM_RECORD_OUTCOME,
+                            .a = SIM_OUTCOME_FAILED,
+                            .text = "dead"});
+    analysis_collect_outcomes(collect, outcomes);
+    cr_assert_eq(outcomes[SIM_OUTCOME_UPGRADED], 0);
+    cr_assert_eq(outcomes[SIM_OUTCOME_FAILED], 1);
+    cr_assert_str_eq(analysis_collect_reason(collect, analysis_collect_phone(collect, 0)), "dead");
+    upgrade(0, 14 * SIM_S);
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cr_assert_eq(f->all.phones.upgraded, 1);
+    cr_assert_eq(f->all.phones.failed, 0);
+    cr_assert_eq(f->all.completion.last, 4 * SIM_S);
+    analysis_figures_free(f);
+}
+
+Test(collect, the_configuration_is_there_when_configure_is_left_for_good)
+{
+    static const struct {
+        sim_time at;
+        uint32_t phase;
+    } steps[] = {{1, SIM_PHASE_BOOT},      {2, SIM_PHASE_CONFIGURE}, {3, SIM_PHASE_OFF},
+                 {4, SIM_PHASE_BOOT},      {5, SIM_PHASE_CONFIGURE}, {6, SIM_PHASE_ELECT},
+                 {7, SIM_PHASE_CONFIGURE}, {8, SIM_PHASE_ELECT}};
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        say((struct sim_record){
+            .at = steps[i].at, .node = 3, .kind = SIM_RECORD_PHASE, .a = steps[i].phase});
+    }
+    cr_assert_eq(analysis_collect_phone(collect, 3)->config, 6);
+    uint32_t phases[SIM_PHASES_LEN];
+    analysis_collect_phases(collect, 0, phases);
+    cr_assert_eq(phases[SIM_PHASE_ELECT], 1);
+    cr_assert_eq(phases[SIM_PHASE_OFF], 4);
+}
+
+Test(collect, a_path_and_a_bare_name_are_the_same_file_and_strangers_are_no_firmware)
+{
+    struct analysis_totals totals;
+
+    say((struct sim_record){
+        .at = 1, .node = 0, .kind = SIM_RECORD_TRANSFER_END, .name = "/dnld/a.sbn"});
+    say((struct sim_record){
+        .at = 1, .node = 0, .kind = SIM_RECORD_TRANSFER_END, .name = "L.loads"});
+    say((struct sim_record){
+        .at = 1, .node = 0, .kind = SIM_RECORD_TRANSFER_END, .name = "SEP001E13000000.cnf.xml"});
+    say((struct sim_record){
+        .at = 1, .node = 0, .kind = SIM_RECORD_TRANSFER_END, .name = "a.sbn", .a = 6});
+    say((struct sim_record){
+        .at = 2, .node = 1, .kind = SIM_RECORD_TRANSFER_END, .name = "a.sbn", .peer = 5});
+    analysis_collect_totals(collect, &totals);
+    cr_assert_eq(totals.server_transfers, 2);
+    cr_assert_eq(totals.peer_transfers, 1);
+}
+
+Test(collect, a_flood_of_reasons_is_kept_in_bounds)
+{
+    struct analysis_facts all = facts();
+    struct analysis_figures *f = NULL;
+
+    for (int i = 0; i < 3 * ANALYSIS_REASONS_MAX; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "reason %d", i);
+        say((struct sim_record){.at = 1,
+                                .node = (sim_node)(i % 4),
+                                .kind = SIM_RECORD_OUTCOME,
+                                .a = SIM_OUTCOME_FAILED,
+                                .text = text});
+    }
+    cr_assert_str_eq(analysis_collect_reason(collect, analysis_collect_phone(collect, 0)),
+                     "other reasons");
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cJSON *d = analysis_result_document(f);
+    cr_assert_eq(number(d, "failures_by_reason", "other reasons"), 4);
+    cJSON_Delete(d);
+    analysis_figures_free(f);
+}
+
+Test(collect, the_trace_hash_does_not_depend_on_lanes_but_on_every_field)
+{
+    struct sim_record record = {.at = 1, .node = 0, .kind = SIM_RECORD_LOG, .text = "x"};
+    struct analysis_totals a, b;
+
+    analysis_collect_write(collect, 0, &record);
+    analysis_collect_totals(collect, &a);
+    analysis_collect_write(collect, 1, &record);
+    analysis_collect_totals(collect, &b);
+    cr_assert_eq(b.hash, 2 * a.hash);
+    record.text = "y";
+    analysis_collect_write(collect, 0, &record);
+    analysis_collect_totals(collect, &b);
+    cr_assert_neq(b.hash, 3 * a.hash);
+}
+
+Test(collect, bounds_are_the_closed_forms)
+{
+    struct analysis_bounds b;
+
+    /* 1 MB at 8 Mbit/s is 1 s; 4 MB over 8 + 4 x 100 Mbit/s are 78.4 ms; the current phone needs nothing. */
+    analysis_bounds_site(scenario, &scenario->sites[0], NULL, &b);
+    cr_assert_eq(b.copy_bytes, 1000000);
+    cr_assert_eq(b.wan_floor, SIM_S);
+    cr_assert_eq(b.optimum, SIM_S);
+    scenario->sites[0].wan.none = true;
+    analysis_bounds_site(scenario, &scenario->sites[0], NULL, &b);
+    cr_assert_eq(b.wan_floor, 0);
+    cr_assert_eq(b.optimum, 80 * SIM_MS, "one file through one port");
+    scenario->sites[0].wan.none = false;
+    scenario->server.uplink_bit_s = 4000000;
+    analysis_bounds_all(scenario, NULL, &b);
+    cr_assert_eq(b.optimum, 4 * SIM_S, "two sites share 4 Mbit/s");
+}
+
+static bool met(const char *metric, const char *op, double limit, double *value)
+{
+    struct scenario_threshold t = {
+        .metric = (char *)metric, .expression = (char *)"", .limit = limit};
+    struct analysis_facts all = facts();
+    struct analysis_figures *f = NULL;
+    struct scenario_threshold *before = scenario->thresholds;
+    char why[ANALYSIS_WHY_MAX];
+
+    snprintf(t.op, sizeof(t.op), "%s", op);
+    cr_assert_eq(analysis_threshold_check(scenario, metric, why), 0, "%s", why);
+    scenario->thresholds = &t;
+    scenario->thresholds_len = 1;
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cJSON *d = analysis_result_document(f);
+    bool result = analysis_threshold_evaluate(f, d);
+    const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItem(d, "thresholds"), 0);
+    const cJSON *n = cJSON_GetObjectItem(row, "value");
+    *value = cJSON_IsNumber(n) ? n->valuedouble : -1;
+    cr_assert_eq(cJSON_IsTrue(cJSON_GetObjectItem(row, "met")), result);
+    cJSON_Delete(d);
+    analysis_figures_free(f);
+    scenario->thresholds = before;
+    scenario->thresholds_len = 0;
+    return result;
+}
+
+Test(collect, thresholds_read_sums_sites_the_worst_of_a_class_and_any_percentile)
+{
+    double value;
+
+    upgrade(0, 11 * SIM_S);
+    upgrade(1, 12 * SIM_S);
+    upgrade(5, 14 * SIM_S);
+    site_stats[1].wan_payload_bytes = 7;
+    cr_assert(met("completion_s.last", "<=", 4, &value));
+    cr_assert_not(met("completion_s.last", "<", 4, &value));
+    cr_assert(met("sites[s#1].completion_s.last", "==", 2, &value));
+    cr_assert(met("sites[s].completion_s.last", "<=", 4, &value) && value > 3,
+              "the worst of the class: %f", value);
+    cr_assert_not(met("sites[s].phones.upgraded", ">", 1, &value));
+    cr_assert_eq(value, 1, "for > the least is the worst");
+    cr_assert(met("sites[s].wan.payload_bytes", "<", 8, &value));
+    cr_assert_eq(value, 7);
+    cr_assert(met("completion_s.p33.4", "<=", 2.02, &value));
+    cr_assert_float_eq(value, 2, 0.02);
+    cr_assert(met("phones.unfinished", "==", 7, &value));
+}
+
+Test(collect, a_metric_without_a_value_is_not_met)
+{
+    double value;
+
+    cr_assert_not(met("completion_s.p95", "<", 1e9, &value));
+    cr_assert_not(met("sites[s].completion_s.p12", "<", 1e9, &value));
+    cr_assert_not(met("bounds.gap", ">=", 0, &value));
+    cr_assert_eq(value, -1);
+}
+
+Test(collect, an_abort_comes_when_a_growing_value_has_passed_its_limit_and_not_before)
+{
+    static struct scenario_threshold t = {
+        .metric = (char *)"phones.failed", .op = "==", .limit = 1, .abort = true};
+    struct analysis_threshold_now now = {.failed = 1, .under_way = true};
+    struct scenario_threshold *before = scenario->thresholds;
+
+    scenario->thresholds = &t;
+    scenario->thresholds_len = 1;
+    cr_assert_null(analysis_threshold_lost(scenario, &now));
+    now.failed = 2;
+    cr_assert_eq(analysis_threshold_lost(scenario, &now), &t);
+    t.abort = false;
+    cr_assert_null(analysis_threshold_lost(scenario, &now));
+    t = (struct scenario_threshold){
+        .metric = (char *)"completion_s.last", .op = "<", .limit = 5, .abort = true};
+    now.elapsed = 5 * SIM_S - 1;
+    cr_assert_null(analysis_threshold_lost(scenario, &now));
+    now.elapsed = 5 * SIM_S;
+    cr_assert_eq(analysis_threshold_lost(scenario, &now), &t);
+    now.under_way = false;
+    cr_assert_null(analysis_threshold_lost(scenario, &now));
+    scenario->thresholds = before;
+    scenario->thresholds_len = 0;
+}

@@ -1,0 +1,419 @@
+/* Goal: what a user types ends with the promised status, output and files. Method: analysis_main() in this process over
+ * a scripted run (fake_run.h): no socket, no waiting. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "analysis/program.h"
+#include "tests/unit/analysis/fake_run.h"
+
+static const char scenario_text[] =
+    "{ \"name\": \"two sites\", \"seed\": 5, \"method\": \"pfs\",\n"
+    "  \"firmware\": [ { \"model\": \"CP-7961G\", \"load\": \"SCCP41\",\n"
+    "    \"files\": [ { \"name\": \"a.sbn\", \"size\": \"600000 B\" }, { \"name\": \"b.sbn\", "
+    "\"size\": \"400000 B\" } ] } ],\n"
+    "  \"sites\": [ { \"name\": \"branch\", \"count\": 2, \"wan\": { \"rate\": \"6 Mbit/s\" },\n"
+    "    \"phones\": [ { \"system\": \"bare\", \"model\": \"CP-7961G\", \"count\": 15 } ] } ],\n"
+    "  \"thresholds\": { \"phones.failed\": \"== 0\", \"sites[branch].completion_s.p99\": \"< "
+    "60\" } }\n";
+
+static char folder[64], scenario_path[96], out_path[96];
+
+static struct {
+    char *out, *err;
+    int status;
+} ran;
+
+static void set_up(void)
+{
+    snprintf(folder, sizeof(folder), "/tmp/pfsim-test.XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(scenario_path, sizeof(scenario_path), "%s/s.json", folder);
+    snprintf(out_path, sizeof(out_path), "%s/results/deep", folder);
+    FILE *f = fopen(scenario_path, "w");
+    fputs(scenario_text, f);
+    fclose(f);
+}
+
+static void forget(void)
+{
+    free(ran.out);
+    free(ran.err);
+    ran.out = ran.err = NULL;
+}
+
+static void clean_up(void)
+{
+    char command[160];
+    forget();
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+/* Words separated by blanks; "S" is the scenario, "O" the folder for results. */
+static int pfsim(const char *line)
+{
+    char copy[512], *argv[32] = {(char *)"pfsim"};
+    int argc = 1;
+    size_t out_len, err_len;
+    struct analysis_program program = {.version = "9.9.9"};
+
+    forget();
+    snprintf(copy, sizeof(copy), "%s", line);
+    for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " ")) {
+        argv[argc++] = strcmp(word, "S") == 0   ? scenario_path
+                       : strcmp(word, "O") == 0 ? out_path
+                                                : word;
+    }
+    program.out = open_memstream(&ran.out, &out_len);
+    program.err = open_memstream(&ran.err, &err_len);
+    ran.status = analysis_main(&program, argc, argv);
+    fclose(program.out);
+    fclose(program.err);
+    return ran.status;
+}
+
+static bool has_file(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", out_path, name);
+    return access(path, R_OK) == 0;
+}
+
+static char *read_file(const char *name)
+{
+    char path[256];
+    static char text[1 << 16];
+    snprintf(path, sizeof(path), "%s/%s", out_path, name);
+    FILE *f = fopen(path, "r");
+    cr_assert_not_null(f, "%s", path);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+static double number(const cJSON *o, const char *path)
+{
+    char key[64];
+    for (;;) {
+        size_t len = strcspn(path, ".");
+        snprintf(key, sizeof(key), "%.*s", (int)len, path);
+        o = cJSON_GetObjectItemCaseSensitive(o, key);
+        if (path[len] == '\0') {
+            cr_assert(cJSON_IsNumber(o), "%s is no number", key);
+            return o->valuedouble;
+        }
+        path += len + 1;
+    }
+}
+
+#define SAYS(text, word) cr_assert(strstr(text, word) != NULL, "no \"%s\" in: %s", word, text)
+
+TestSuite(program, .init = set_up, .fini = clean_up);
+
+Test(program, a_good_run_ends_with_0_and_a_verdict_first)
+{
+    cr_assert_eq(pfsim("run S"), 0, "%s", ran.err);
+    SAYS(ran.out, "30 of 30 phones upgraded in ");
+    SAYS(ran.out, "(1.00 copies); valid run");
+    SAYS(ran.err, "seed 5");
+}
+
+Test(program, json_is_alone_on_standard_output)
+{
+    cr_assert_eq(pfsim("run S --json --method traditional --seed 18446744073709551615"), 0);
+    cJSON *d = cJSON_ParseWithOpts(ran.out, NULL, true);
+    cr_assert_not_null(d, "%s", ran.out);
+    cr_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(d, "method")), "traditional");
+    cr_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(d, "seed")), "18446744073709551615");
+    cr_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(d, "pfsim")), "9.9.9");
+    cr_assert_eq(number(d, "phones.via_server"), 30);
+    cr_assert_eq(number(d, "transfers.server"), 60);
+    cr_assert_eq(number(d, "trees_summary.wan_copies"), 60);
+    cr_assert_eq(number(d, "trees_summary.count"), 0);
+    cr_assert_eq(cJSON_GetArraySize(cJSON_GetObjectItem(d, "trees")), 0);
+    cr_assert_eq(number(d, "wan.configured_bit_s"), 12000000);
+    cr_assert_eq(number(d, "server.requests"), 99);
+    cJSON_Delete(d);
+}
+
+Test(program, a_pfs_run_counts_trees_copies_and_ways)
+{
+    cr_assert_eq(pfsim("run S --json --quiet"), 0);
+    cr_assert_str_eq(ran.err, "");
+    cJSON *d = cJSON_Parse(ran.out);
+    cr_assert_eq(number(d, "phones.total"), 30);
+    cr_assert_eq(number(d, "phones.via_peer"), 28);
+    cr_assert_eq(number(d, "phones.via_server"), 2);
+    cr_assert_eq(number(d, "transfers.peer"), 56);
+    cr_assert_eq(number(d, "transfers.server"), 4);
+    cr_assert_eq(number(d, "trees_summary.count"), 4);
+    cr_assert_eq(number(d, "trees_summary.depth_max"), 4);
+    cr_assert_eq(number(d, "trees_summary.max_children"), 2);
+    cr_assert_eq(number(d, "trees_summary.wan_copies"), 4);
+    cr_assert_eq(number(d, "bounds.copies"), 1);
+    /* 1 MB over 6 Mbit/s; 2,000,000 B busy each way are not in it. */
+    cr_assert_float_eq(number(d, "bounds.wan_floor_s"), 1.333333, 1e-6);
+    cr_assert_float_eq(number(d, "bounds.gap"),
+                       number(d, "completion_s.last") / number(d, "bounds.optimum_s"), 1e-5);
+    const cJSON *tree = cJSON_GetArrayItem(cJSON_GetObjectItem(d, "trees"), 0);
+    cr_assert_eq(number(tree, "phones"), 15);
+    cr_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(tree, "digest_source")), "synthetic");
+    cr_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(tree, "root")), "127.1.0.2");
+    cJSON_Delete(d);
+}
+
+Test(program, files_have_the_columns_of_the_readme)
+{
+    cr_assert_eq(pfsim("run S --out O --quiet"), 0, "%s", ran.err);
+    cr_assert(has_file("result.json") && has_file("series.csv") && has_file("sites.csv"));
+    char *phones = read_file("phones.csv");
+    SAYS(phones,
+         "phone,site,model,system,start_s,config_s,done_s,back_s,files_from_peer,"
+         "files_from_server,retries,outcome\n"
+         "127.1.0.2,branch#1,CP-7961G,bare,0.000000,0.003000,0.023000,0.024000,0,2,0,upgraded\n");
+    char *transfers = read_file("transfers.csv");
+    SAYS(transfers, "phone,file,from,via,start_s,end_s,bytes,outcome\n"
+                    "127.1.0.2,a.sbn,server,server,0.003000,0.013000,600000,ok\n");
+    SAYS(transfers, "127.1.0.3,a.sbn,127.1.0.2,peer,");
+    SAYS(read_file("series.csv"), "time_s,site,wan_bytes_per_s,");
+}
+
+Test(program, a_failed_phone_ends_with_1_and_its_reason)
+{
+    fake.fail_every = 10;
+    cr_assert_eq(pfsim("run S --out O"), 1);
+    SAYS(ran.out, "27 of 30 phones upgraded");
+    SAYS(ran.out, "3 failed");
+    SAYS(ran.out, "     3  HTTP 404 from the server");
+    SAYS(ran.out, "MISSED phones.failed == 0 (it is 3)");
+    cJSON *d = cJSON_Parse(read_file("result.json"));
+    cr_assert_eq(number(d, "failures_by_reason.HTTP 404 from the server"), 3);
+    cJSON_Delete(d);
+}
+
+Test(program, an_unfinished_phone_is_not_hidden)
+{
+    fake.leave_unfinished = true;
+    cr_assert_eq(pfsim("run S"), 1);
+    SAYS(ran.out, "1 unfinished");
+    SAYS(ran.out, "the run ended first");
+}
+
+Test(program, a_missed_threshold_ends_with_1)
+{
+    cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.p95\":\"<0.001\"}"), 1, "%s",
+                 ran.err);
+    SAYS(ran.out, "MISSED completion_s.p95");
+}
+
+Test(program, a_threshold_nobody_knows_starts_nothing)
+{
+    cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.p95x\":\"<1\"}"), 2);
+    cr_assert_eq(pfsim("run S --set thresholds={\"sites[brunch].wan.bytes\":\"<1\"}"), 2);
+    cr_assert_eq(pfsim("run S --set thresholds={\"sites[branch].server.errors\":\"<1\"}"), 2);
+    cr_assert_eq(pfsim("run S --set thresholds={\"trees\":\"<1\"}"), 2);
+    cr_assert_eq(fake.runs, 0);
+}
+
+Test(program, abort_ends_the_run_when_a_threshold_is_lost)
+{
+    fake.fail_every = 2;
+    cr_assert_eq(
+        pfsim("run S --set thresholds={\"phones.failed\":{\"limit\":\"==0\",\"abort\":true}}"), 1);
+    SAYS(ran.err, "can't be met any more");
+    SAYS(ran.out, "unfinished");
+}
+
+Test(program, an_invalid_run_ends_with_4_even_with_failures)
+{
+    fake.invalid = true;
+    fake.fail_every = 10;
+    cr_assert_eq(pfsim("run S"), 4);
+    SAYS(ran.out, "INVALID RUN");
+    SAYS(ran.out, "loop lag p99 was 80 ms");
+    SAYS(ran.out, "What to do");
+}
+
+Test(program, a_refusal_ends_with_3_and_says_why)
+{
+    fake.refuse = SIM_EADDRINUSE;
+    cr_assert_eq(pfsim("run S --out O"), 3);
+    SAYS(ran.err, "port 4051 is taken");
+    cr_assert_str_eq(ran.out, "");
+    cr_assert_not(has_file("series.csv"));
+    fake.refuse = 0;
+    fake.short_of_fatal = true;
+    cr_assert_eq(pfsim("run S"), 3);
+    SAYS(ran.err, "ulimit -n 16000");
+    cr_assert_eq(fake.runs, 0);
+}
+
+Test(program, a_server_that_dies_ends_with_3_and_partial_results)
+{
+    fake.die = SIM_ESERVER;
+    fake.invalid = true;
+    cr_assert_eq(pfsim("run S --out O"), 3);
+    SAYS(ran.err, "the server died");
+    cr_assert(has_file("result.json"));
+}
+
+Test(program, an_interruption_ends_with_130_and_partial_results)
+{
+    fake.interrupt = true;
+    fake.invalid = true;
+    cr_assert_eq(pfsim("compare S --out O"), 130);
+    cr_assert_eq(fake.runs, 1, "an interruption is meant for all methods");
+    cr_assert(has_file("traditional/result.json"));
+    cr_assert(has_file("compare.json"));
+    SAYS(read_file("traditional/result.json"), "\"interrupted\":\ttrue");
+}
+
+Test(program, a_folder_that_cannot_be_written_is_told_before_the_run)
+{
+    cr_assert_eq(pfsim("run S --out /proc/nowhere"), 3);
+    cr_assert_eq(fake.runs, 0);
+    SAYS(ran.err, "/proc/nowhere");
+}
+
+Test(program, compare_puts_the_first_over_the_second)
+{
+    cr_assert_eq(pfsim("compare S --json --out O"), 0);
+    cJSON *d = cJSON_ParseWithOpts(ran.out, NULL, true);
+    cr_assert_not_null(d);
+    cr_assert_eq(cJSON_GetArraySize(cJSON_GetObjectItem(d, "runs")), 2);
+    cr_assert_eq(number(d, "ratio.wan_payload_bytes"), 15);
+    cJSON_Delete(d);
+    cr_assert(has_file("compare.json") && has_file("traditional/phones.csv") &&
+              has_file("pfs/result.json"));
+    cr_assert_eq(pfsim("compare S --methods load-server,pfs"), 0);
+    SAYS(ran.out, "load-server/pfs");
+    SAYS(ran.out, "crossed the WAN before the run began");
+}
+
+Test(program, typos_end_with_2_and_the_nearest_word)
+{
+    static const struct {
+        const char *line, *says;
+    } rows[] = {
+        {"rnu S", "did you mean run?"},
+        {"run S --metod pfs", "did you mean --method?"},
+        {"run S --method psf", "did you mean pfs?"},
+        {"compare S --methods pfs,pfs", "twice"},
+        {"compare S --methods pfs,", "unknown method"},
+        {"run", "a scenario file is missing"},
+        {"run S S", "one word too many"},
+        {"run S --seed -1", "whole number"},
+        {"run S --seed 18446744073709551616", "whole number"},
+        {"run S --seed", "needs a value"},
+        {"run S --json=yes", "takes no value"},
+        {"run S --world mars", "unknown world"},
+        {"run S --shard 1/2", "--shard is not available in this version"},
+        {"sweep S", "sweep is not available in this version"},
+        {"run S --phone-log 127.9.9.9", "no phone there"},
+        {"run S --phone-log x", "expected a phone's address"},
+        {"run S --set nme=x", "did you mean"},
+        {"run /nowhere.json", "/nowhere.json"},
+        {"content S", "--out DIR is missing"},
+        {"serve", "the folder to serve is missing"},
+        {"serve /tmp --port 65536", "a port"},
+        {"serve /tmp --cert x", "belong together"},
+        {"serve /tmp --uplink 5", "a rate with its unit"},
+        {"schema nothing", "there are scenario and result"},
+        {"version x", "one word too many"},
+        {"run S -q", "unknown flag -q"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_assert_eq(pfsim(rows[i].line), 2, "%s: %d", rows[i].line, ran.status);
+        SAYS(ran.err, rows[i].says);
+        cr_assert_str_eq(ran.out, "", "%s", rows[i].line);
+    }
+    cr_assert_eq(fake.runs, 0);
+}
+
+Test(program, the_virtual_world_is_refused_with_3)
+{
+    cr_assert_eq(pfsim("run S --world virtual"), 3);
+    SAYS(ran.err, "not built yet");
+    cr_assert_eq(pfsim("run S --set world=virtual"), 3);
+    cr_assert_eq(pfsim("run S --set world=virtual --world live"), 0);
+}
+
+Test(program, every_command_has_help_with_flags_statuses_and_an_example)
+{
+    static const char *const commands[] = {"run",     "compare", "check",  "doctor",
+                                           "content", "serve",   "schema", "version"};
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        char line[64];
+        snprintf(line, sizeof(line), "%s --help", commands[i]);
+        cr_assert_eq(pfsim(line), 0, "%s", line);
+        SAYS(ran.out, "usage: pfsim ");
+        SAYS(ran.out, "flags:");
+        SAYS(ran.out, "exit status:");
+        SAYS(ran.out, "example:");
+    }
+    cr_assert_eq(pfsim("--help"), 0);
+    cr_assert_eq(pfsim(""), 2);
+}
+
+Test(program, check_schema_version_and_doctor_answer_without_a_run)
+{
+    cr_assert_eq(pfsim("check S"), 0);
+    SAYS(ran.out, "30 phones in 2 sites");
+    cr_assert_eq(pfsim("schema"), 0);
+    cJSON *d = cJSON_ParseWithOpts(ran.out, NULL, true);
+    cr_assert_not_null(d);
+    cJSON_Delete(d);
+    cr_assert_eq(pfsim("schema result"), 0);
+    d = cJSON_ParseWithOpts(ran.out, NULL, true);
+    cr_assert_not_null(d);
+    cJSON_Delete(d);
+    cr_assert_eq(pfsim("version"), 0);
+    SAYS(ran.out, "9.9.9");
+    SAYS(ran.out, "libmicrohttpd");
+    SAYS(ran.out, "libuv");
+    cr_assert_eq(pfsim("doctor S"), 0);
+    SAYS(ran.out, "enough");
+    fake.short_of_fatal = true;
+    cr_assert_eq(pfsim("doctor S"), 3);
+    SAYS(ran.out, "-> ulimit -n 16000");
+    cr_assert_eq(fake.runs, 0);
+}
+
+Test(program, the_console_log_of_one_phone_is_printed_as_it_is)
+{
+    cr_assert_eq(pfsim("run S --phone-log 127.1.0.5 --quiet"), 0);
+    cr_assert_eq(strncmp(ran.out, "NOT DLoad: a line\n", 18), 0, "%s", ran.out);
+    cr_assert_null(strstr(ran.out + 18, "NOT DLoad"));
+    cr_assert_eq(pfsim("run S --phone-log 127.1.0.5 --json --quiet"), 0);
+    SAYS(ran.err, "NOT DLoad: a line\n");
+    cr_assert_eq(ran.out[0], '{');
+}
+
+Test(program, verbose_tells_of_roots_and_failures)
+{
+    fake.fail_every = 10;
+    cr_assert_eq(pfsim("run S --verbose"), 1);
+    SAYS(ran.err, "127.1.0.2       is root of a.sbn");
+    SAYS(ran.err, "failed: HTTP 404 from the server");
+}
+
+Test(program, a_full_standard_output_ends_with_3)
+{
+    char *argv[] = {(char *)"pfsim",  (char *)"run",     scenario_path,
+                    (char *)"--json", (char *)"--quiet", NULL};
+    size_t err_len;
+    struct analysis_program program = {.version = "9.9.9", .out = fopen("/dev/full", "w")};
+
+    program.err = open_memstream(&ran.err, &err_len);
+    cr_assert_eq(analysis_main(&program, 5, argv), 3);
+    fclose(program.err);
+    fclose(program.out);
+    SAYS(ran.err, "can't write to standard output");
+}
