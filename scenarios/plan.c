@@ -22,7 +22,6 @@ enum {
 #define FAR_FIRST UINT64_C(0x0a000000)     /* 10.0.0.0: for what does not fit, in virtual time */
 #define FAR_END UINT64_C(0x7f000000)       /* behind 126.255.255.255 */
 #define MAC_FIRST UINT64_C(0x001e13000000) /* 00:1e:13 is one of Cisco's (IEEE list) */
-#define MAC_END (UINT64_C(1) << 48)
 
 struct block {
     uint64_t first, last;
@@ -189,8 +188,9 @@ static void number_macs(struct reader *r, const cJSON *sites)
             if (entry->mac == LOAD_MAC_NONE) {
                 entry->mac = MAC_FIRST + phones;
             }
-            if (entry->mac + count > MAC_END) {
-                error_at_site(r, sites, i, "phones", "hardware addresses past ff:ff:ff:ff:ff:ff",
+            if ((entry->mac + count - 1) >> 40 != entry->mac >> 40) { /* into group addresses */
+                error_at_site(r, sites, i, "phones",
+                              "hardware addresses that count over into the first octet",
                               "a lower \"mac\"");
             }
             phones += count;
