@@ -71,8 +71,9 @@ int analysis_cmd_doctor(const struct analysis_program *program, int argc, char *
         shorts += !needs[i].enough && !needs[i].fatal;
     }
     struct analysis_style style = analysis_summary_style(program->out);
-    fprintf(program->out, "%s: %u phones in %u sites, method %s: %s%s%s\n\n", s->name,
-            s->phones_total, s->sites_total, scenario_method_name(method),
+    fprintf(program->out, "%s: %u phones in %u site%s, method %s: %s%s%s\n\n", s->name,
+            s->phones_total, s->sites_total, s->sites_total == 1 ? "" : "s",
+            scenario_method_name(method),
             analysis_summary_on(&style, fatal > 0 ? ANALYSIS_BAD : ANALYSIS_GOOD),
             fatal > 0    ? "can't run here"
             : shorts > 0 ? "runs here, but read the short rows"

@@ -36,9 +36,9 @@ int analysis_cmd_check(const struct analysis_program *program, int argc, char **
     status = analysis_program_load(program, "check", line.words[0], &sets, &s);
     if (status == ANALYSIS_OK) {
         fprintf(program->out,
-                "%s: good; \"%s\", %u phones in %u sites, method %s, %zu thresholds\n",
+                "%s: good; \"%s\", %u phones in %u site%s, method %s, %zu thresholds\n",
                 line.words[0], s->name, s->phones_total, s->sites_total,
-                scenario_method_name(s->method), s->thresholds_len);
+                s->sites_total == 1 ? "" : "s", scenario_method_name(s->method), s->thresholds_len);
         scenario_free(s);
         status = analysis_program_flush(program, "check", status);
     }
@@ -50,7 +50,7 @@ int analysis_cmd_schema(const struct analysis_program *program, int argc, char *
     static const struct analysis_usage usage = {
         .command = "schema",
         .arguments = "[result]",
-        .does = "Prints the JSON Schema (draft-07) of a scenario; with the word result, that of a "
+        .does = "Prints the JSON Schema (2020-12) of a scenario; with the word result, that of a "
                 "result.\n",
         .example = "pfsim schema > schema.json",
     };

@@ -418,10 +418,10 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
 
     *document = NULL;
     if (!config->quiet) {
-        fprintf(config->program->err, "%s: %u phones, %u sites, method %s, seed %llu, live\n",
+        fprintf(config->program->err, "%s: %u phones, %u site%s, method %s, seed %llu, live\n",
                 config->scenario->name, config->scenario->phones_total,
-                config->scenario->sites_total, scenario_method_name(config->method),
-                (unsigned long long)config->seed);
+                config->scenario->sites_total, config->scenario->sites_total == 1 ? "" : "s",
+                scenario_method_name(config->method), (unsigned long long)config->seed);
     }
     if ((status = check_machine(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
         (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {

@@ -53,12 +53,23 @@ static void print_verdict(const struct analysis_style *style, const cJSON *first
                 analysis_summary_on(style, ANALYSIS_BAD), analysis_summary_off(style));
         return;
     }
-    fprintf(style->to, "%s%s finished %.3g times as %s as %s",
-            analysis_summary_on(style, ANALYSIS_BOLD), text_of(second, "method"),
-            last >= 1 ? last : 1 / last, last >= 1 ? "fast" : "slowly", text_of(first, "method"));
+    double factor = last >= 1 ? last : 1 / last;
+    fprintf(style->to, "%s%s finished ", analysis_summary_on(style, ANALYSIS_BOLD),
+            text_of(second, "method"));
+    if (factor < 1.05) { /* runs on real sockets differ by as much */
+        fprintf(style->to, "about as fast as %s", text_of(first, "method"));
+    } else {
+        fprintf(style->to, "%.3g times as %s as %s", factor, last >= 1 ? "fast" : "slowly",
+                text_of(first, "method"));
+    }
     if (isfinite(bytes) && bytes > 0) {
-        fprintf(style->to, " and took %.3g times %s firmware over the WAN",
-                bytes >= 1 ? bytes : 1 / bytes, bytes >= 1 ? "less" : "more");
+        factor = bytes >= 1 ? bytes : 1 / bytes;
+        if (factor < 1.05) {
+            fprintf(style->to, " and took as much firmware over the WAN");
+        } else {
+            fprintf(style->to, " and took %.3g times %s firmware over the WAN", factor,
+                    bytes >= 1 ? "less" : "more");
+        }
     }
     fprintf(style->to, ".%s\n", analysis_summary_off(style));
 }

@@ -76,15 +76,15 @@ static bool is_percentile(const char *path, bool *back, uint32_t *millionths)
 
 static const cJSON *follow(const cJSON *schema, const cJSON *node)
 {
-    static const char prefix[] = "#/definitions/";
+    static const char prefix[] = "#/$defs/";
 
     for (int i = 0; i < DEPTH_MAX; i++) {
         const char *ref = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(node, "$ref"));
         if (ref == NULL || strncmp(ref, prefix, sizeof(prefix) - 1) != 0) {
             break;
         }
-        node = cJSON_GetObjectItemCaseSensitive(
-            cJSON_GetObjectItemCaseSensitive(schema, "definitions"), ref + sizeof(prefix) - 1);
+        node = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(schema, "$defs"),
+                                                ref + sizeof(prefix) - 1);
     }
     return node;
 }
@@ -107,7 +107,7 @@ static bool is_numeric(const cJSON *node)
 static bool schema_has(const cJSON *schema, const char *definition, const char *path)
 {
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(schema, "definitions"), definition);
+        cJSON_GetObjectItemCaseSensitive(schema, "$defs"), definition);
     char key[KEY_MAX];
 
     while (node != NULL) {

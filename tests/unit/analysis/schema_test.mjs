@@ -1,0 +1,75 @@
+// Goal: every document that pfsim writes follows the schema that pfsim prints, and the schema refuses what is wrong.
+// Method: ajv (JSON Schema 2020-12) on documents of scripted runs: good, failing, invalid, unfinished, compared; then each
+// top-level key of a good document is taken away and must be missed.
+//
+// Usage: node schema_test.mjs PROGRAM SOURCE_DIR WORK_DIR (ajv is installed there at the first run).
+import { spawnSync, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+const [program, source, work] = process.argv.slice(2);
+const ajvVersion = "8.20.0";
+
+function loadAjv() {
+  mkdirSync(work, { recursive: true });
+  if (!existsSync(path.join(work, "node_modules/ajv/package.json"))) {
+    writeFileSync(path.join(work, "package.json"), JSON.stringify({ private: true }));
+    execFileSync("npm", ["install", "--no-audit", "--no-fund", "--silent", `ajv@${ajvVersion}`], { cwd: work, stdio: "inherit", timeout: 120000 });
+  }
+  return createRequire(path.join(path.resolve(work), "index.js"))("ajv/dist/2020.js").default;
+}
+
+function pfsim(args, environment = {}) {
+  const run = spawnSync(program, args, { encoding: "utf8", timeout: 60000, env: { ...process.env, ...environment } });
+  return { status: run.status, text: run.stdout };
+}
+
+const Ajv = loadAjv();
+const ajv = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true });
+const validate = ajv.compile(JSON.parse(pfsim(["schema", "result"]).text));
+const problems = [];
+const demo = path.join(source, "scenarios/demo.json");
+const sites = path.join(source, "scenarios/three-sites.json");
+const cases = [
+  ["good", 0, ["run", demo]],
+  ["traditional", 0, ["run", demo, "--method", "traditional"]],
+  ["a seed over 2^53", 0, ["run", demo, "--seed", "18446744073709551615"]],
+  ["no line", 0, ["run", demo, "--set", "sites[0].wan=none"]],
+  ["three sites", 0, ["run", sites]],
+  ["failures", 1, ["run", sites], { FAKE_FAIL_EVERY: "3" }],
+  ["nobody upgraded", 1, ["run", demo], { FAKE_FAIL_EVERY: "1" }],
+  ["unfinished", 1, ["run", demo], { FAKE_UNFINISHED: "1" }],
+  ["invalid", 4, ["run", demo], { FAKE_INVALID: "1" }],
+  ["compared", 0, ["compare", demo]],
+  ["nobody to compare", 1, ["compare", demo], { FAKE_FAIL_EVERY: "1" }],
+];
+for (const [name, status, args, environment] of cases) {
+  const run = pfsim([...args, "--json", "--quiet"], environment);
+  if (run.status !== status) {
+    problems.push(`${name}: status ${run.status}, expected ${status}`);
+  }
+  let document;
+  try {
+    document = JSON.parse(run.text);
+  } catch (error) {
+    problems.push(`${name}: ${error}`);
+    continue;
+  }
+  if (!validate(document)) {
+    problems.push(`${name}: ${ajv.errorsText(validate.errors)}`);
+  }
+}
+const good = JSON.parse(pfsim(["run", demo, "--json", "--quiet"]).text);
+for (const key of Object.keys(good).filter((key) => key !== "interrupted")) {
+  const { [key]: _, ...rest } = good;
+  if (validate(rest)) {
+    problems.push(`the schema does not miss ${key}`);
+  }
+}
+if (validate({ ...good, phones: { ...good.phones, failed: -1 } })) {
+  problems.push("the schema accepts -1 failed phones");
+}
+problems.forEach((problem) => console.error(problem));
+console.log(problems.length === 0 ? `${cases.length} documents follow the schema` : "FAILED");
+process.exit(problems.length === 0 ? 0 : 1);
