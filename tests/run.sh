@@ -16,7 +16,7 @@ for preset in "${presets[@]}"; do
     rm -f "/tmp/pfsim-configure.$$"
     cmake --build --preset "$preset"
     echo "== $preset: test"
-    # One at a time where timing counts: the live tests hold the RESOURCE_LOCK "machine".
+    # Where timing counts a test runs alone (RUN_SERIAL).
     ctest --preset "$preset" --parallel 2 || failed+=("$preset")
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -73,5 +73,6 @@ grep -q "$port" "$WORK/err" || fail "it does not say which port"
 kill "${CHILDREN[-1]}"; wait "${CHILDREN[-1]}" 2>/dev/null; CHILDREN=()
 
 # An address of a stranger is no target.
-run_status 3 "a stranger's address" "$PFSIM" run "$WORK/small.json" --quiet --set 'server.url=http://192.0.2.1/'
+run_status 2 "a stranger's address" "$PFSIM" run "$WORK/small.json" --quiet --set 'server.url=http://192.0.2.1/'
+grep -q 'allow' "$WORK/err" "$WORK/out" || fail "it does not say how to allow it"
 finish

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Goal: 5,000 live phones, sharing and all fetching at once, in at most 16,000 descriptors and 300 MiB resident in pfsim's own
+# process, with a valid run. Method: short files, so that it is over soon. Figures are printed.
+. "$(dirname "$0")/lib.sh"
+ulimit -n "$(ulimit -Hn)"
+[ "$(ulimit -n)" -ge 16500 ] || { echo "only $(ulimit -n) descriptors here: skipped"; exit 77; }
+port=$(free_port)
+cat >"$WORK/big.json" <<EOF
+{ "name": "five thousand", "world": "live", "threads": 2,
+  "firmware": [ { "model": "m", "load": "l", "files": [ { "name": "a.sbn", "size": "40 KB" }, { "name": "b.sbn", "size": "20 KB" } ] } ],
+  "server": { "protocol": "http", "max_transfers": "none", "stall": "120 s" },
+  "sites": [ { "name": "site", "count": 10, "wan": { "rate": "20 Mbit/s", "rtt": "20 ms", "queue": "1000 packets" },
+    "phones": [ { "system": "bare", "model": "m", "count": 500 } ] } ],
+  "start": { "spread": "1 s" },
+  "pfs": { "port": $port, "root_wait": "2 s", "linger": "1 s" } }
+EOF
+for method in traditional pfs; do
+    run_status 0 "5,000 phones, $method" "$PFSIM" run "$WORK/big.json" --method $method --json --quiet
+    [ -s "$WORK/out" ] || continue
+    expect "upgraded, $method" 5000 "$(json "$WORK/out" d.phones.upgraded)"
+    rss=$(json "$WORK/out" d.engine.peak_rss_bytes)
+    fds=$(json "$WORK/out" d.engine.descriptors_peak)
+    echo "$method: $((rss / 1048576)) MiB resident, $fds descriptors, last phone after $(json "$WORK/out" d.completion_s.last) s"
+    [ "${SANITIZED:-0}" = 1 ] || [ "$rss" -le $((300 * 1048576)) ] || fail "$method: $rss bytes resident, over 300 MiB"
+    [ "$fds" -le 16000 ] || fail "$method: $fds descriptors, over 16,000"
+done
+expect "one copy of each file a site with PFS" 20 "$(json "$WORK/out" d.trees_summary.wan_copies)"
+finish
