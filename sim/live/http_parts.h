@@ -4,6 +4,7 @@
  * http_multi.c    libcurl's multis on the loop: descriptors, timers, turns, finished transfers
  * http_request.c  one request: options, what comes in, redirects, the deadline
  * http_result.c   what came of it, in our statuses and in words
+ * http_text.c     URLs, ranges, durations: pure functions
  * http_tls.c      one certificate store for all connections
  *
  * Shape: phones are dealt to many small multis, since a multi's connection pool is walked for every request;
@@ -47,6 +48,12 @@ struct http_place {
     uint16_t port;
     sim_addr addr;
     char host[HTTP_HOST_MAX];
+};
+
+/* "bytes 500-999/1000". What was "*" is UINT64_MAX. */
+struct http_range {
+    uint64_t from, to; /* first and last byte */
+    uint64_t total;    /* bytes of the file */
 };
 
 struct http_multi {
@@ -180,6 +187,7 @@ void http_phone_shut(struct live_http *http, struct http_phone *phone);
 
 /* ---- http_request.c ---- */
 
+/* http_place_read() with a memory of the last server. */
 int http_place_of(struct live_http *http, const char *url, struct http_place *out);
 /* A new handle with everything that is the same for all requests. 0 or SIM_ENOMEM, SIM_EINVAL. */
 int http_request_dress(struct live_http_fetch *fetch);
@@ -197,6 +205,13 @@ void http_request_judge(struct live_http_fetch *fetch);
 void http_fetch_report(struct live_http_fetch *fetch, int status, const char *why);
 /* The status of a transfer that libcurl ended with `rc`; writes the reason. */
 int http_result_of(struct live_http_fetch *fetch, CURLcode rc, char *why);
+/* ---- http_text.c ---- */
+
+/* By libcurl's own reader, so that what is checked is what would be dialled. 0, or SIM_EINVAL (no http or https
+ * URL with a host), SIM_ENOMEM. */
+int http_place_read(const char *url, struct http_place *out);
+/* The value of Content-Range (RFC 9110, 14.4). False, with `out` untouched, for what is none. */
+bool http_range_read(const char *text, struct http_range *out);
 /* The URL without user and password, shortened with "...". `out` of HTTP_TEXT_MAX. */
 const char *http_url_text(const char *url, char *out);
 /* "60 s" or "1500 ms". `out` of at least 32 bytes. */

@@ -15,35 +15,6 @@
 
 /* ---- Where a URL leads ---- */
 
-/* By libcurl's own reader, so that what is checked is what would be dialled. */
-static int place_read(const char *url, struct http_place *out)
-{
-    CURLU *u = curl_url();
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    int rc = SIM_EINVAL;
-
-    if (u == NULL) {
-        return SIM_ENOMEM;
-    }
-    if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-        (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-        strlen(host) < sizeof(out->host)) {
-        *out = (struct http_place){.https = strcmp(scheme, "https") == 0,
-                                   .port = (uint16_t)strtoul(port, NULL, 10)};
-        strcpy(out->host, host);
-        out->numeric = sim_addr_parse(host, &out->addr) == 0;
-        rc = out->port != 0 ? 0 : SIM_EINVAL;
-    }
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(u);
-    return rc;
-}
-
 /* Remembers the last scheme and authority: phones ask one server thousands of times. */
 int http_place_of(struct live_http *http, const char *url, struct http_place *out)
 {
@@ -56,7 +27,7 @@ int http_place_of(struct live_http *http, const char *url, struct http_place *ou
         *out = http->prefix_place;
         return 0;
     }
-    rc = place_read(url, out);
+    rc = http_place_read(url, out);
     if (rc == 0 && len < sizeof(http->prefix)) {
         memcpy(http->prefix, url, len);
         http->prefix_len = len;
@@ -108,45 +79,21 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *context)
     return len;
 }
 
-/* "bytes 500-999/1000", "bytes 500-999/ *" (without the space), "bytes * /1000". */
-static bool read_content_range(CURL *easy, uint64_t *from, uint64_t *to, uint64_t *total)
-{
-    struct curl_header *header;
-    int used = 0;
-
-    *from = *to = *total = UINT64_MAX;
-    if (curl_easy_header(easy, "Content-Range", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
-        strncasecmp(header->value, "bytes ", 6) != 0 ||
-        strchr(header->value, '-') == header->value) {
-        return false;
-    }
-    const char *text = header->value + 6;
-    if (text[0] == '*') {
-        used = 1;
-    } else if (sscanf(text, "%20" SCNu64 "-%20" SCNu64 "%n", from, to, &used) != 2 || used == 0 ||
-               *from > *to || *to == UINT64_MAX) {
-        return false;
-    }
-    if (text[used] != '/') {
-        return false;
-    }
-    return text[used + 1] == '*' || sscanf(text + used + 1, "%20" SCNu64, total) == 1;
-}
-
 /* 206: the part that was asked for, to the end of the file, or nothing we can use. */
 static void judge_part(struct live_http_fetch *fetch)
 {
-    uint64_t from, to, total;
+    struct curl_header *header;
+    struct http_range range;
 
-    if (!read_content_range(fetch->easy, &from, &to, &total) || from != fetch->target.offset) {
+    if (curl_easy_header(fetch->easy, "Content-Range", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+        !http_range_read(header->value, &range) || range.from != fetch->target.offset) {
         fetch->verdict = SIM_EPROTO;
         return;
     }
     fetch->takes_body = true;
     fetch->skip = 0;
-    if (total != UINT64_MAX && total > from) {
-        fetch->promised = total - from;
-    }
+    /* To the end of the file, even when this part ends before. */
+    fetch->promised = (range.total != UINT64_MAX ? range.total : range.to + 1) - range.from;
 }
 
 static void judge_file(struct live_http_fetch *fetch)
@@ -361,8 +308,12 @@ int http_request_set(struct live_http_fetch *fetch)
     fetch->takes_body = false;
     fetch->promised = UINT64_MAX;
     SET(CURLOPT_URL, target->url);
-    if (fetch->dressed_source != target->source) {
-        /* Without the prefix libcurl first looks for a network card of that name. */
+    if (!target->keep_alive) {
+        /* Nobody else gets this connection, so it needs no mark: http_socket_open() binds it. */
+        SET(CURLOPT_INTERFACE, (char *)NULL);
+        fetch->dressed_source = 0;
+    } else if (fetch->dressed_source != target->source) {
+        /* Kept connections are told apart by this. Without the prefix libcurl first looks for a network card of that name. */
         snprintf(device, sizeof(device), "host!%s", sim_addr_format(target->source, text));
         SET(CURLOPT_INTERFACE, device);
         fetch->dressed_source = target->source;
@@ -384,7 +335,7 @@ static int check_redirect(struct live_http_fetch *fetch, const char *url, struct
                           sim_addr *addr, char *why)
 {
     char text[HTTP_TEXT_MAX];
-    int rc = strlen(url) < HTTP_URL_MAX ? place_read(url, place) : SIM_EINVAL;
+    int rc = strlen(url) < HTTP_URL_MAX ? http_place_read(url, place) : SIM_EINVAL;
     bool same_host;
 
     http_url_text(url, text);

@@ -12,39 +12,6 @@
 
 #include "sim/err.h"
 
-const char *http_url_text(const char *url, char *out)
-{
-    const char *authority = strstr(url, "://");
-    size_t start = authority == NULL ? 0 : (size_t)(authority - url) + 3;
-    size_t len = strcspn(url + start, "/?#");
-    const char *host = url + start;
-
-    for (size_t i = 0; i < len; i++) {
-        if (url[start + i] == '@') {
-            host = url + start + i + 1;
-        }
-    }
-    if (snprintf(out, HTTP_TEXT_MAX, "%.*s%s", (int)start, url, host) >= HTTP_TEXT_MAX) {
-        strcpy(out + HTTP_TEXT_MAX - 4, "...");
-    }
-    for (char *c = out; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f) {
-            *c = '?'; /* a redirect's bytes are the network's */
-        }
-    }
-    return out;
-}
-
-const char *http_duration_text(sim_duration duration, char *out)
-{
-    if (duration % SIM_S == 0) {
-        snprintf(out, 32, "%" PRIu64 " s", duration / SIM_S);
-    } else {
-        snprintf(out, 32, "%" PRIu64 " ms", duration / SIM_MS);
-    }
-    return out;
-}
-
 static const char *shown_url(const struct live_http_fetch *fetch, char *out)
 {
     return http_url_text(fetch->redirect_url != NULL ? fetch->redirect_url : fetch->target.url,
@@ -93,12 +60,12 @@ static int of_code(struct live_http_fetch *fetch, long code, char *why)
     shown_url(fetch, url);
     if (code == 416 && offset > 0) {
         struct curl_header *header;
-        char all[32];
+        struct http_range range;
 
-        snprintf(all, sizeof(all), "bytes */%" PRIu64, offset);
         if (curl_easy_header(fetch->easy, "Content-Range", 0, CURLH_HEADER, -1, &header) ==
                 CURLHE_OK &&
-            strcmp(header->value, all) == 0) {
+            http_range_read(header->value, &range) && range.from == UINT64_MAX &&
+            range.total == offset) {
             return 0; /* nothing was missing */
         }
         snprintf(why, SIM_WORLD_REASON_MAX, "HTTP 416 from %s: no byte %" PRIu64 " in it", url,
@@ -147,6 +114,8 @@ static int of_verdict(struct live_http_fetch *fetch, char *why)
     } else if (fetch->verdict == SIM_EPROTO && code == 206 && !fetch->takes_body) {
         snprintf(why, SIM_WORLD_REASON_MAX, "HTTP 206 from %s: not from byte %" PRIu64 " on", url,
                  fetch->target.offset);
+    } else if (!fetch->judged && fetch->verdict == SIM_EUNREACHABLE) {
+        snprintf(why, SIM_WORLD_REASON_MAX, "this host can't send from the phone's address");
     } else if (!fetch->judged) {
         snprintf(why, SIM_WORLD_REASON_MAX, "no socket for %s: %s", url,
                  sim_err_text(fetch->verdict));
