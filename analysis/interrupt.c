@@ -50,6 +50,7 @@ void analysis_interrupt_install(void)
     rc |= sigaction(SIGTERM, &action, NULL);
     rc |= sigaction(SIGHUP, &action, NULL);
     rc |= sigaction(SIGPIPE, &ignore, NULL);
+    rc |= sigaction(SIGXFSZ, &ignore, NULL);
     assert(rc == 0);
     (void)rc;
 }

@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 
-/* Installs the handlers, and ignores SIGPIPE: a reader that went away shows as a write error. */
+/* Installs the handlers. Ignores SIGPIPE and SIGXFSZ: a reader that went away, and a file that may not grow, show as
+ * write errors. */
 void analysis_interrupt_install(void);
 /* What the first signal calls, from the handler: must be async-signal-safe. NULL: nothing. When a signal came before, it is
  * called at once. Not called again after this returned with NULL. */

@@ -8,6 +8,7 @@
 
 #include "analysis/collect.h"
 #include "analysis/figures.h"
+#include "analysis/progress.h"
 #include "analysis/result.h"
 #include "analysis/threshold.h"
 
@@ -342,4 +343,33 @@ Test(collect, an_abort_comes_when_a_growing_value_has_passed_its_limit_and_not_b
     cr_assert_null(analysis_threshold_lost(scenario, &now));
     scenario->thresholds = before;
     scenario->thresholds_len = 0;
+}
+
+Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
+{
+    char text[256], cut[20];
+    struct analysis_progress_config config = {.to = stderr,
+                                              .collect = collect,
+                                              .sites = 2,
+                                              .phones = 10,
+                                              .method = "pfs",
+                                              .configured_bit_s = 16000000,
+                                              .start_at = 10 * SIM_S};
+    struct analysis_progress *p = analysis_progress_new(&config);
+
+    upgrade(0, 11 * SIM_S);
+    say((struct sim_record){
+        .at = 1, .node = 7, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});
+    say((struct sim_record){.at = 1, .node = 1, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_WAIT});
+    /* 5 of 20 files after 4 s: 12 s more. */
+    for (sim_node node = 0; node < 5; node++) {
+        say((struct sim_record){.at = 1, .node = node, .kind = SIM_RECORD_HOLD, .name = "a.sbn"});
+    }
+    analysis_progress_text(p, 14 * SIM_S, 8000000, text, sizeof(text));
+    cr_assert_str_eq(text,
+                     "pfs 14.0 s  1/10 upgraded  1 failed  WAN 8 Mbit/s of 16 Mbit/s  files in "
+                     "about 12 s  1 wait");
+    analysis_progress_text(p, 14 * SIM_S, 8000000, cut, sizeof(cut));
+    cr_assert_str_eq(cut, "pfs 14.0 s  1/10 up");
+    analysis_progress_free(p);
 }

@@ -1,9 +1,11 @@
 /* Goal: what a user types ends with the promised status, output and files. Method: analysis_main() in this process over
  * a scripted run (fake_run.h): no socket, no waiting. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -416,4 +418,32 @@ Test(program, a_full_standard_output_ends_with_3)
     fclose(program.err);
     fclose(program.out);
     SAYS(ran.err, "can't write to standard output");
+}
+
+/* A limit on the size of files stands for a full disk: writes fail in the middle. */
+Test(program, a_full_disk_ends_with_3_and_leaves_nothing_half_written)
+{
+    struct rlimit before, limit;
+    int names = 0;
+
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 300; /* series.csv still fits, phones.csv does not */
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    pfsim("run S --out O --quiet");
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_eq(ran.status, 3);
+    SAYS(ran.err, "can't write ");
+    SAYS(ran.out, "30 of 30 phones upgraded");
+    cr_assert_null(strstr(ran.out, "Results: "));
+    cr_assert_not(has_file("result.json"));
+    cr_assert_not(has_file("phones.csv"));
+    DIR *dir = opendir(out_path);
+    cr_assert_not_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        names += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+                 strcmp(entry->d_name, "series.csv") != 0;
+    }
+    closedir(dir);
+    cr_assert_eq(names, 0, "temporary files were left");
 }
