@@ -28,6 +28,8 @@ enum {
     LIVE_NODE_CHUNK = 1024,      /* nodes allocated together: their addresses never move */
     LIVE_NODE_CHUNKS_MAX = 4096, /* 4 M nodes a run; 127.0.0.0/8 has 16 M addresses */
     LIVE_VARIANTS_MAX = 16,      /* different contents of one name at a time in one loop */
+    LIVE_RECEIVE_BUFFER =
+        64 * 1024 * 1024,            /* asked for; the kernel gives rmem_max unless we are root */
     LIVE_DESCRIPTORS_RESERVED = 256, /* left for everything that is not a stream */
 };
 

@@ -20,10 +20,9 @@
 #include "sim/live/inner.h"
 
 enum {
-    BATCH = 64,                        /* datagrams a recvmmsg */
-    BATCHES_MAX = 16,                  /* a turn, so that timers come through */
-    CONTROL_MAX = 128,                 /* IP_PKTINFO and SO_RXQ_OVFL need 56 bytes */
-    RECEIVE_BUFFER = 64 * 1024 * 1024, /* asked for; the kernel gives rmem_max unless we are root */
+    BATCH = 64,        /* datagrams a recvmmsg */
+    BATCHES_MAX = 16,  /* a turn, so that timers come through */
+    CONTROL_MAX = 128, /* IP_PKTINFO and SO_RXQ_OVFL need 56 bytes */
     FIFO_FIRST = 64 * 1024,
     FIFO_MAX =
         32 * 1024 * 1024, /* bytes waiting in a site's line; beyond: lost, and the run invalid */
@@ -350,7 +349,7 @@ static int open_socket(const struct live_world *w, bool tcp, char why[SIM_LIVE_T
 {
     const struct sim_live_config *config = &w->live->config;
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(config->peer_port)};
-    int on = 1, buffer = RECEIVE_BUFFER, rc;
+    int on = 1, buffer = LIVE_RECEIVE_BUFFER, rc;
     int fd = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool ok = fd >= 0;
 
