@@ -78,6 +78,7 @@ struct server_tftp_transfer {
     bool opened;   /* `handle` is to be closed */
     bool listed;   /* in the table: a repeated request is recognised */
     bool reported;
+    bool fragments;  /* blocks larger than the path's MTU are cut by IP */
     bool one_by_one; /* the kernel refused to cut this block size itself */
     bool blocked;    /* waiting for the socket to be writable */
     int fd;

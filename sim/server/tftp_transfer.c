@@ -13,6 +13,12 @@
 #include "sim/err.h"
 #include "sim/server/tftp_inner.h"
 
+/* The only transfer, with a client that answers in less than SPIN_RTT, looks for the next ACK for SPIN before it
+ * sleeps: waking up takes longer than that. At most SPIN_TURN, then the loop's others get their turn. */
+#define SPIN_RTT (100 * SIM_US)
+#define SPIN (30 * SIM_US)
+#define SPIN_TURN (1 * SIM_MS)
+
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 static struct sockaddr_in socket_address(struct sim_tftp_peer peer)
@@ -138,7 +144,14 @@ static int transmit(struct server_tftp_transfer *t, struct sim_tftp_peer to, con
         c->cmsg_len = CMSG_LEN(sizeof(segment));
         memcpy(CMSG_DATA(c), &segment, sizeof(segment));
     }
-    if (sendmsg(t->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || is_lost(errno)) {
+    ssize_t sent = sendmsg(t->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno == EMSGSIZE && segment == 0 && !t->fragments) {
+        int want = IP_PMTUDISC_WANT; /* a block larger than the path's MTU goes in fragments */
+        t->fragments = true;
+        setsockopt(t->fd, IPPROTO_IP, IP_MTU_DISCOVER, &want, sizeof(want));
+        sent = sendmsg(t->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (sent >= 0 || is_lost(errno)) {
         t->bytes += len;
         return 0;
     }
@@ -374,28 +387,75 @@ static bool client_is_gone(struct server_tftp_transfer *t)
     return gone;
 }
 
-static void receive(struct server_tftp_transfer *t, sim_time now)
+static void end_refused(struct server_tftp_transfer *t)
+{
+    report(t, SIM_ERESET, SIM_TFTP_CODE_NONE, "the client closed its port");
+    close_socket(t);
+}
+
+enum outcome {
+    NOTHING, /* was there */
+    TAKEN,
+    GONE, /* with its transfer */
+};
+
+static enum outcome receive(struct server_tftp_transfer *t, sim_time now)
 {
     struct server_tftp *server = t->server;
+    struct sockaddr_in from;
+    socklen_t from_len = sizeof(from);
+    ssize_t got = recvfrom(t->fd, server->rx, sizeof(server->rx), MSG_DONTWAIT,
+                           (struct sockaddr *)&from, &from_len);
+    if (got < 0) {
+        if (errno != EAGAIN && client_is_gone(t)) {
+            end_refused(t);
+            return GONE;
+        }
+        return NOTHING;
+    }
+    sim_tftp_server_recv(&t->machine, peer_of(&from), server->rx, (size_t)got, now);
+    return drain(t, now) ? TAKEN : GONE;
+}
+
+static bool may_spin(const struct server_tftp_transfer *t)
+{
+    sim_duration srtt = t->machine.transfer.srtt;
+    return t->server->sockets == 1 && !t->reported && srtt > 0 && srtt < SPIN_RTT;
+}
+
+static void spin(struct server_tftp_transfer *t)
+{
+    sim_time began = server_tftp_now();
+    sim_time last = began, now = began;
+
+    while (now - last < SPIN && now - began < SPIN_TURN) {
+        switch (receive(t, now)) {
+        case NOTHING:
+            break;
+        case TAKEN:
+            if (!may_spin(t)) {
+                return;
+            }
+            last = now;
+            break;
+        case GONE:
+            return;
+        }
+        now = server_tftp_now();
+    }
+}
+
+static void receive_all(struct server_tftp_transfer *t, sim_time now)
+{
     /* A reader sends one ACK per window: there is seldom more, and then the next turn takes it. */
     int count = t->write ? SERVER_TFTP_DRAIN : 1;
+    enum outcome outcome = TAKEN;
 
-    for (int i = 0; i < count; i++) {
-        struct sockaddr_in from;
-        socklen_t from_len = sizeof(from);
-        ssize_t got = recvfrom(t->fd, server->rx, sizeof(server->rx), MSG_DONTWAIT,
-                               (struct sockaddr *)&from, &from_len);
-        if (got < 0) {
-            if (errno != EAGAIN && client_is_gone(t)) {
-                report(t, SIM_ERESET, SIM_TFTP_CODE_NONE, "the client closed its port");
-                close_socket(t);
-            }
-            return;
-        }
-        sim_tftp_server_recv(&t->machine, peer_of(&from), server->rx, (size_t)got, now);
-        if (!drain(t, now)) {
-            return;
-        }
+    for (int i = 0; i < count && outcome == TAKEN; i++) {
+        outcome = receive(t, now);
+    }
+    if (outcome != GONE && may_spin(t)) {
+        spin(t);
     }
 }
 
@@ -406,8 +466,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
     if (status < 0) { /* the error queue has something, and libuv has stopped watching */
         if (client_is_gone(t)) {
-            report(t, SIM_ERESET, SIM_TFTP_CODE_NONE, "the client closed its port");
-            close_socket(t);
+            end_refused(t);
             return;
         }
         watch(t, t->blocked);
@@ -420,7 +479,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         }
     }
     if ((events & UV_READABLE) != 0) {
-        receive(t, now);
+        receive_all(t, now);
     }
 }
 
@@ -430,6 +489,8 @@ static int open_socket(struct server_tftp_transfer *t)
 {
     struct sockaddr_in addr = socket_address((struct sim_tftp_peer){t->local, 0});
     int on = 1;
+    int whole =
+        IP_PMTUDISC_DO; /* until a block is too large: the kernel saves the identity of fragments */
 
     t->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (t->fd < 0) {
@@ -442,6 +503,7 @@ static int open_socket(struct server_tftp_transfer *t)
         return rc == 0 ? SIM_EIO : rc;
     }
     setsockopt(t->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+    setsockopt(t->fd, IPPROTO_IP, IP_MTU_DISCOVER, &whole, sizeof(whole));
     t->server->handles++;
     t->server->sockets++;
     t->phase = SERVER_TFTP_PHASE_RUNNING;
