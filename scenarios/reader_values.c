@@ -1,6 +1,5 @@
 /* scenarios/reader_values.c -- how one value of each type is read and checked. */
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #include "scenarios/reader.h"
@@ -52,7 +51,7 @@ bool reader_whole(struct reader *r, const cJSON *item, uint64_t min, uint64_t ma
     double value = cJSON_IsNumber(item) ? item->valuedouble : -1;
 
     assert(max <= (uint64_t)EXACT_MAX);
-    if (!(value >= (double)min && value <= (double)max) || value != floor(value)) {
+    if (!(value >= (double)min && value <= (double)max) || value != (double)(uint64_t)value) {
         reader_expected(r, item, "a whole number from %llu to %llu", (unsigned long long)min,
                         (unsigned long long)max);
         return false;

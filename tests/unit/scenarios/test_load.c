@@ -344,6 +344,7 @@ static void make_folder(void)
     put_file("dsp41.sbn", "123", 3);
     put_file("Jar41.sbn", "1234", 4);
     put_file("apps41.sbn", "12345", 5);
+    put_file("cnu41.sbn", "123456", 6);
     put_file(".hidden", "1", 1);
     put_file("term41.default.loads", "1", 1);
 }
@@ -370,15 +371,16 @@ static struct scenario *load_folder(void)
 
 Test(load, a_folder_without_index_gives_its_files_in_ciscos_order)
 {
-    static const char *const names[] = {"Jar41.sbn", "apps41.sbn", "dsp41.sbn", "zeta.sbn"};
-    static const uint64_t sizes[] = {4, 5, 3, 2};
+    static const char *const names[] = {"Jar41.sbn", "cnu41.sbn", "apps41.sbn", "dsp41.sbn",
+                                        "zeta.sbn"};
+    static const uint64_t sizes[] = {4, 6, 5, 3, 2};
 
     make_folder();
     struct scenario *s = load_folder();
     remove_folder();
     cr_assert(s != NULL);
-    cr_assert_eq(s->firmware[0].files_len, 4);
-    for (size_t i = 0; i < 4; i++) {
+    cr_assert_eq(s->firmware[0].files_len, 5);
+    for (size_t i = 0; i < 5; i++) {
         cr_assert_str_eq(s->firmware[0].files[i].name, names[i]);
         cr_assert_eq(s->firmware[0].files[i].size, sizes[i]);
     }
