@@ -1,7 +1,8 @@
 /* sim/server/http.c -- see http.h. A request is a small machine that libmicrohttpd asks again and again: each
  * wait (for a place, for response_time, for the uplink) suspends the connection and resumes it later.
  *
- * Left out: directory listings, uploads, validators (ETag, Last-Modified), compression. */
+ * Left out: directory listings, uploads, validators (ETag, Last-Modified), compression. A client that closes its
+ * sending side while its request still waits is taken for gone (the library's doing). */
 #include "sim/server/http.h"
 
 #include <arpa/inet.h>
