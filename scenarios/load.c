@@ -1,4 +1,5 @@
-/* scenarios/load.c -- from a file to a struct scenario: text, tree, overrides, the root's keys, the plan. */
+/* scenarios/load.c -- from a file to a struct scenario: text, tree, overrides, the root's keys, the
+ * plan. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -130,7 +131,8 @@ static const struct reader_field pfs_fields[] = {
 
 void load_pfs_defaults(struct pfs_config *pfs)
 {
-    /* Times and counts of the real console's log where it shows them, else our choice: see PROTOCOL.md. */
+    /* Times and counts of the real console's log where it shows them, else our choice: see
+     * PROTOCOL.md. */
     *pfs = (struct pfs_config){.port = 4051,
                                .listen = 500 * SIM_MS,
                                .ad_interval = 250 * SIM_MS,

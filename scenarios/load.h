@@ -1,4 +1,5 @@
-/* scenarios/load.h -- the parts of the loader: each reads one object of the scenario. Private to scenarios/. */
+/* scenarios/load.h -- the parts of the loader: each reads one object of the scenario. Private to
+ * scenarios/. */
 #ifndef SCENARIOS_LOAD_H
 #define SCENARIOS_LOAD_H
 
@@ -27,12 +28,12 @@ void load_check_host(struct reader *r, const cJSON *item, const char *host);
 /* The class of that name, or of the copy of that name ("branch#2"); NULL. */
 const struct scenario_site *load_find_site(const struct scenario *s, const char *name);
 
-/* Numbers the copies, places them in the address space, numbers the phones' hardware addresses. `sites` is the JSON
- * list, for errors. Needs a scenario without errors. */
+/* Numbers the copies, places them in the address space, numbers the phones' hardware addresses.
+ * `sites` is the JSON list, for errors. Needs a scenario without errors. */
 void plan_make(struct reader *r, const cJSON *sites);
 
-/* Applies "PATH=VALUE" to the tree. What is replaced goes into the array `removed`, so that no new item gets the address
- * of an old one, whose line is still known. */
+/* Applies "PATH=VALUE" to the tree. What is replaced goes into the array `removed`, so that no new
+ * item gets the address of an old one, whose line is still known. */
 void override_apply(struct reader *r, cJSON *root, cJSON *removed, const char *set);
 
 #endif /* SCENARIOS_LOAD_H */

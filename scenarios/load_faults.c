@@ -1,4 +1,5 @@
-/* scenarios/load_faults.c -- faults[]: each kind has its own keys, and all must name phones, sites and files that exist. */
+/* scenarios/load_faults.c -- faults[]: each kind has its own keys, and all must name phones, sites
+ * and files that exist. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* scenarios/load_firmware.c -- firmware[]: models, loads, their component files, given by size or found in a folder. */
+/* scenarios/load_firmware.c -- firmware[]: models, loads, their component files, given by size or
+ * found in a folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <stddef.h>

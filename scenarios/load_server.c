@@ -1,4 +1,5 @@
-/* scenarios/load_server.c -- the `server` object: where files come from, how, and what a live run may address. */
+/* scenarios/load_server.c -- the `server` object: where files come from, how, and what a live run
+ * may address. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* scenarios/load_sites.c -- sites[]: their lines, their ports, their phones. Addresses and numbers: plan.c. */
+/* scenarios/load_sites.c -- sites[]: their lines, their ports, their phones. Addresses and numbers:
+ * plan.c. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* scenarios/load_thresholds.c -- thresholds{}: numbers of the result that must hold. Which numbers there are is listed
- * here, because a threshold on a misspelt one would never be missed. */
+/* scenarios/load_thresholds.c -- thresholds{}: numbers of the result that must hold. Which numbers
+ * there are is listed here, because a threshold on a misspelt one would never be missed. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 
 #include "scenarios/load.h"
 
-/* The numbers of a result (contract: "A result"). Those below `sites[NAME].` have "+" before them. */
+/* The numbers of a result (contract: "A result"). Those below `sites[NAME].` have "+" before them.
+ */
 static const char *const metrics[] = {
     "+phones.total",
     "+phones.upgraded",

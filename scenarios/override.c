@@ -93,7 +93,8 @@ static bool parse_path(const char *set, struct steps *steps)
     return true;
 }
 
-/* JSON when it is that, else a text. Seeds go up to 2^64-1 and a double does not: digits alone stay digits. */
+/* JSON when it is that, else a text. Seeds go up to 2^64-1 and a double does not: digits alone stay
+ * digits. */
 static cJSON *parse_value(const struct steps *steps)
 {
     struct position_index index;
@@ -136,8 +137,8 @@ static void put(cJSON *parent, cJSON *removed, const struct step *step, cJSON *o
         }
         return;
     }
-    /* Replaced in its place, so that the canonical text keeps its order. Linked by hand: cJSON's own call frees
-     * the old item, whose address would then be given to a new one. */
+    /* Replaced in its place, so that the canonical text keeps its order. Linked by hand: cJSON's
+     * own call frees the old item, whose address would then be given to a new one. */
     if (!step->is_index) {
         value->string = strdup(step->key);
         if (value->string == NULL) {

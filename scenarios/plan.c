@@ -1,4 +1,5 @@
-/* scenarios/plan.c -- where the copies of sites and their phones stand: numbers, addresses, hardware addresses.
+/* scenarios/plan.c -- where the copies of sites and their phones stand: numbers, addresses,
+ * hardware addresses.
  *
  * Made once at load time, per entry of sites[]; the flat view computes the rest for any copy. */
 #include <assert.h>
@@ -173,8 +174,8 @@ static void place_all(struct reader *r, const cJSON *sites, const struct block *
 
 /* ---- Hardware addresses ---- */
 
-/* Entries without a `mac` get one that no other such entry has. Those that the scenario gives may collide, as when an
- * entry was copied with its mac: macs.c sees to that. */
+/* Entries without a `mac` get one that no other such entry has. Those that the scenario gives may
+ * collide, as when an entry was copied with its mac: macs.c sees to that. */
 static void number_macs(struct reader *r, const cJSON *sites)
 {
     struct scenario *s = r->scenario;

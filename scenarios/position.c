@@ -1,4 +1,5 @@
-/* scenarios/position.c -- a strict walk over JSON text (RFC 8259) that keeps the lines and drops the values. */
+/* scenarios/position.c -- a strict walk over JSON text (RFC 8259) that keeps the lines and drops
+ * the values. */
 #include "scenarios/position.h"
 
 #include <assert.h>
@@ -59,7 +60,8 @@ static void skip_space(struct scan *s)
     }
 }
 
-/* Length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0: none. */
+/* Length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0:
+ * none. */
 static size_t utf8_len(const char *at, const char *end)
 {
     const uint8_t *b = (const uint8_t *)at;

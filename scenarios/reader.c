@@ -1,4 +1,5 @@
-/* scenarios/reader.c -- errors with their place, tables of fields, duplicate keys, lists. Values: reader_values.c. */
+/* scenarios/reader.c -- errors with their place, tables of fields, duplicate keys, lists. Values:
+ * reader_values.c. */
 #include "scenarios/reader.h"
 
 #include <assert.h>
@@ -187,7 +188,8 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c == '_' ? '-' : c;
 }
 
-/* Edits (insert, delete, replace, swap neighbours) from `a` to `b`, case and -/_ apart; large when too long. */
+/* Edits (insert, delete, replace, swap neighbours) from `a` to `b`, case and -/_ apart; large when
+ * too long. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t rows[3][NEAREST_LEN_MAX + 1];
@@ -298,7 +300,8 @@ bool reader_object(struct reader *r, const cJSON *item, const struct reader_fiel
         reader_expected(r, item, "an object in {}");
         return false;
     }
-    /* In the order of the table, not of the file: later fields may refer to what earlier ones read. */
+    /* In the order of the table, not of the file: later fields may refer to what earlier ones read.
+     */
     for (const struct reader_field *field = fields; field->key != NULL; field++) {
         size_t before = reader_push_key(r, field->key);
         const cJSON *member = find_member(item, field->key);

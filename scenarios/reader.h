@@ -1,8 +1,10 @@
-/* scenarios/reader.h -- reads cJSON objects into structs by tables of fields, and collects every error on the way.
+/* scenarios/reader.h -- reads cJSON objects into structs by tables of fields, and collects every
+ * error on the way.
  *
- * A table names the keys of one object: how each is read, where it goes, its range. reader_object() finds unknown
- * and missing keys, and gives each value to its field's function. Functions never stop at an error: they note it, leave
- * their target alone and go on, so that one run shows all. What the keys mean is in load*.c. */
+ * A table names the keys of one object: how each is read, where it goes, its range. reader_object()
+ * finds unknown and missing keys, and gives each value to its field's function. Functions never
+ * stop at an error: they note it, leave their target alone and go on, so that one run shows all.
+ * What the keys mean is in load*.c. */
 #ifndef SCENARIOS_READER_H
 #define SCENARIOS_READER_H
 
@@ -77,7 +79,8 @@ bool reader_object(struct reader *r, const cJSON *item, const struct reader_fiel
                    void *out);
 /* The value of a "note", which any object may have: a text or a list of texts. */
 void reader_note(struct reader *r, const cJSON *item);
-/* Notes keys that stand twice in one object and numbers too large for a double, in the whole tree. */
+/* Notes keys that stand twice in one object and numbers too large for a double, in the whole tree.
+ */
 void reader_check_tree(struct reader *r, const cJSON *root);
 /* True when `item` is a list with min..max elements. */
 bool reader_list(struct reader *r, const cJSON *item, size_t min, size_t max, const char *of);
@@ -91,7 +94,8 @@ void reader_replace(struct reader *r, char **out, const char *text);
 char *reader_resolve(struct reader *r, const char *path);
 /* Characters (code points) of valid UTF-8. */
 size_t reader_characters(const char *text);
-/* True when `text` has at least one character, all of them from the letters and digits and `others`. */
+/* True when `text` has at least one character, all of them from the letters and digits and
+ * `others`. */
 bool reader_only(const char *text, const char *others);
 
 /* ---- Readers of one value; `out` is the type said, min and max are inclusive ---- */

@@ -1,8 +1,8 @@
 /* scenarios/scenario.h -- a scenario as the program sees it: checked, defaulted, in plain units.
  *
- * scenario_load() reads the JSON file, applies --set overrides and either fills a struct scenario or lists every
- * error it found. The scenario owns all strings and arrays in it; scenario_free() releases them. The names of keys
- * and their meaning are in schema.json and in the README. */
+ * scenario_load() reads the JSON file, applies --set overrides and either fills a struct scenario
+ * or lists every error it found. The scenario owns all strings and arrays in it; scenario_free()
+ * releases them. The names of keys and their meaning are in schema.json and in the README. */
 #ifndef SCENARIOS_SCENARIO_H
 #define SCENARIOS_SCENARIO_H
 
@@ -39,7 +39,8 @@ enum scenario_world { SCENARIO_VIRTUAL, SCENARIO_LIVE };
 enum scenario_network { SCENARIO_FLUID, SCENARIO_PACKET };
 enum scenario_method { SCENARIO_TRADITIONAL, SCENARIO_PFS, SCENARIO_LOAD_SERVER };
 
-/* systems that phones may belong to; mpp, tms, avaya and ocs are known names, not built yet: an error that says so */
+/* systems that phones may belong to; mpp, tms, avaya and ocs are known names, not built yet: an
+ * error that says so */
 enum scenario_system {
     SCENARIO_BARE,
     SCENARIO_CUCM,
@@ -58,11 +59,11 @@ struct scenario_file {
 
 struct scenario_firmware {
     char *model;
-    char *load;      /* "SCCP41.9-4-2SR3-1S": the index is load + ".loads" */
-    char *directory; /* resolved against the scenario file's folder; NULL: synthetic */
-    struct scenario_file
-        *files; /* components in order; with a directory: in the order of its .loads, or
-                                    jar, cnu, apps, dsp, cvm, then the rest by name; the .loads itself is not listed */
+    char *load;                  /* "SCCP41.9-4-2SR3-1S": the index is load + ".loads" */
+    char *directory;             /* resolved against the scenario file's folder; NULL: synthetic */
+    struct scenario_file *files; /* components in order; with a directory: in the order of its
+                                    .loads, or jar, cnu, apps, dsp, cvm, then the rest by name; the
+                                    .loads itself is not listed */
     size_t files_len;
 };
 
@@ -74,8 +75,8 @@ struct scenario_phones { /* one entry of sites[].phones */
     bool pfs;          /* peerFirmwareSharing in its configuration */
     double pfs_share;  /* 0..1: `pfs` may be a share of the phones; 1 for true, 0 for false */
     char *running;     /* load that it runs already; NULL: another one */
-    /* Of the first phone in the first copy; the next ones count up, through the copies too (macs.h). Not given:
-     * 00:1e:13:00:00:00 plus the phones of all entries before. */
+    /* Of the first phone in the first copy; the next ones count up, through the copies too
+     * (macs.h). Not given: 00:1e:13:00:00:00 plus the phones of all entries before. */
     uint64_t mac;
     sim_duration boot, apply, reboot; /* (6 s, 10 s, 60 s; bare phones: 0) */
     char *load_server; /* loadServer of the phone's configuration, "" or NULL: none */
@@ -181,19 +182,21 @@ struct scenario_errors {
     size_t len;
 };
 
-/* Prints one error a line: FILE:LINE: JSON.PATH: found ..., expected ... (did you mean ...?). Errors that a --set
- * brought in say "--set" instead of FILE:LINE. In the order of lines. */
+/* Prints one error a line: FILE:LINE: JSON.PATH: found ..., expected ... (did you mean ...?).
+ * Errors that a --set brought in say "--set" instead of FILE:LINE. In the order of lines. */
 void scenario_errors_print(const struct scenario_errors *errors, const char *path,
                            void *stream /* FILE* */);
 void scenario_errors_free(struct scenario_errors *errors);
 
-/* `sets`: "PATH=VALUE" overrides, applied in order before anything is checked. PATH is written as in errors: keys with
- * dots between, [N] for an element of a list (its length appends one), ["..."] for a key with other characters; objects
- * that are not there are made. VALUE is JSON, or else a text as it stands. 0 and `*out`, or SIM_EINVAL with at least one
- * error in `errors` (free it either way), SIM_ENOMEM. A file that can't be read is an error in the list too. */
+/* `sets`: "PATH=VALUE" overrides, applied in order before anything is checked. PATH is written as
+ * in errors: keys with dots between, [N] for an element of a list (its length appends one), ["..."]
+ * for a key with other characters; objects that are not there are made. VALUE is JSON, or else a
+ * text as it stands. 0 and `*out`, or SIM_EINVAL with at least one error in `errors` (free it
+ * either way), SIM_ENOMEM. A file that can't be read is an error in the list too. */
 int scenario_load(const char *path, const char *const *sets, size_t sets_len, struct scenario **out,
                   struct scenario_errors *errors);
-/* The same from memory; `path` names it in errors and anchors relative folders. For tests and the fuzzer. */
+/* The same from memory; `path` names it in errors and anchors relative folders. For tests and the
+ * fuzzer. */
 int scenario_load_text(const char *path, const char *text, size_t len, const char *const *sets,
                        size_t sets_len, struct scenario **out, struct scenario_errors *errors);
 void scenario_free(struct scenario *s);
@@ -220,29 +223,34 @@ struct scenario_url {
     char base[SCENARIO_BASE_MAX]; /* "" or "/base", no '/' at its end */
 };
 
-/* "http://host:port/base"; https and tftp likewise; IPv4 or a name. 0, or SIM_EINVAL (another scheme, user or
- * password, query, fragment, "..", characters that would need escaping). */
+/* "http://host:port/base"; https and tftp likewise; IPv4 or a name. 0, or SIM_EINVAL (another
+ * scheme, user or password, query, fragment, "..", characters that would need escaping). */
 int scenario_url_parse(const char *url, struct scenario_url *out);
 
 /* ---- The flat view: copies of sites, phones with addresses ---- */
 
-/* Blocks. A copy's block is the smallest of /24../12 that holds its phones, network, gateway and broadcast address. The
- * gateway is the first host (base + 1), phone n is base + 2 + n, the last address is nobody's. Entries without `addresses`
- * are packed in order of the file from 127.1.0.0 on (127.0.0.0/16 stays free for servers), so one branch of 30 phones is
- * 127.1.0.0/24 and its first phone 127.1.0.2. An entry whose copies don't all fit below 127.255.255.255 goes to
- * 10.0.0.0..126.255.255.255 instead: fine in virtual time, impossible live (which doctor says). Blocks given by any
- * `addresses` are stepped over. With `addresses` the given block is split into equal powers of two, one a copy. */
+/* Blocks. A copy's block is the smallest of /24../12 that holds its phones, network, gateway and
+ * broadcast address. The gateway is the first host (base + 1), phone n is base + 2 + n, the last
+ * address is nobody's. Entries without `addresses` are packed in order of the file from 127.1.0.0
+ * on (127.0.0.0/16 stays free for servers), so one branch of 30 phones is 127.1.0.0/24 and its
+ * first phone 127.1.0.2. An entry whose copies don't all fit below 127.255.255.255 goes to
+ * 10.0.0.0..126.255.255.255 instead: fine in virtual time, impossible live (which doctor says).
+ * Blocks given by any `addresses` are stepped over. With `addresses` the given block is split into
+ * equal powers of two, one a copy. */
 
-/* Fills `out` for copy number `index` (0..sites_total-1) of all sites: its name ("branch#2"; "branch" when there is one),
- * class, block, lines. O(log entries). `name` is borrowed by `out`. 0 or SIM_EINVAL (no such copy). */
+/* Fills `out` for copy number `index` (0..sites_total-1) of all sites: its name ("branch#2";
+ * "branch" when there is one), class, block, lines. O(log entries). `name` is borrowed by `out`. 0
+ * or SIM_EINVAL (no such copy). */
 enum { SCENARIO_NAME_MAX = 128 };
 int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_site_setup *out,
                         char name[SCENARIO_NAME_MAX]);
 /* Which entry of sites[] copy `index` is of; index < sites_total. */
 const struct scenario_site *scenario_site_class(const struct scenario *s, uint32_t index);
-/* Number of phones in all copies before copy `index` (0..sites_total): the id of its first phone. */
+/* Number of phones in all copies before copy `index` (0..sites_total): the id of its first phone.
+ */
 uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index);
-/* Phone `number` (0..site->phones-1) of a copy: its entry, its number within the entry, its address. */
+/* Phone `number` (0..site->phones-1) of a copy: its entry, its number within the entry, its
+ * address. */
 const struct scenario_phones *scenario_phone(const struct scenario *s,
                                              const struct sim_site_setup *site, uint32_t number,
                                              uint32_t *within, sim_addr *addr);

@@ -1,4 +1,5 @@
-/* scenarios/url.c -- server.url taken apart. Names are not resolved here: the world does that when it starts. */
+/* scenarios/url.c -- server.url taken apart. Names are not resolved here: the world does that when
+ * it starts. */
 #include <string.h>
 
 #include "scenarios/reader.h"

@@ -1,6 +1,7 @@
 /* sim/units.c -- quantities with units: exact parsing in integers, and short texts for people.
  *
- * Knows no ranges but those of the types: what is sensible for a key is the business of its reader. */
+ * Knows no ranges but those of the types: what is sensible for a key is the business of its reader.
+ */
 #include "sim/units.h"
 
 #include <assert.h>
@@ -134,8 +135,8 @@ int sim_units_parse_duration(const char *text, sim_duration *out)
     return parse(text, duration_units, out);
 }
 
-/* Three significant digits of `value` in the largest of `units` (rising factors) that leaves at least 1,
- * without the zeros at the end of a fraction. */
+/* Three significant digits of `value` in the largest of `units` (rising factors) that leaves at
+ * least 1, without the zeros at the end of a fraction. */
 static char *format(uint64_t value, const struct unit *const *units, size_t units_len,
                     char out[SIM_UNITS_TEXT_MAX])
 {

@@ -1,8 +1,8 @@
-/* tests/fuzz/fuzz_scenario.c -- any bytes as a scenario file, with overrides. Whatever they are, the loader ends, says why
- * when it refuses, and what it accepts can be walked through.
+/* tests/fuzz/fuzz_scenario.c -- any bytes as a scenario file, with overrides. Whatever they are,
+ * the loader ends, says why when it refuses, and what it accepts can be walked through.
  *
- * Input: lines of --set arguments, each behind a '!', up to the first line without; then the document. Folders that
- * it names are really looked into. */
+ * Input: lines of --set arguments, each behind a '!', up to the first line without; then the
+ * document. Folders that it names are really looked into. */
 // LINK: scenarios
 #include <stdint.h>
 #include <stdio.h>

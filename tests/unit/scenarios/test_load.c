@@ -1,5 +1,6 @@
-/* Goal: a scenario becomes the struct that its keys say, with the documented defaults; what is wrong is named with line,
- * path, found, expected and nearest key, all in one go. Method: scenarios in strings; folders made for the test. */
+/* Goal: a scenario becomes the struct that its keys say, with the documented defaults; what is
+ * wrong is named with line, path, found, expected and nearest key, all in one go. Method: scenarios
+ * in strings; folders made for the test. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Goal: --set changes any key before checks, makes what is missing, and its mistakes are errors like others. Method: small
- * scenarios, each with some overrides. */
+/* Goal: --set changes any key before checks, makes what is missing, and its mistakes are errors
+ * like others. Method: small scenarios, each with some overrides. */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* Goal: every copy of a site has a block of its own, every phone an address in it, none of them reserved; numbers count
- * through. Method: scenarios of many shapes; all blocks compared with one another. */
+/* Goal: every copy of a site has a block of its own, every phone an address in it, none of them
+ * reserved; numbers count through. Method: scenarios of many shapes; all blocks compared with one
+ * another. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

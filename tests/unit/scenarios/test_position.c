@@ -1,5 +1,5 @@
-/* Goal: the walk over JSON text accepts exactly JSON within its limits and knows the line of every value. Method: tables of
- * texts; lines looked up through cJSON's tree; every cut of a document. */
+/* Goal: the walk over JSON text accepts exactly JSON within its limits and knows the line of every
+ * value. Method: tables of texts; lines looked up through cJSON's tree; every cut of a document. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>

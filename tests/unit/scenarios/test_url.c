@@ -1,5 +1,5 @@
-/* Goal: server.url is taken apart as written, and nothing that a resolver could read as another host gets through. Method:
- * tables. */
+/* Goal: server.url is taken apart as written, and nothing that a resolver could read as another
+ * host gets through. Method: tables. */
 #include <criterion/criterion.h>
 #include <string.h>
 

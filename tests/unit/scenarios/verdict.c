@@ -1,7 +1,8 @@
-/* tests/unit/scenarios/verdict.c -- the loader's verdict on scenario files: "good FILE" or "bad FILE", a line each.
+/* tests/unit/scenarios/verdict.c -- the loader's verdict on scenario files: "good FILE" or "bad
+ * FILE", a line each.
  *
- * Usage: verdict FILE...; with -v the errors go to standard error. For schema_test.mjs, which compares it with
- * what JSON Schema says. */
+ * Usage: verdict FILE...; with -v the errors go to standard error. For schema_test.mjs, which
+ * compares it with what JSON Schema says. */
 #include <stdio.h>
 #include <string.h>
 
