@@ -20,6 +20,7 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
         free(h);
         return NULL;
     }
+    h->quest->full_at = SIM_NEVER;
     memcpy(h->path, want->path, len);
     h->file_hash = pfs_wire_hash(pfs_wire_file_name(h->path));
     h->model_hash = p->model_hash;

@@ -38,6 +38,9 @@ enum {
 #define PFS_ANNOUNCE_MAX (60 * SIM_S)  /* then each time after twice as long, up to MAX */
 #define PFS_REPORT_GAP (500 * SIM_MS)  /* before a report is repeated; doubles */
 #define PFS_REST (5 * SIM_S)           /* nobody is sent to a parent that said FULL */
+#define PFS_FULL_GAP                                                                               \
+    (1 * SIM_S)           /* half to all of it before a root without a place is asked again */
+#define PFS_FULL_WAITS 10 /* times parent_timeout that this is done */
 #define PFS_WHOHAS_GAP (1 * SIM_S)
 #define PFS_WARN (30 * SIM_S)            /* children are warned so long before linger_max */
 #define PFS_SIZE_MAX (UINT64_C(1) << 36) /* bytes of a file that is taken from a peer: 64 GiB */
@@ -111,6 +114,7 @@ struct pfs_quest {
     uint32_t hunts;          /* elections in a row without a byte */
     uint32_t failures;       /* roots that could not get the file */
     uint32_t failed_xid;
+    sim_time full_at; /* since when the root has had no place; SIM_NEVER: it had one */
     uint32_t returns; /* places refused in a row */
     enum pfs_wire_refused refused_why;
     sim_addr bans[PFS_BANS];

@@ -323,6 +323,7 @@ static void attached(struct pfs *p, struct pfs_hier *h)
     char text[SIM_ADDR_TEXT_MAX];
 
     q->attached_at = q->serial_at = q->up->heard = p->now;
+    q->full_at = SIM_NEVER;
     q->parent_state = PFS_WIRE_WAITING;
     q->returns = q->refused_len = 0;
     q->refused_why = PFS_WIRE_REFUSED_NOT;
@@ -378,6 +379,26 @@ static void assigned(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     dial_parent(p, h);
 }
 
+/* The root is alive but all slots are taken, as when a holder leads while it still feeds others: they
+ * will be free in a while. */
+static void wait_for_place(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_quest *q = h->quest;
+
+    if (q->full_at == SIM_NEVER) {
+        q->full_at = p->now;
+    }
+    if (sim_time_since(p->now, q->full_at) >= PFS_FULL_WAITS * p->config.parent_timeout) {
+        q->full_at = SIM_NEVER;
+        come_back(p, h, "the root has no place");
+        return;
+    }
+    q->returns = q->refused_len = 0;
+    pfs_hier_enter(
+        h, PFS_HIER_DIAL,
+        sim_time_add(p->now, sim_rng_between(rng_of(p), PFS_FULL_GAP / 2, PFS_FULL_GAP)));
+}
+
 /* REFUSE, FULL or BYE before there was a place or a parent. */
 static void refused(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
 {
@@ -392,11 +413,10 @@ static void refused(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
                p->config.election == PFS_BROADCAST) {
         struct pfs_root_ref root = {.addr = m->root, .xid = m->next_xid};
         pfs_member_join(p, h, &root);
+    } else if (by_root && m->type == PFS_WIRE_REFUSE && m->what == PFS_WIRE_WHY_NO_PLACE) {
+        wait_for_place(p, h);
     } else if (by_root) {
-        come_back(p, h,
-                  m->type == PFS_WIRE_REFUSE && m->what == PFS_WIRE_WHY_NO_PLACE
-                      ? "the root has no place"
-                      : "not the root");
+        come_back(p, h, "not the root");
     } else {
         place_refused(p, h, PFS_WIRE_REFUSED_FULL);
     }

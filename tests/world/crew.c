@@ -78,6 +78,7 @@ static void drain(struct crew_phone *ph, sim_time now)
         case PFS_EVENT_FALLBACK:
             ph->fallbacks++;
             ph->own_fetch = true;
+            ph->anew = ev.file == 0;
             start_fetch(ph, ev.path,
                         ev.file != 0 ? ev.file : sim_world_file_new(w, ph->node, ev.path));
             break;
@@ -112,6 +113,12 @@ static void fetched(struct crew_phone *ph, sim_time now, const struct sim_fetch_
     lab_digest(c->lab, want.path, &want.digest);
     bool good = result->status == 0 && sim_world_file_digest(w, ph->fetch_file, &have) == 0 &&
                 (!want.has_digest || sim_digest_equal(&have, &want.digest));
+    if (!good && result->status == 0 && !ph->anew) {
+        ph->anew = true;
+        sim_world_file_free(w, ph->fetch_file);
+        start_fetch(ph, want.path, sim_world_file_new(w, ph->node, want.path));
+        return;
+    }
     if (!good) {
         snprintf(ph->reason, sizeof(ph->reason), "%s",
                  result->status == 0 ? "wrong digest from the server" : result->reason);

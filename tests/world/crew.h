@@ -28,6 +28,7 @@ struct crew_phone {
     bool started, lingering, done, failed, down;
     sim_fetch fetch;
     bool own_fetch; /* after a fallback */
+    bool anew;      /* its first own fetch went on from a peer's part, which was wrong */
     sim_file fetch_file;
     unsigned from_peer, from_server, fallbacks, fetches;
     unsigned attaches, max_children, claims;

@@ -10,6 +10,7 @@ enum {
     BODY_PIECES = 6,       /* a body or fetch arrives in so many pieces */
     INPUT_MAX = 64 * 1024, /* bytes kept for a node that does not consume */
     DIAL_LIMIT_S = 10,
+    STALL_S = 90, /* a fetch without progress ends with SIM_ESTALLED */
 };
 
 enum kind { EV_ALARM, EV_DATAGRAM, EV_ACCEPT, EV_OPENED, EV_PIECE, EV_TELL_CLOSED, EV_FETCH };
@@ -79,7 +80,7 @@ struct file {
 struct fetch {
     sim_node node;
     uint32_t life;
-    bool live;
+    bool live, stalled;
     sim_file file;
     char *path;
     uint64_t got, total;
@@ -672,8 +673,18 @@ static void step_fetch(struct lab *l, sim_fetch handle)
         uint64_t part = f->total / BODY_PIECES + 1;
         part = part > f->total - file->size ? f->total - file->size : part;
         if (l->server_stalls && file->size > f->total / 2) {
+            if (f->stalled) {
+                end_fetch(l, handle, SIM_ESTALLED, "no progress from the lab's server");
+                return;
+            }
+            f->stalled = true;
+            push(l, (struct event){.at = l->now + STALL_S * SIM_S,
+                                   .kind = EV_FETCH,
+                                   .node = f->node,
+                                   .a = handle});
             return;
         }
+        f->stalled = false;
         uint8_t *bytes = malloc((size_t)part);
         server_bytes(l, f->path, file->size, bytes, (size_t)part);
         bytes[0] ^= l->server_corrupts ? 0x11 : 0;

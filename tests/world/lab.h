@@ -50,7 +50,8 @@ uint64_t lab_trace_hash(const struct lab *lab);
 
 /* The server's answer from now on: 0, or a status that every fetch ends with, after `fetch_delay`. */
 void lab_server_fails(struct lab *lab, int status, const char *reason);
-void lab_server_stalls(struct lab *lab, bool stalls);    /* fetches stop half way for good */
+void lab_server_stalls(struct lab *lab,
+                       bool stalls); /* fetches stop half way, and fail 90 s later */
 void lab_server_corrupts(struct lab *lab, bool corrupt); /* fetched bytes are wrong from now on */
 /* The right digest of a file of the server. */
 void lab_digest(const struct lab *lab, const char *path, struct sim_digest *out);
