@@ -6,8 +6,8 @@
 
 enum {
     LINEAR = 2 * ANALYSIS_STATS_HALF, /* values below it have a bucket each */
-    LINEAR_BITS = 7,
-    HALF_BITS = 6,
+    LINEAR_BITS = 9,
+    HALF_BITS = 8,
 };
 
 static unsigned top_bit(uint64_t value)

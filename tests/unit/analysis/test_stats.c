@@ -1,4 +1,4 @@
-/* Goal: the histogram of analysis/stats.c keeps its promise of 1 %, and merging loses nothing.
+/* Goal: the histogram of analysis/stats.c keeps its promise of 0.2 %, and merging loses nothing.
  * Method: values over the whole range against exact quantiles of the sorted list. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void fill(sim_duration *values, uint64_t seed)
     }
 }
 
-Test(stats, every_quantile_is_within_one_per_cent)
+Test(stats, every_quantile_is_within_a_500th)
 {
     static sim_duration values[VALUES];
     static struct analysis_stats s;
@@ -43,13 +43,13 @@ Test(stats, every_quantile_is_within_one_per_cent)
         sim_duration exact = values[rank == 0 ? 0 : rank - 1];
         sim_duration got = analysis_stats_quantile(&s, q);
         sim_duration error = got > exact ? got - exact : exact - got;
-        cr_assert(error * 100 <= exact, "q %u: %lu for %lu", q, got, exact);
+        cr_assert(error * 500 <= exact, "q %u: %lu for %lu", q, got, exact);
     }
     cr_assert_eq(s.min, values[0]);
     cr_assert_eq(s.max, values[VALUES - 1]);
 }
 
-Test(stats, every_value_alone_is_within_one_per_cent_of_itself)
+Test(stats, every_value_alone_is_within_a_500th_of_itself)
 {
     static struct analysis_stats s;
 
@@ -63,7 +63,7 @@ Test(stats, every_value_alone_is_within_one_per_cent_of_itself)
             analysis_stats_add(&s, SIM_NEVER);
             sim_duration got = analysis_stats_quantile(&s, 500000);
             sim_duration error = got > value ? got - value : value - got;
-            cr_assert(error * 100 <= value, "%lu for %lu", got, value);
+            cr_assert(error * 500 <= value, "%lu for %lu", got, value);
         }
     }
 }
