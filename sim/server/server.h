@@ -48,7 +48,13 @@ struct sim_server_ports {
     char ca_file[256]; /* PEM of the certificate made for this run; "" when there is none */
 };
 
-/* What the child counts, in shared memory: may be read at any time. */
+/* What the child counts, in shared memory: may be read at any time. A request is counted when it has ended, after all
+ * that belongs to it.
+ *   payload_bytes   bodies of files sent, those of broken transfers as far as they came, TFTP's resent blocks too
+ *   bytes           all that was handed to TCP (TLS included), and TFTP's datagrams without IP and UDP
+ *   errors          answered with an error, or broken off; neither not_found nor refused
+ *   refused, queued requests that found max_transfers reached: turned away (HTTP 503, TFTP error 0), made to wait
+ *   transfers       under way now. Only what sends a file takes a place: errors and HEAD do not. */
 struct sim_server_stats {
     uint64_t requests, payload_bytes, bytes, errors, not_found, refused, queued;
     uint32_t transfers, peak_transfers;
@@ -56,7 +62,9 @@ struct sim_server_stats {
 
 struct sim_server;
 
-/* Starts the child and returns when it listens. 0, or SIM_E* (SIM_EADDRINUSE, SIM_EACCES, SIM_ENOTFOUND, ...) with a sentence in
+/* Starts the child and returns when it listens. Call it from a thread that lives as long as the server shall (the main
+ * one): the kernel ends the child with that thread. The uplink's rate counts whole packets: segments of 1448 bytes
+ * with 52 bytes of headers, TFTP's datagrams with 28. 0, or SIM_E* (SIM_EADDRINUSE, SIM_EACCES, SIM_ENOTFOUND, ...) with a sentence in
  * `why`. */
 int sim_server_start(struct sim_server **out, const struct sim_server_config *config,
                      char why[SIM_SERVER_TEXT_MAX]);
