@@ -154,6 +154,7 @@ Test(collect, a_phone_that_crashes_after_its_upgrade_counts_once_with_its_last_w
     analysis_collect_outcomes(collect, outcomes);
     cr_assert_eq(outcomes[SIM_OUTCOME_UPGRADED], 0);
     cr_assert_eq(outcomes[SIM_OUTCOME_FAILED], 1);
+    cr_assert_eq(analysis_collect_phone(collect, 0)->done, SIM_NEVER);
     cr_assert_str_eq(analysis_collect_reason(collect, analysis_collect_phone(collect, 0)), "dead");
     upgrade(0, 14 * SIM_S);
     cr_assert_eq(analysis_figures_new(&f, &all), 0);

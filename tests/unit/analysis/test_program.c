@@ -275,6 +275,13 @@ Test(program, an_interruption_ends_with_130_and_partial_results)
     SAYS(read_file("traditional/result.json"), "\"interrupted\":\ttrue");
 }
 
+Test(program, an_interruption_outranks_a_server_that_dies_of_it)
+{
+    fake.interrupt = true;
+    fake.die = SIM_ESERVER;
+    cr_assert_eq(pfsim("run S"), 130);
+}
+
 Test(program, a_folder_that_cannot_be_written_is_told_before_the_run)
 {
     cr_assert_eq(pfsim("run S --out /proc/nowhere"), 3);
