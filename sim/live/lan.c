@@ -127,8 +127,7 @@ static size_t deliver(struct live_site *site, sim_time now, const struct waiting
     if (what->to != 0) {
         n = live_node_at(site->world, what->to);
         if (n == NULL || !n->listening || n->down) {
-            site->stats.lan_foreign++;
-            return 0;
+            return 0; /* nobody is at home */
         }
         return give(site, n, now, &datagram) ? 1 : 0;
     }

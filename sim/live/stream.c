@@ -451,9 +451,11 @@ static struct live_node *wanted_by(struct live_world *w, sim_addr to, sim_addr f
     if (site == NULL) {
         return NULL;
     }
-    if (n == NULL || !n->listening || n->down || !live_site_contains(site, from) ||
-        (peer != NULL && peer->group != n->group)) {
+    if (!live_site_contains(site, from)) {
         site->stats.lan_foreign++;
+        return NULL;
+    }
+    if (n == NULL || !n->listening || n->down || (peer != NULL && peer->group != n->group)) {
         return NULL;
     }
     return n;
