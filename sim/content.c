@@ -1,6 +1,8 @@
-/* sim/content.c -- the catalog of what a server has, and the bytes of synthetic files; see content.h.
+/* sim/content.c -- the catalog of what a server has, and the bytes of synthetic files; see
+ * content.h.
  *
- * Leaves out: how files travel (sim/server, sim/live), and folders served as they are (sim/server). */
+ * Leaves out: how files travel (sim/server, sim/live), and folders served as they are (sim/server).
+ */
 #include "sim/content.h"
 
 #include <assert.h>
@@ -398,7 +400,8 @@ static int digest_synthetic(const struct sim_content *content, struct sim_digest
 int sim_catalog_digest(struct sim_catalog *c, const struct sim_content *content,
                        struct sim_digest *out)
 {
-    /* `content` is the first member of an entry: find() and at() are the only places it comes from. */
+    /* `content` is the first member of an entry: find() and at() are the only places it comes from.
+     */
     uint32_t slot = c->slots[find_slot(c, content->name)];
     assert(slot != 0);
     struct entry *entry = c->entries[slot - 1];

@@ -1,9 +1,9 @@
 /* sim/content.h -- what a provisioning server has: named files, real, in memory or synthetic.
  *
- * One catalog describes the content of a scenario. The embedded server serves it, `pfsim content` writes
- * it to disk, the virtual world reads sizes and bytes from it, and the phones learn from it which digest
- * a firmware file must have. Building a catalog allocates; reading does not, and is safe from several
- * threads (and from a forked child) once building has ended. */
+ * One catalog describes the content of a scenario. The embedded server serves it, `pfsim content`
+ * writes it to disk, the virtual world reads sizes and bytes from it, and the phones learn from it
+ * which digest a firmware file must have. Building a catalog allocates; reading does not, and is
+ * safe from several threads (and from a forked child) once building has ended. */
 #ifndef SIM_CONTENT_H
 #define SIM_CONTENT_H
 
@@ -38,26 +38,28 @@ struct sim_catalog;
 struct sim_catalog *sim_catalog_new(void); /* NULL when out of memory */
 void sim_catalog_free(struct sim_catalog *c);
 
-/* Each adds one file and returns 0, or SIM_EEXIST (a file of that name is there already), SIM_EINVAL (an
- * empty, absolute, too long or '..' name), SIM_ENOMEM. Bytes and names are copied. */
+/* Each adds one file and returns 0, or SIM_EEXIST (a file of that name is there already),
+ * SIM_EINVAL (an empty, absolute, too long or '..' name), SIM_ENOMEM. Bytes and names are copied.
+ */
 int sim_catalog_add_memory(struct sim_catalog *c, const char *name, bool is_firmware,
                            const void *bytes, size_t len);
 int sim_catalog_add_synthetic(struct sim_catalog *c, const char *name, bool is_firmware,
                               uint64_t size, uint64_t seed);
-/* Maps the regular file at `path` (a link is followed; anything else than a regular file is SIM_EINVAL). It
- * must not be shortened while the catalog lives: whoever reads the lost pages gets SIGBUS. Also SIM_EIO,
- * SIM_EACCES, SIM_ENOTFOUND. */
+/* Maps the regular file at `path` (a link is followed; anything else than a regular file is
+ * SIM_EINVAL). It must not be shortened while the catalog lives: whoever reads the lost pages gets
+ * SIGBUS. Also SIM_EIO, SIM_EACCES, SIM_ENOTFOUND. */
 int sim_catalog_add_file(struct sim_catalog *c, const char *name, bool is_firmware,
                          const char *path);
-/* Every regular file of a folder, not its sub-folders, under `prefix` + its file name, in the order of
- * their names' bytes. SIM_ELIMIT over 100,000 names (our choice: a wrong folder). After an error some
- * of them may be there already. */
+/* Every regular file of a folder, not its sub-folders, under `prefix` + its file name, in the order
+ * of their names' bytes. SIM_ELIMIT over 100,000 names (our choice: a wrong folder). After an error
+ * some of them may be there already. */
 int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is_firmware,
                               const char *path);
 
 /* For small files that are made when asked for (one SEP<mac>.cnf.xml per phone): called by
- * sim_catalog_resolve() for names that the catalog does not hold. Writes at most SIM_CONTENT_RESOLVED_MAX bytes,
- * returns 0 and their number in `*len`, or SIM_ENOTFOUND. Must be a pure function of `name`. */
+ * sim_catalog_resolve() for names that the catalog does not hold. Writes at most
+ * SIM_CONTENT_RESOLVED_MAX bytes, returns 0 and their number in `*len`, or SIM_ENOTFOUND. Must be a
+ * pure function of `name`. */
 typedef int (*sim_content_resolver)(void *context, const char *name, uint8_t *bytes, size_t *len);
 void sim_catalog_set_resolver(struct sim_catalog *c, sim_content_resolver resolve, void *context);
 /* The context given there; NULL without a resolver. */

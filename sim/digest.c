@@ -14,8 +14,8 @@ struct sim_digest_run {
     EVP_MD_CTX *context;
 };
 
-/* Fetched once: EVP_sha256() would search the providers again at every start of a digest, which for a
- * small file costs more than the hashing. Kept until the process ends. */
+/* Fetched once: EVP_sha256() would search the providers again at every start of a digest, which for
+ * a small file costs more than the hashing. Kept until the process ends. */
 static EVP_MD *sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 

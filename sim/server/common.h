@@ -1,4 +1,5 @@
-/* sim/server/common.h -- what the HTTP, HTTPS and TFTP sides of one server share. Inside sim/server only. */
+/* sim/server/common.h -- what the HTTP, HTTPS and TFTP sides of one server share. Inside sim/server
+ * only. */
 #ifndef SIM_SERVER_COMMON_H
 #define SIM_SERVER_COMMON_H
 
@@ -10,7 +11,8 @@
 #include "sim/server/source.h"
 #include "sim/time.h"
 
-/* What struct sim_server_stats shows; in memory shared with the parent, written by the server alone. */
+/* What struct sim_server_stats shows; in memory shared with the parent, written by the server
+ * alone. */
 struct sim_server_counters {
     _Atomic uint64_t requests, payload_bytes, bytes, errors, not_found, refused, queued;
     _Atomic uint32_t transfers, peak_transfers;

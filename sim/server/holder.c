@@ -37,7 +37,8 @@ static uint64_t find_inode(const char *table, bool udp, uint16_t port)
     return found;
 }
 
-/* Does the process `pid` (a name in /proc) hold the socket? Takes what it looks at from `*budget`. */
+/* Does the process `pid` (a name in /proc) hold the socket? Takes what it looks at from `*budget`.
+ */
 static bool holds(const char *pid, uint64_t inode, int *budget)
 {
     char path[64], want[64], target[64];

@@ -1,7 +1,8 @@
 /* sim/server/holder.h -- who has a port already: for the message that says why we can't.
  *
- * Reads /proc; what it does not tell (a process of another user, another network namespace) stays unknown. Bounded: it looks
- * at a limited number of sockets and descriptors. IPv4 and IPv6 listeners. */
+ * Reads /proc; what it does not tell (a process of another user, another network namespace) stays
+ * unknown. Bounded: it looks at a limited number of sockets and descriptors. IPv4 and IPv6
+ * listeners. */
 #ifndef SIM_SERVER_HOLDER_H
 #define SIM_SERVER_HOLDER_H
 

@@ -51,7 +51,8 @@ sim_time sim_server_now(void)
     return (sim_time)now.tv_sec * SIM_S + (sim_time)now.tv_nsec;
 }
 
-/* --- waking up --------------------------------------------------------------------------------------- */
+/* --- waking up
+ * --------------------------------------------------------------------------------------- */
 
 static void set_alarm(struct sim_server_host *host, sim_time at)
 {
@@ -104,7 +105,8 @@ static void show_places(struct sim_server_host *host)
     atomic_store_explicit(&counters->refused, places->refused, memory_order_relaxed);
 }
 
-/* Before the loop sleeps: everything that can go on does, and the alarm says how long it may sleep. */
+/* Before the loop sleeps: everything that can go on does, and the alarm says how long it may sleep.
+ */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct sim_server_host *host = prepare->data;
@@ -134,7 +136,8 @@ static void on_prepare(uv_prepare_t *prepare)
     set_alarm(host, due);
 }
 
-/* --- listening --------------------------------------------------------------------------------------- */
+/* --- listening
+ * --------------------------------------------------------------------------------------- */
 
 /* Says why `what` can't listen. */
 static void explain(int rc, bool udp, const char *what, sim_addr addr, uint16_t port,
@@ -305,7 +308,8 @@ static int start(struct sim_server_host *host, char why[SIM_SERVER_TEXT_MAX])
     return rc;
 }
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life
+ * -------------------------------------------------------------------------------------------- */
 
 static int start_loop(struct sim_server_host *host)
 {

@@ -1,8 +1,10 @@
-/* sim/server/http.c -- see http.h. A request is a small machine that libmicrohttpd asks again and again: each
- * wait (for a place, for response_time, for the uplink) suspends the connection and resumes it later.
+/* sim/server/http.c -- see http.h. A request is a small machine that libmicrohttpd asks again and
+ * again: each wait (for a place, for response_time, for the uplink) suspends the connection and
+ * resumes it later.
  *
- * Left out: directory listings, uploads, validators (ETag, Last-Modified), compression. A client that closes its
- * sending side while its request still waits is taken for gone (the library's doing). */
+ * Left out: directory listings, uploads, validators (ETag, Last-Modified), compression. A client
+ * that closes its sending side while its request still waits is taken for gone (the library's
+ * doing). */
 #include "sim/server/http.h"
 
 #include <arpa/inet.h>
@@ -73,7 +75,8 @@ struct sim_server_http {
     char message[160]; /* what libmicrohttpd said while it started */
 };
 
-/* --- waiting ----------------------------------------------------------------------------------------- */
+/* --- waiting
+ * ----------------------------------------------------------------------------------------- */
 
 static void suspend(struct connection *c)
 {
@@ -104,7 +107,8 @@ void sim_server_http_granted(struct sim_server_node *node)
     resume(c);
 }
 
-/* --- the answer -------------------------------------------------------------------------------------- */
+/* --- the answer
+ * -------------------------------------------------------------------------------------- */
 
 static ssize_t read_body(void *context, uint64_t at, char *out, size_t room)
 {
@@ -238,7 +242,8 @@ static enum MHD_Result answer(struct connection *c)
     return rc;
 }
 
-/* --- the request ------------------------------------------------------------------------------------- */
+/* --- the request
+ * ------------------------------------------------------------------------------------- */
 
 static int status_of_verdict(enum sim_server_name_verdict verdict)
 {
@@ -389,7 +394,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     return c->state == ANSWERED || c->is_suspended ? MHD_YES : proceed(c);
 }
 
-/* --- what the library tells -------------------------------------------------------------------------- */
+/* --- what the library tells
+ * -------------------------------------------------------------------------- */
 
 static struct connection *connection_of(struct MHD_Connection *mhd)
 {
@@ -525,7 +531,8 @@ static void on_message(void *context, const char *format, va_list arguments)
     }
 }
 
-/* --- the owner's side -------------------------------------------------------------------------------- */
+/* --- the owner's side
+ * -------------------------------------------------------------------------------- */
 
 static void on_readable(uv_poll_t *poll, int status, int events)
 {

@@ -2,9 +2,10 @@
  *
  *   2024-05-01T12:00:00.123Z 127.1.0.2:51234 http GET "SEP001E13000001.cnf.xml" 200 3124 0.002143
  *
- * Wall clock (UTC) at the end, client, protocol (http, https, tftp), method (TFTP: RRQ, WRQ), name as asked for
- * (a refused one of HTTP with its '/' and escapes; a blank, '"', '\' and what is not printable as %XX), status (HTTP's; TFTP: 0 or the error code, "-" when nothing was
- * told), bytes of body, seconds from the request to its end. */
+ * Wall clock (UTC) at the end, client, protocol (http, https, tftp), method (TFTP: RRQ, WRQ), name
+ * as asked for (a refused one of HTTP with its '/' and escapes; a blank, '"', '\' and what is not
+ * printable as %XX), status (HTTP's; TFTP: 0 or the error code, "-" when nothing was told), bytes
+ * of body, seconds from the request to its end. */
 #ifndef SIM_SERVER_LOG_H
 #define SIM_SERVER_LOG_H
 

@@ -1,6 +1,7 @@
 /* sim/server/range.h -- the Range header of HTTP (RFC 9110, 14.1.2 and 14.2), pure.
  *
- * One range of bytes. Several in one header are ignored, as the RFC allows: the whole file is the answer. */
+ * One range of bytes. Several in one header are ignored, as the RFC allows: the whole file is the
+ * answer. */
 #ifndef SIM_SERVER_RANGE_H
 #define SIM_SERVER_RANGE_H
 

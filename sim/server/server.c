@@ -1,4 +1,5 @@
-/* sim/server/server.c -- see server.h: the child process around a host, and the parent's hold on it. */
+/* sim/server/server.c -- see server.h: the child process around a host, and the parent's hold on
+ * it. */
 #include "sim/server/server.h"
 
 #include <assert.h>
@@ -40,7 +41,8 @@ struct ready_message {
     char why[SIM_SERVER_TEXT_MAX];
 };
 
-/* --- the child --------------------------------------------------------------------------------------- */
+/* --- the child
+ * --------------------------------------------------------------------------------------- */
 
 /* What the signal handler removes; only the child writes it, before it takes requests. */
 static char ca_file[sizeof(((struct sim_server_ports *)0)->ca_file)];
@@ -54,7 +56,8 @@ static void on_term(int signal_number)
     _exit(0);
 }
 
-/* The parent's handlers are not ours. A terminal's Ctrl-C goes to both processes, and the parent decides. */
+/* The parent's handlers are not ours. A terminal's Ctrl-C goes to both processes, and the parent
+ * decides. */
 static void reset_signals(void)
 {
     static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE};
@@ -96,8 +99,8 @@ static void close_between(unsigned first, unsigned last)
     }
 }
 
-/* Keeps standard error and the two pipes. Above all not the parent's sockets, which would stay open with us, nor
- * another server's pipe, which would keep that one alive. */
+/* Keeps standard error and the two pipes. Above all not the parent's sockets, which would stay open
+ * with us, nor another server's pipe, which would keep that one alive. */
 static void close_inherited(int a, int b)
 {
     unsigned low = (unsigned)(a < b ? a : b);
@@ -129,8 +132,8 @@ static _Noreturn void serve_as_child(const struct sim_server_config *config,
     struct ready_message message;
 
     reset_signals();
-    /* SIGTERM and not SIGKILL, so that the CA file goes too: its handler does two system calls, whatever
-     * the rest of the process is in the middle of. */
+    /* SIGTERM and not SIGKILL, so that the CA file goes too: its handler does two system calls,
+     * whatever the rest of the process is in the middle of. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
         _exit(0); /* it died before we asked to be told */
@@ -155,7 +158,8 @@ static _Noreturn void serve_as_child(const struct sim_server_config *config,
     _exit(message.rc == 0 ? 0 : 1); /* not exit(): what the parent registered is not ours to run */
 }
 
-/* --- the parent -------------------------------------------------------------------------------------- */
+/* --- the parent
+ * -------------------------------------------------------------------------------------- */
 
 /* Waits until `fd` can be read or is closed: 1, or 0 when `ms` have passed. */
 static int wait_readable(int fd, int ms)

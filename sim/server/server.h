@@ -1,10 +1,11 @@
 /* sim/server/server.h -- the embedded provisioning server: HTTP(S) and TFTP in a child process.
  *
  * A child of its own so that its descriptors are not the phones'; it ends with its parent whatever
- * happens (PR_SET_PDEATHSIG and a pipe that closes). Fork it before any thread or loop exists: the child
- * keeps a copy of the catalog and serves nothing that is not in it. A folder is served through the
- * catalog's fallback (see root), where every name is checked: no "..", no absolute name, no NUL, no drive letter, no backslash, no
- * link that leads outside (openat2 RESOLVE_BENEATH). */
+ * happens (PR_SET_PDEATHSIG and a pipe that closes). Fork it before any thread or loop exists: the
+ * child keeps a copy of the catalog and serves nothing that is not in it. A folder is served
+ * through the catalog's fallback (see root), where every name is checked: no "..", no absolute
+ * name, no NUL, no drive letter, no backslash, no link that leads outside (openat2
+ * RESOLVE_BENEATH). */
 #ifndef SIM_SERVER_SERVER_H
 #define SIM_SERVER_SERVER_H
 
@@ -48,13 +49,13 @@ struct sim_server_ports {
     char ca_file[256]; /* PEM of the certificate made for this run; "" when there is none */
 };
 
-/* What the child counts, in shared memory: may be read at any time. A request is counted when it has ended, after all
- * that belongs to it.
- *   payload_bytes   bodies of files sent, those of broken transfers as far as they came, TFTP's resent blocks too
- *   bytes           all that was handed to TCP (TLS included), and TFTP's datagrams without IP and UDP
- *   errors          answered with an error, or broken off; neither not_found nor refused
- *   refused, queued requests that found max_transfers reached: turned away (HTTP 503, TFTP error 0), made to wait
- *   transfers       under way now. Only what sends a file takes a place: errors and HEAD do not. */
+/* What the child counts, in shared memory: may be read at any time. A request is counted when it
+ * has ended, after all that belongs to it. payload_bytes   bodies of files sent, those of broken
+ * transfers as far as they came, TFTP's resent blocks too bytes           all that was handed to
+ * TCP (TLS included), and TFTP's datagrams without IP and UDP errors          answered with an
+ * error, or broken off; neither not_found nor refused refused, queued requests that found
+ * max_transfers reached: turned away (HTTP 503, TFTP error 0), made to wait transfers       under
+ * way now. Only what sends a file takes a place: errors and HEAD do not. */
 struct sim_server_stats {
     uint64_t requests, payload_bytes, bytes, errors, not_found, refused, queued;
     uint32_t transfers, peak_transfers;
@@ -62,10 +63,10 @@ struct sim_server_stats {
 
 struct sim_server;
 
-/* Starts the child and returns when it listens. Call it from a thread that lives as long as the server shall (the main
- * one): the kernel ends the child with that thread. The uplink's rate counts whole packets: segments of 1448 bytes
- * with 52 bytes of headers, TFTP's datagrams with 28. 0, or SIM_E* (SIM_EADDRINUSE, SIM_EACCES, SIM_ENOTFOUND, ...) with a sentence in
- * `why`. */
+/* Starts the child and returns when it listens. Call it from a thread that lives as long as the
+ * server shall (the main one): the kernel ends the child with that thread. The uplink's rate counts
+ * whole packets: segments of 1448 bytes with 52 bytes of headers, TFTP's datagrams with 28. 0, or
+ * SIM_E* (SIM_EADDRINUSE, SIM_EACCES, SIM_ENOTFOUND, ...) with a sentence in `why`. */
 int sim_server_start(struct sim_server **out, const struct sim_server_config *config,
                      char why[SIM_SERVER_TEXT_MAX]);
 void sim_server_ports(const struct sim_server *server, struct sim_server_ports *out);
@@ -75,8 +76,8 @@ bool sim_server_alive(struct sim_server *server, char why[SIM_SERVER_TEXT_MAX]);
 /* Ends the child, waits for it, frees. NULL is fine. */
 void sim_server_stop(struct sim_server *server);
 
-/* The same in this process, until `*stop` becomes non-zero (a signal handler sets it): `pfsim serve`.
- * `ready` is called once with the ports. 0 or SIM_E*. */
+/* The same in this process, until `*stop` becomes non-zero (a signal handler sets it): `pfsim
+ * serve`. `ready` is called once with the ports. 0 or SIM_E*. */
 int sim_server_run(const struct sim_server_config *config, const volatile int *stop,
                    void (*ready)(void *context, const struct sim_server_ports *ports),
                    void *context, char why[SIM_SERVER_TEXT_MAX]);

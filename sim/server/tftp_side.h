@@ -1,4 +1,5 @@
-/* sim/server/tftp_side.h -- ties tftp_server.h to what the server shares: files, places, uplink, counters, log.
+/* sim/server/tftp_side.h -- ties tftp_server.h to what the server shares: files, places, uplink,
+ * counters, log.
  *
  * Inside sim/server only. */
 #ifndef SIM_SERVER_TFTP_SIDE_H
@@ -11,8 +12,8 @@
 
 struct sim_server_tftp;
 
-/* `upload_folder`: descriptor of the folder for WRQ, borrowed; -1: refused. `common` is borrowed. 0, or what
- * server_tftp_new() says. */
+/* `upload_folder`: descriptor of the folder for WRQ, borrowed; -1: refused. `common` is borrowed.
+ * 0, or what server_tftp_new() says. */
 int sim_server_tftp_new(struct sim_server_tftp **out, struct sim_server_common *common,
                         uv_loop_t *loop, const struct sim_server_config *config, int upload_folder);
 uint16_t sim_server_tftp_port(const struct sim_server_tftp *tftp);

@@ -1,7 +1,8 @@
 // LINK: sim_server
 /* tests/fuzz/fuzz_server_path.c -- names, request targets and ranges as they come from the network.
  *
- * What passes must be harmless by a rule of its own, written again here in another way: no part of it is
+ * What passes must be harmless by a rule of its own, written again here in another way: no part of
+ * it is
  * "", "." or "..", nothing but plain bytes, and joined to a folder it stays below it. */
 #include <assert.h>
 #include <stdbool.h>
@@ -12,7 +13,8 @@
 #include "sim/server/name.h"
 #include "sim/server/range.h"
 
-/* Walks a name as a file system would; false when it ever stands above where it began, or stands still. */
+/* Walks a name as a file system would; false when it ever stands above where it began, or stands
+ * still. */
 static bool stays_below(const char *name)
 {
     int depth = 0;

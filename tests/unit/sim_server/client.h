@@ -1,5 +1,5 @@
-/* tests/unit/sim_server/client.h -- a small HTTP client on a blocking socket, and scratch folders, for the
- * server's tests. Every wait ends by a time-out of the socket. */
+/* tests/unit/sim_server/client.h -- a small HTTP client on a blocking socket, and scratch folders,
+ * for the server's tests. Every wait ends by a time-out of the socket. */
 #ifndef TESTS_SIM_SERVER_CLIENT_H
 #define TESTS_SIM_SERVER_CLIENT_H
 
@@ -70,7 +70,8 @@ struct client_reply {
     size_t body_len;
 };
 
-/* The value of a header field, up to its line's end, in a buffer of the function; NULL when there is none. */
+/* The value of a header field, up to its line's end, in a buffer of the function; NULL when there
+ * is none. */
 static inline const char *client_field(const struct client_reply *reply, const char *name)
 {
     static char value[256];
@@ -144,7 +145,8 @@ static inline int client_status(uint16_t port, const char *target)
     return status;
 }
 
-/* --- scratch ----------------------------------------------------------------------------------------- */
+/* --- scratch
+ * ----------------------------------------------------------------------------------------- */
 
 struct scratch {
     char path[64];
@@ -182,7 +184,8 @@ static inline void scratch_remove(const struct scratch *s)
     cr_assert_eq(system(command), 0);
 }
 
-/* --- servers ----------------------------------------------------------------------------------------- */
+/* --- servers
+ * ----------------------------------------------------------------------------------------- */
 
 static inline struct sim_server *server_start(const struct sim_server_config *config,
                                               struct sim_server_ports *ports)

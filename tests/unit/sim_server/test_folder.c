@@ -1,5 +1,6 @@
-/* Goal: a folder gives its regular files and nothing outside, with openat2 and without; an upload has its name
- * only when it is whole. Method: a scratch folder full of traps, each run both ways. */
+/* Goal: a folder gives its regular files and nothing outside, with openat2 and without; an upload
+ * has its name only when it is whole. Method: a scratch folder full of traps, each run both ways.
+ */
 #include <fcntl.h>
 #include <sys/un.h>
 

@@ -1,4 +1,5 @@
-/* Goal: the HTTP side gives files, and nothing but files, byte for byte. Method: a real child process and raw sockets. */
+/* Goal: the HTTP side gives files, and nothing but files, byte for byte. Method: a real child
+ * process and raw sockets. */
 #include <poll.h>
 
 #include "client.h"

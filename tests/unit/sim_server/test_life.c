@@ -1,5 +1,5 @@
-/* Goal: the server process ends with its parent whatever happens, and leaves nothing behind. Method: parents that are killed,
- * descriptors and children counted, /proc read. */
+/* Goal: the server process ends with its parent whatever happens, and leaves nothing behind.
+ * Method: parents that are killed, descriptors and children counted, /proc read. */
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -235,7 +235,8 @@ Test(server_life, listens_on_the_address_it_is_given)
     sim_server_stop(server);
 }
 
-/* --- in this process, where leaks show ----------------------------------------------------------------- */
+/* --- in this process, where leaks show
+ * ----------------------------------------------------------------- */
 
 struct run {
     struct sim_server_config config;

@@ -1,5 +1,6 @@
-/* Goal: max_transfers, overflow, uplink and response_time do what a scenario says, for HTTP and TFTP together, and
- * thousands of connections are held at once. Method: a real child process, raw sockets, the wall clock. */
+/* Goal: max_transfers, overflow, uplink and response_time do what a scenario says, for HTTP and
+ * TFTP together, and thousands of connections are held at once. Method: a real child process, raw
+ * sockets, the wall clock. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/resource.h>

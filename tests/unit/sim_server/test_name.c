@@ -1,4 +1,5 @@
-/* Goal: no name that leaves the root, or can't be read in one way only, passes. Method: a table, and every single byte. */
+/* Goal: no name that leaves the root, or can't be read in one way only, passes. Method: a table,
+ * and every single byte. */
 #include <criterion/criterion.h>
 #include <string.h>
 

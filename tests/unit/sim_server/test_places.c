@@ -1,4 +1,5 @@
-/* Goal: places are given in order and never too many; the uplink gives no credit for idle time. Method: instants. */
+/* Goal: places are given in order and never too many; the uplink gives no credit for idle time.
+ * Method: instants. */
 #include <criterion/criterion.h>
 
 #include "sim/server/places.h"

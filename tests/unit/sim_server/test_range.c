@@ -1,4 +1,5 @@
-/* Goal: the Range header means what RFC 9110 says. Method: a table, and every small range of every small file. */
+/* Goal: the Range header means what RFC 9110 says. Method: a table, and every small range of every
+ * small file. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 

@@ -1,5 +1,6 @@
-/* Goal: what HTTP and TFTP share is one thing: places, uplink, files, the rules for names, counters and log. Method: a
- * real child process asked over both at once, TFTP in raw datagrams (RFC 1350). */
+/* Goal: what HTTP and TFTP share is one thing: places, uplink, files, the rules for names, counters
+ * and log. Method: a real child process asked over both at once, TFTP in raw datagrams (RFC 1350).
+ */
 #include "client.h"
 
 enum {
