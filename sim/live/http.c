@@ -196,12 +196,9 @@ void http_fetch_recycle(struct live_http_fetch *fetch)
     free(fetch->route.data);
     fetch->redirect_url = NULL;
     fetch->route.data = NULL;
-    if (fetch->dialled) {
-        for (int fd = http->phones[fetch->phone].first_socket; fd >= 0;
-             fd = http->sockets[fd].next) {
-            if (http->sockets[fd].opener == fetch) {
-                http->sockets[fd].opener = NULL;
-            }
+    for (int fd = http->phones[fetch->phone].first_socket; fd >= 0; fd = http->sockets[fd].next) {
+        if (http->sockets[fd].fetch == fetch) {
+            http->sockets[fd].fetch = NULL;
         }
     }
     if (http->phones[fetch->phone].forget) {

@@ -88,7 +88,7 @@ curl_socket_t http_socket_open(void *context, curlsocktype purpose, struct curl_
         .next = phone->first_socket,
         .prev = -1,
         .multi = fetch->multi,
-        .opener = fetch,
+        .fetch = fetch,
     };
     if (phone->first_socket >= 0) {
         http->sockets[phone->first_socket].prev = fd;
@@ -142,7 +142,6 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     struct http_socket *s;
     int op;
 
-    (void)easy;
     (void)unused;
     assert(fd >= 0 && (size_t)fd < http->sockets_cap);
     s = &http->sockets[fd];
@@ -150,6 +149,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
                    : what == CURL_POLL_OUT   ? EPOLLOUT
                    : what == CURL_POLL_INOUT ? EPOLLIN | EPOLLOUT
                                              : 0;
+    s->fetch = NULL;
+    if (event.events != 0) {
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s->fetch);
+    }
     if (event.events == s->events) {
         return 0;
     }
@@ -378,8 +381,9 @@ void http_on_sockets(struct live_watch *watch, int watch_events, sim_time now)
         if (!s->open || s->events == 0) {
             continue; /* closed by an earlier one of this batch */
         }
-        if ((got & EPOLLIN) != 0 && s->opener != NULL && s->opener->first_byte == SIM_NEVER) {
-            s->opener->last_byte = now; /* of a TLS handshake, of which libcurl tells nothing */
+        if ((got & EPOLLIN) != 0 && s->fetch != NULL) {
+            s->fetch->last_byte =
+                now; /* libcurl tells of whole lines only, and not of handshakes */
         }
         mask |= (got & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 ? CURL_CSELECT_IN : 0;
         mask |= (got & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;

@@ -80,7 +80,7 @@ struct http_socket {
     uint32_t phone;  /* index into http->phones */
     int next, prev;  /* of the same phone; -1 */
     struct http_multi *multi;
-    struct live_http_fetch *opener; /* the fetch that dialled, while it lasts */
+    struct live_http_fetch *fetch; /* the one that it serves now */
 };
 
 enum http_fetch_state {
@@ -109,6 +109,7 @@ struct live_http_fetch {
     sim_time last_byte;  /* or the start of the request */
     sim_time first_byte; /* SIM_NEVER: none yet */
     bool dialled;        /* it opened a connection of its own */
+    bool head_whole;     /* its empty line came */
     bool judged;         /* the answer's head was looked at */
     bool takes_body;     /* it is the file */
     bool stripped;       /* a redirect led elsewhere: no credentials any more */

@@ -65,12 +65,17 @@ static size_t on_head(char *bytes, size_t size, size_t count, void *context)
     struct live_http_fetch *fetch = context;
     size_t len = size * count;
 
-    (void)bytes;
     if (fetch->state == HTTP_FETCH_CANCELLED) {
         return 0;
     }
     note_byte(fetch);
-    fetch->judged = false; /* of a login's first answer, perhaps: the last one counts */
+    if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        fetch->judged =
+            false; /* a 1xx or a login's first answer came before: the last one counts */
+        fetch->head_whole = false;
+    } else if (bytes[0] == '\r' || bytes[0] == '\n') {
+        fetch->head_whole = true;
+    }
     fetch->head_bytes += len;
     if (fetch->head_bytes > HTTP_HEAD_MAX) {
         fetch->verdict = SIM_EPROTO;
@@ -96,11 +101,23 @@ static void judge_part(struct live_http_fetch *fetch)
     fetch->promised = (range.total != UINT64_MAX ? range.total : range.to + 1) - range.from;
 }
 
+static bool has_header(struct live_http_fetch *fetch, const char *name)
+{
+    struct curl_header *header;
+
+    return curl_easy_header(fetch->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
+}
+
 static void judge_file(struct live_http_fetch *fetch)
 {
     curl_off_t length = -1;
 
     curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length < 0 && has_header(fetch, "Content-Length") &&
+        !has_header(fetch, "Transfer-Encoding")) {
+        fetch->verdict = SIM_EPROTO; /* more than 2^63: libcurl would read up to the close */
+        return;
+    }
     fetch->takes_body = true;
     fetch->skip = fetch->target.offset;
     if (length >= 0) {
@@ -306,6 +323,7 @@ int http_request_set(struct live_http_fetch *fetch)
     fetch->head_bytes = 0;
     fetch->judged = false;
     fetch->takes_body = false;
+    fetch->head_whole = false;
     fetch->promised = UINT64_MAX;
     SET(CURLOPT_URL, target->url);
     if (!target->keep_alive) {

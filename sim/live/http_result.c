@@ -88,6 +88,10 @@ static int of_body(struct live_http_fetch *fetch, char *why)
                  fetch->promised, url);
         return SIM_ESHORT;
     }
+    if (!fetch->head_whole) { /* which libcurl takes for an empty file */
+        snprintf(why, SIM_WORLD_REASON_MAX, "closed half way: in the header of %s", url);
+        return SIM_ESHORT;
+    }
     if (fetch->skip > 0) {
         snprintf(why, SIM_WORLD_REASON_MAX,
                  "%" PRIu64 " bytes of %.100s, which had %" PRIu64 " or more before",
@@ -223,7 +227,12 @@ static int of_failure(struct live_http_fetch *fetch, CURLcode rc, long code, lon
             return of_garbage(fetch, rc, why);
         }
         return of_end(fetch, code, errnum, why);
-    case CURLE_OUT_OF_MEMORY:
+    case CURLE_OUT_OF_MEMORY: /* also what libcurl says of one line of more than 100 KB */
+        if (fetch->first_byte != SIM_NEVER && !fetch->head_whole) {
+            fetch->verdict = SIM_EPROTO;
+            fetch->head_bytes = HTTP_HEAD_MAX + 1;
+            return of_verdict(fetch, why);
+        }
         snprintf(why, SIM_WORLD_REASON_MAX, "out of memory for a request");
         return SIM_ENOMEM;
     default:
