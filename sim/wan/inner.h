@@ -25,6 +25,7 @@ enum {
     WAN_SEGMENT_LOST = 8,    /* given up, and not sent again yet */
     WAN_SEGMENT_RESENT = 16, /* has been sent more than once */
     WAN_SEGMENT_HERE = 32,   /* the receiver has it */
+    WAN_SEGMENT_EARLY = 64,  /* what came was not the last sending of it: timestamps would tell */
 };
 
 struct wan_segment {
@@ -101,8 +102,15 @@ struct wan_receiver {
     uint32_t acked;   /* `next` of the last ACK */
     bool interactive; /* its end answers what it receives, so ACKs wait for the answer */
     bool finished;
-    sim_time recent;    /* stamp to be echoed */
-    sim_time received;  /* last data */
+    sim_time recent;   /* stamp to be echoed */
+    sim_time received; /* last data */
+    /* The window that is advertised while the receiver learns how much it may need. It never holds a sender up
+     * here; what counts is that every segment is acknowledged at once while it grows. */
+    uint32_t window, window_limit;      /* bytes */
+    uint32_t measured, measured_before; /* bytes in order in this round trip and the one before */
+    sim_time measured_from;
+    sim_duration rtt;   /* as the stamps tell; 0: unknown */
+    sim_time echo_seen; /* the stamp behind the last sample */
     uint64_t delivered; /* bytes not told to the host yet */
     sim_time delivered_at;
 };

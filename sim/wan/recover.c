@@ -32,8 +32,8 @@ static void note_arrival(struct wan_sender *s, const struct wan_segment *segment
 {
     sim_duration rtt = now - segment->sent;
 
-    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 && s->rtt_min != SIM_NEVER && rtt < s->rtt_min) {
-        return; /* the ACK of an earlier sending */
+    if ((segment->flags & WAN_SEGMENT_EARLY) != 0) {
+        return; /* says nothing about the last sending */
     }
     if (segment->order > s->rack_order) {
         s->rack_order = segment->order;
@@ -364,7 +364,7 @@ void wan_sender_ack(struct wan_at at, const struct wan_packet *packet, sim_time 
     take_in_order(way, packet, &h, now);
     bool measured = measure(s, packet, &h, now);
     bool rearm = h.advanced || (measured && s->una != s->next && h.sack_first != SIM_NEVER &&
-                                h.sack_first > wan_segment_at(way, s->una)->sent);
+                                h.sack_first < wan_segment_at(way, s->una)->sent);
     uint32_t lost_before = s->lost;
     bool new_first = false;
 

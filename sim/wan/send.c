@@ -296,15 +296,16 @@ void wan_sender_push(struct wan_at at, sim_time now)
     }
     while (s->flight < s->control.window) {
         if (s->lost > 0) {
-            wan_sender_resend(at, next_lost(way), now);
+            uint32_t number = next_lost(way);
+            wan_sender_resend(at, number, now);
+            if (number == s->una && s->timer != WAN_TIMER_REORDER) {
+                wan_sender_arm(at, WAN_TIMER_RETRANSMIT, sim_time_add(now, s->rto));
+            }
         } else if (wan_sender_send_new(at, now)) {
             sent_new = true;
         } else {
             break;
         }
-    }
-    if (s->lost > 0 && s->timer == WAN_TIMER_NONE) {
-        wan_sender_arm_retransmit(at, now);
     }
     bool full = s->flight >= s->control.window;
     if (sent_new || (full && has_new(s))) {

@@ -288,12 +288,13 @@ void wan_flow_send(struct wan_at at, struct wan_packet *packet, sim_time now)
     send_on(at.w, at.direction, packet, now);
 }
 
-/* SYN or SYN-ACK: the first time and again, until the other end answers. */
+/* SYN or SYN-ACK: the first time and again, until the other end answers. It is the phone that gives up: a server's
+ * answer is sent for every SYN that comes. */
 static void send_handshake(struct wan_at at, sim_time now)
 {
     struct wan_sender *s = &wan_way_of(at)->sender;
 
-    if (s->attempts >= SYN_ATTEMPTS_MAX) {
+    if (s->attempts >= SYN_ATTEMPTS_MAX && at.direction == SIM_WAN_UP) {
         wan_flow_kill(at.w, at.flow, now);
         return;
     }
@@ -304,6 +305,10 @@ static void send_handshake(struct wan_at at, sim_time now)
     s->attempts++;
     s->last_sent = now;
     wan_flow_send(at, &packet, now);
+    if (s->attempts > SYN_ATTEMPTS_MAX) {
+        wan_sender_arm(at, WAN_TIMER_NONE, SIM_NEVER);
+        return;
+    }
     uint32_t doublings = s->attempts > SYN_ATTEMPTS_LINEAR ? s->attempts - SYN_ATTEMPTS_LINEAR : 0;
     wan_sender_arm(at, WAN_TIMER_HANDSHAKE, sim_time_add(now, SYN_TIMEOUT << doublings));
 }

@@ -109,8 +109,9 @@ static void handle(struct run *r, const struct sim_wan_event *event, sim_time no
         }
         break;
     case SIM_WAN_RESET:
-        fprintf(stderr, "a flow was reset\n");
-        abort();
+        sim_wan_close(r->wan, c->flow,
+                      now); /* no SYN came through: as a program would, once more */
+        dial(r, c->phone, now);
     }
 }
 
