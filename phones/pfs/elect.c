@@ -290,8 +290,21 @@ static void hear_leave(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
         if (m->root == p->id.addr) {
             pfs_root_become(p, h);
         }
-    } else if (h->quest->alt.addr == from) {
+        return;
+    }
+    if (h->quest->alt.addr == from) {
         h->quest->alt = (struct pfs_root_ref){0};
+    }
+    bool is_on_its_way = h->state == PFS_HIER_DIAL || h->state == PFS_HIER_JOIN_ROOT ||
+                         h->state == PFS_HIER_JOIN_PARENT;
+    if (is_on_its_way && h->root.addr == from) {
+        pfs_member_detach(p, h, SIM_ECLOSED);
+        if (m->root != 0 && m->root != p->id.addr) {
+            const struct pfs_root_ref root = {.addr = m->root};
+            pfs_member_join(p, h, &root);
+        } else {
+            pfs_elect_start(p, h);
+        }
     }
 }
 

@@ -43,8 +43,9 @@ void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why)
                                              .text = sim_err_text(why)});
     }
     if (is_attached(h)) {
-        if (sim_time_since(p->now, q->attached_at) >= p->config.parent_timeout) {
-            q->attempts = 0;
+        if (h->state == PFS_HIER_WAIT &&
+            sim_time_since(p->now, q->attached_at) > p->config.parent_timeout) {
+            q->attempts = 0; /* it was a good place for a while */
         }
         pfs_hier_record(
             p, h,

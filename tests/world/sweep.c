@@ -73,6 +73,9 @@ static void draw_numbers(struct crew *c, struct plan *plan, struct sim_rng *rng)
     c->lab_config.loss_ppm = (uint32_t)PICK(rng, 0, 0, 10000, 200000);
     c->lab_config.fetch_rate = PICK(rng, 500, 5000, 50000);
     c->lab_config.port_rate = PICK(rng, 2000, 20000, 1000000);
+    if (c->lab_config.port_rate < 20000) {
+        c->config.parent_timeout = 30 * SIM_S; /* the lab's pieces come further apart than 3 s */
+    }
     c->lab_config.file_size = PICK(rng, 0, 1, 700, 20000, 20000);
     c->files_len = (size_t)sim_rng_between(rng, 1, 3);
     for (size_t i = 0; i < c->files_len; i++) {
@@ -215,7 +218,10 @@ static void run_with_faults(struct crew *c, struct plan *plan)
 static void judge(struct crew *c, const struct plan *plan)
 {
     /* A phone that leaves before its children have the file is no fault, but no peace either. */
-    bool quiet = plan->len == 0 && !plan->lossy && c->config.linger_max >= 600 * SIM_S;
+    uint64_t body_s = c->lab_config.file_size * c->config.fanout / c->lab_config.port_rate;
+    bool quiet = plan->len == 0 && !plan->lossy && c->config.linger_max > 2 * body_s * SIM_S &&
+                 c->config.linger_max >= 600 * SIM_S && c->config.rejoin_attempts > 0 &&
+                 c->config.linger > 0;
 
     for (size_t i = 0; i < c->len && c->broken[0] == '\0'; i++) {
         const struct crew_phone *ph = &c->phones[i];
