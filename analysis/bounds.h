@@ -1,16 +1,17 @@
 /* analysis/bounds.h -- how fast could any scheme be? Closed forms over a scenario, no run needed.
  *
- * For one site with a line of rate W (bits/s towards the site), phone ports of rate P and, for each model m wanted
- * there, n_m phones that need F_m bytes (components and index):
+ * For one site with a line of rate W (bits/s towards the site), phone ports of rate P and, for
+ * each model m wanted there, n_m phones that need F_m bytes (components and index):
  *
- *     wan_floor = sum(F_m) / W                           each model's bytes must cross the line once
+ *     wan_floor = sum(F_m) / W                          one copy of each crosses the line
  *     optimum   = max(wan_floor,
- *                     max(F_m) / P,                      nobody takes its own copy faster than its port
- *                     sum(n_m F_m) / (W + sum(n_m) P))   all bytes leave the line or some phone's port
+ *                     max(F_m) / P,                     nobody is faster than its port
+ *                     sum(n_m F_m) / (W + sum(n_m) P))  all bytes leave the line or a port
  *
- * The last term is generous: a phone can't send what it does not have yet. For the scenario both are those of the slowest site, and the
- * optimum is at least one copy per model and site over the server's uplink. Left out, so that the bounds stay
- * bounds: boot, protocol headers, round trips. A line or port without a limit adds nothing. */
+ * The last term is generous: a phone can't send what it does not have yet. For the scenario both
+ * are those of the slowest site, and the optimum is at least one copy per model and site over the
+ * server's uplink. Left out, so that the bounds stay bounds: boot, protocol headers, round trips.
+ * A line or port without a limit adds nothing. */
 #ifndef ANALYSIS_BOUNDS_H
 #define ANALYSIS_BOUNDS_H
 
@@ -28,8 +29,8 @@ struct analysis_bounds {
         copy_bytes; /* one copy of every model wanted there: the least that the WAN must carry */
 };
 
-/* Bytes of one firmware: its components and, unless all its phones are `bare`, its index, whose size is
- * taken from the catalog (NULL: left out). */
+/* Bytes of one firmware: its components and, unless all its phones are `bare`, its index, whose
+ * size is taken from the catalog (NULL: left out). */
 uint64_t analysis_bounds_firmware(const struct scenario *s, uint32_t firmware,
                                   const struct sim_catalog *catalog);
 /* Do phones of this entry need the firmware (they don't run it yet)? */

@@ -1,4 +1,4 @@
-/* analysis/cmd_serve.c -- pfsim serve: the embedded provisioning server alone, in the foreground. */
+/* analysis/cmd_serve.c -- pfsim serve: the provisioning server alone, in the foreground. */
 #include <string.h>
 #include <sys/stat.h>
 

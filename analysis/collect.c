@@ -68,7 +68,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The last part of a path: records may say "/dnld/x" or "firmware/x" where the scenario says "x". */
+/* The last part of a path: records may say "/dnld/x" or "firmware/x" for the scenario's "x". */
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -88,7 +88,8 @@ static int add_name(struct analysis_collect *c, const char *name, const char *su
     return 0;
 }
 
-/* Every firmware file of the scenario: components, indexes, and loads (what a per-load tree is called). */
+/* Every firmware file of the scenario: components, indexes, and loads (what a per-load tree is
+ * called). */
 static int gather_names(struct analysis_collect *c)
 {
     const struct scenario *s = c->config.scenario;

@@ -1,9 +1,11 @@
-/* analysis/collect.h -- records become figures while the run goes on: one small struct a phone, one a tree.
+/* analysis/collect.h -- records become figures while the run goes on: one small struct a phone,
+ * one a tree.
  *
- * Give analysis_collect_write() to the world as its sink; records may come on several lanes at once, and a lane touches
- * only its own phones, trees and reasons. What a watcher needs during the run (phones by phase and outcome, files
- * held) is kept in atomic counters. Memory grows with phones and with sites x files, never with phones x files.
- * Not here: bytes on lines, which worlds count themselves (struct sim_site_stats), and the result document. */
+ * Give analysis_collect_write() to the world as its sink; records may come on several lanes at
+ * once, and a lane touches only its own phones, trees and reasons. What a watcher needs during
+ * the run (phones by phase and outcome, files held) is kept in atomic counters. Memory grows with
+ * phones and with sites x files, never with phones x files. Not here: bytes on lines, which
+ * worlds count themselves (struct sim_site_stats), and the result document. */
 #ifndef ANALYSIS_COLLECT_H
 #define ANALYSIS_COLLECT_H
 
@@ -62,15 +64,17 @@ struct analysis_collect_config {
     bool (*phone)(void *context, sim_node node, struct scenario_phone_info *info, sim_time *start);
     void *phone_context;
     struct analysis_transfers *transfers; /* NULL: not kept; outlives the collector */
-    /* Told of every record, on its lane, after the figures: console logs, --verbose. May be NULL. */
+    /* Told of every record on its lane, after the figures: console logs, --verbose. NULL: none. */
     void (*story)(void *context, const struct analysis_phone *phone,
                   const struct sim_record *record);
     void *story_context;
 };
 
-/* A collector that drops records until it is attached: the sink must exist before the run. NULL when out of memory. */
+/* A collector that drops records until it is attached: the sink must exist before the run. NULL
+ * when out of memory. */
 struct analysis_collect *analysis_collect_new(void);
-/* 0, SIM_ENOMEM, SIM_EINVAL (a phone's site or model is not the scenario's). Once, before the run begins. */
+/* 0, SIM_ENOMEM, SIM_EINVAL (a phone's site or model is not the scenario's). Once, before the run
+ * begins. */
 int analysis_collect_attach(struct analysis_collect *c,
                             const struct analysis_collect_config *config);
 /* Records that come later (while the world is taken down) are dropped. */
@@ -87,7 +91,7 @@ void analysis_collect_phases(const struct analysis_collect *c, uint32_t site,
                              uint32_t phases[SIM_PHASES_LEN]);
 /* Phones with each outcome, now: outcomes[SIM_OUTCOME_*]. */
 void analysis_collect_outcomes(const struct analysis_collect *c, uint32_t outcomes[4]);
-/* Firmware files held whole and verified by phones, now; how many there will be when all is done. */
+/* Firmware files held whole and verified by phones, now; how many there will be in the end. */
 uint64_t analysis_collect_held(const struct analysis_collect *c);
 uint64_t analysis_collect_wanted(const struct analysis_collect *c);
 /* Phones that turned to the server because sharing gave up, now. */

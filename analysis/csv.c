@@ -1,5 +1,5 @@
-/* analysis/csv.c -- phones.csv and sites.csv. Instants are seconds since the run began; what did not happen is empty.
- * (transfers.csv: transfers.c; series.csv: series.c.) */
+/* analysis/csv.c -- phones.csv and sites.csv. Instants are seconds since the run began; what did
+ * not happen is empty. (transfers.csv: transfers.c; series.csv: series.c.) */
 #include <inttypes.h>
 
 #include "analysis/result.h"

@@ -1,7 +1,8 @@
 /* analysis/figures.h -- the figures of one finished run: per site and overall, as plain numbers.
  *
- * Made once when the run has ended, from the collector and the sites' counters; result.c makes the document of it,
- * csv.c the tables, threshold.c the verdicts. Memory: one struct a site. Not here: any wording. */
+ * Made once when the run has ended, from the collector and the sites' counters; result.c makes
+ * the document of it, csv.c the tables, threshold.c the verdicts. Memory: one struct a site. Not
+ * here: any wording. */
 #ifndef ANALYSIS_FIGURES_H
 #define ANALYSIS_FIGURES_H
 
@@ -80,7 +81,8 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
 void analysis_figures_free(struct analysis_figures *f); /* NULL is fine */
 
 #define ANALYSIS_ALL_SITES UINT32_MAX
-/* Any quantile of completion (or, with `back`, of back in service), of one site or of all. False when no phone has one. */
+/* Any quantile of completion (or, with `back`, of back in service), of one site or of all. False
+ * when no phone has one. */
 bool analysis_figures_quantile(const struct analysis_figures *f, uint32_t site, bool back,
                                uint32_t millionths, sim_duration *out);
 /* bytes x 8 / (last WAN byte - first); 0 when nothing or only an instant was seen. */

@@ -1,7 +1,9 @@
-/* analysis/options.h -- flags of a command line: a table per command, parsed, explained, and helpful about typos.
+/* analysis/options.h -- flags of a command line: a table per command, parsed, explained, and
+ * helpful about typos.
  *
- * "--name value" and "--name=value" are the same; "--" ends the flags; flags and other words may mix. Every word
- * of the tables is also what --help prints, so help can't lie. Not here: what the flags mean. */
+ * "--name value" and "--name=value" are the same; "--" ends the flags; flags and other words may
+ * mix. Every word of the tables is also what --help prints, so help can't lie. Not here: what the
+ * flags mean. */
 #ifndef ANALYSIS_OPTIONS_H
 #define ANALYSIS_OPTIONS_H
 
@@ -44,14 +46,15 @@ struct analysis_command_line {
     bool help; /* --help or -h was there */
 };
 
-/* Parses argv[0..argc) (no program or command name in it). 0, or SIM_EINVAL with a sentence, the nearest known flag named.
- * Values are borrowed from argv. */
+/* Parses argv[0..argc) (no program or command name in it). 0, or SIM_EINVAL with a sentence, the
+ * nearest known flag named. Values are borrowed from argv. */
 int analysis_options_parse(const struct analysis_option *options, int argc, char **argv,
                            struct analysis_command_line *out, char why[ANALYSIS_WHY_MAX]);
 /* The table as lines of help. */
 void analysis_options_help(const struct analysis_option *options, FILE *to);
 
-/* The word of `known` (ended by NULL) that is nearest to `word`; NULL when none is near (over a third of it differs). */
+/* The word of `known` (ended by NULL) that is nearest to `word`; NULL when none is near (over a
+ * third of it differs). */
 const char *analysis_options_nearest(const char *word, const char *const *known);
 /* Decimal digits only. 0 or SIM_EINVAL. */
 int analysis_options_number(const char *text, uint64_t max, uint64_t *out);

@@ -145,7 +145,7 @@ void analysis_output_seconds(struct analysis_output *o, uint64_t ns)
                           (unsigned long long)(us % 1000000));
 }
 
-/* The name itself must reach the disk too; a folder that can't be synced is not an error of ours. */
+/* The name itself must reach the disk too; a folder that can't be synced is no error of ours. */
 static void sync_folder(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -165,7 +165,8 @@ int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]
     if (errnum == 0 && fflush(o->file) != 0) {
         errnum = errno;
     }
-    /* EINVAL: the file system has no fsync (a pipe, some FUSE); then there is nothing to wait for. */
+    /* EINVAL: the file system has no fsync (a pipe, some FUSE); then there is nothing to wait
+     * for. */
     if (errnum == 0 && fsync(fileno(o->file)) != 0 && errno != EINVAL && errno != ENOSYS) {
         errnum = errno;
     }

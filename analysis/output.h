@@ -1,8 +1,8 @@
 /* analysis/output.h -- result files: whole under their final name, or not there at all.
  *
- * A file is written under a temporary name in its own folder, flushed to the disk and then renamed. The first
- * error sticks and every later write is a no-op, so callers write on and look once, at commit.
- * Not here: what is in the files. */
+ * A file is written under a temporary name in its own folder, flushed to the disk and then
+ * renamed. The first error sticks and every later write is a no-op, so callers write on and look
+ * once, at commit. Not here: what is in the files. */
 #ifndef ANALYSIS_OUTPUT_H
 #define ANALYSIS_OUTPUT_H
 
@@ -30,8 +30,8 @@ void analysis_output_print(struct analysis_output *o, const char *format, ...)
 void analysis_output_field(struct analysis_output *o, const char *text);
 /* Seconds with six decimals (microseconds); SIM_NEVER gives an empty field. */
 void analysis_output_seconds(struct analysis_output *o, uint64_t ns);
-/* Publishes the file and frees `o`. 0, or the first SIM_E* with a sentence that names the file and the cause;
- * then no file is left. */
+/* Publishes the file and frees `o`. 0, or the first SIM_E* with a sentence that names the file
+ * and the cause; then no file is left. */
 int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
 /* Drops the file and frees `o`. */
 void analysis_output_discard(struct analysis_output *o);

@@ -1,4 +1,4 @@
-/* analysis/program.c -- finds the command, and what all commands share: usage, loading, messages. */
+/* analysis/program.c -- finds the command; what all share: usage, loading, messages. */
 #include "analysis/program.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* analysis/program.h -- the program: its commands, its exit statuses.
  *
- * main.c only names the version. Everything a command prints for people or programs goes to `out`; progress, warnings and errors
- * go to `err`. Not here: what the commands do (cmd_*.c). */
+ * main.c only names the version. Everything a command prints for people or programs goes to
+ * `out`; progress, warnings and errors go to `err`. Not here: what the commands do (cmd_*.c). */
 #ifndef ANALYSIS_PROGRAM_H
 #define ANALYSIS_PROGRAM_H
 
@@ -56,8 +56,9 @@ struct analysis_usage {
     const char *example;   /* a command line */
 };
 
-/* Parses; on --help prints it and sets `*status` to 0, on a mistake says so and sets it to 2: either way returns false, and
- * the command is over. `words`: how many words it takes at least and at most. */
+/* Parses; on --help prints it and sets `*status` to 0, on a mistake says so and sets it to 2:
+ * either way returns false, and the command is over. `words`: how many words it takes at least
+ * and at most. */
 struct analysis_words {
     size_t least, most;
     const char *missing; /* "a scenario file" */
@@ -70,7 +71,8 @@ bool analysis_program_parse(const struct analysis_program *program,
 /* "pfsim COMMAND: sentence" on `err`; returns `status`. */
 int analysis_program_fail(const struct analysis_program *program, const char *command, int status,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Loads a scenario and checks its thresholds; prints every error. 0 and `*out`, or an exit status. */
+/* Loads a scenario and checks its thresholds; prints every error. 0 and `*out`, or an exit
+ * status. */
 int analysis_program_load(const struct analysis_program *program, const char *command,
                           const char *path, const struct analysis_list *sets,
                           struct scenario **out);

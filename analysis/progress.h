@@ -1,7 +1,8 @@
-/* analysis/progress.h -- how far a run is, on standard error: a live line on a terminal, a plain line every 10 s else.
+/* analysis/progress.h -- how far a run is, on standard error: a live line on a terminal, a plain
+ * line every 10 s else.
  *
- * Lines of others (faults, failures) go through here too, so that they don't tear the live line. Safe from several
- * threads. Not here: the result. */
+ * Lines of others (faults, failures) go through here too, so that they don't tear the live line.
+ * Safe from several threads. Not here: the result. */
 #ifndef ANALYSIS_PROGRESS_H
 #define ANALYSIS_PROGRESS_H
 
@@ -32,10 +33,12 @@ struct analysis_progress_config {
 struct analysis_progress *analysis_progress_new(const struct analysis_progress_config *config);
 /* Clears the live line. NULL is fine. */
 void analysis_progress_free(struct analysis_progress *p);
-/* `now`: of the run; `clock`: real time, decides when a plain line is due; `wan_bit_s`: over the last second. */
+/* `now`: of the run; `clock`: real time, decides when a plain line is due; `wan_bit_s`: over the
+ * last second. */
 void analysis_progress_tick(struct analysis_progress *p, sim_time now, uint64_t clock,
                             uint64_t wan_bit_s);
-/* A whole line of somebody else to `to`, which may share the terminal with the live line. NULL: just printed. */
+/* A whole line of somebody else to `to`, which may share the terminal with the live line. NULL:
+ * just printed. */
 void analysis_progress_line(struct analysis_progress *p, FILE *to, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The text of a progress line, for tests: at most `cap` bytes with its NUL. */

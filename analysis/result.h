@@ -1,8 +1,10 @@
-/* analysis/result.h -- the result document of a run: names and meaning are fixed, see result.schema.json.
+/* analysis/result.h -- the result document of a run: names and meaning are fixed, see
+ * result.schema.json.
  *
- * Seconds are numbers with microseconds, rates bits a second, sizes bytes. What has no value (the completion of a
- * run where nobody completed, the utilisation of no line) is null, never 0. At most ANALYSIS_LIST_MAX sites, trees
- * and failures are listed, worst first; the summaries cover all. Not here: thresholds (threshold.h adds them). */
+ * Seconds are numbers with microseconds, rates bits a second, sizes bytes. What has no value (the
+ * completion of a run where nobody completed, the utilisation of no line) is null, never 0. At
+ * most ANALYSIS_LIST_MAX sites, trees and failures are listed, worst first; the summaries cover
+ * all. Not here: thresholds (threshold.h adds them). */
 #ifndef ANALYSIS_RESULT_H
 #define ANALYSIS_RESULT_H
 
@@ -20,8 +22,9 @@ enum {
 cJSON *analysis_result_document(const struct analysis_figures *f);
 /* One entry of "sites". Owned by the caller; NULL when out of memory. */
 cJSON *analysis_result_site(const struct analysis_figures *f, uint32_t site);
-/* { "runs": [...], "ratio": {...} }: takes the documents over, also on failure. NULL when out of memory. `ratio` is the
- * first over the second; "ratios" has the first over each of the others by method. */
+/* { "runs": [...], "ratio": {...} }: takes the documents over, also on failure. NULL when out of
+ * memory. `ratio` is the first over the second; "ratios" has the first over each of the others by
+ * method. */
 cJSON *analysis_result_compare(cJSON *const *documents, size_t len);
 /* As text that ends with a newline; free() it. NULL when out of memory. */
 char *analysis_result_text(const cJSON *document);

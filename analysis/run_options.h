@@ -1,4 +1,5 @@
-/* analysis/run_options.h -- the flags that `run` and `compare` share, and what they mean for a scenario. */
+/* analysis/run_options.h -- the flags that `run` and `compare` share, and what they mean for a
+ * scenario. */
 #ifndef ANALYSIS_RUN_OPTIONS_H
 #define ANALYSIS_RUN_OPTIONS_H
 
@@ -17,8 +18,8 @@ struct analysis_run_options {
 void analysis_run_options_init(struct analysis_run_options *o, bool compare);
 /* The lines of --help on exit statuses. */
 const char *analysis_run_options_statuses(void);
-/* Loads the scenario, and fills what all its sessions have in common. 0, or an exit status, said. The caller frees
- * `*scenario` after the sessions. */
+/* Loads the scenario, and fills what all its sessions have in common. 0, or an exit status, said.
+ * The caller frees `*scenario` after the sessions. */
 int analysis_run_options_apply(const struct analysis_run_options *o,
                                const struct analysis_program *program, const char *command,
                                const char *path, struct scenario **scenario,

@@ -56,7 +56,8 @@ void analysis_series_free(struct analysis_series *s)
     free(s);
 }
 
-/* `later - earlier` bytes over `span`, in bytes a second. Counters never run backwards, but may be told by a racing lane. */
+/* `later - earlier` bytes over `span`, in bytes a second. Counters never run backwards, but may
+ * be told by a racing lane. */
 static uint64_t per_second(uint64_t later, uint64_t earlier, sim_duration span)
 {
     unsigned __int128 bytes = later > earlier ? later - earlier : 0;

@@ -1,8 +1,8 @@
 /* analysis/series.h -- the run second by second: rates of each site's line, phones in each phase.
  *
- * Fed from the run's tick with the sites' counters; writes series.csv as it goes and keeps only the last sample of
- * each site. Rates are means over the time since the sample before, so a late tick smears but never loses bytes.
- * Not here: the counters themselves. */
+ * Fed from the run's tick with the sites' counters; writes series.csv as it goes and keeps only
+ * the last sample of each site. Rates are means over the time since the sample before, so a late
+ * tick smears but never loses bytes. Not here: the counters themselves. */
 #ifndef ANALYSIS_SERIES_H
 #define ANALYSIS_SERIES_H
 

@@ -1,7 +1,9 @@
-/* analysis/session.h -- one run of one method: from a loaded scenario to a result document and files.
+/* analysis/session.h -- one run of one method: from a loaded scenario to a result document and
+ * files.
  *
- * Everything between: the machine is checked, the world built, records collected, progress shown, the first Ctrl-C
- * obeyed, thresholds judged. `run` has one session, `compare` one a method. Not here: flags (cmd_run.c), wording (summary.c). */
+ * Everything between: the machine is checked, the world built, records collected, progress shown,
+ * the first Ctrl-C obeyed, thresholds judged. `run` has one session, `compare` one a method. Not
+ * here: flags (cmd_run.c), wording (summary.c). */
 #ifndef ANALYSIS_SESSION_H
 #define ANALYSIS_SESSION_H
 
@@ -26,8 +28,9 @@ struct analysis_session {
     FILE *phone_log_to;
 };
 
-/* Runs it. Returns an exit status; `*document` is set (and the caller's) whenever the run began, also when it was
- * interrupted or could not write its files; else it is NULL. Problems are told on program->err. */
+/* Runs it. Returns an exit status; `*document` is set (and the caller's) whenever the run began,
+ * also when it was interrupted or could not write its files; else it is NULL. Problems are told
+ * on program->err. */
 int analysis_session_run(const struct analysis_session *session, cJSON **document);
 
 #endif /* ANALYSIS_SESSION_H */

@@ -1,10 +1,12 @@
-/* analysis/stats.h -- durations of many phones as a mergeable histogram: exact ends, quantiles to 0.2 %.
+/* analysis/stats.h -- durations of many phones as a mergeable histogram: exact ends, quantiles to
+ * 0.2 %.
  *
- * Log-linear: exact below 512 ns, then 256 buckets an octave, so a bucket is at most 1/256 of its value
- * wide and its middle at most 1/512 (0.2 %) from anything in it. Good up to 2^50 ns (13 days); longer ones
- * share the last bucket, only their maximum stays exact. Count, minimum, maximum and sum are exact. Adding two histograms gives
- * the histogram of all their values, bit by bit, so lanes (and shards) may be merged in any order.
- * Not here: variance and confidence, which need several runs. */
+ * Log-linear: exact below 512 ns, then 256 buckets an octave, so a bucket is at most 1/256 of its
+ * value wide and its middle at most 1/512 (0.2 %) from anything in it. Good up to 2^50 ns (13
+ * days); longer ones share the last bucket, only their maximum stays exact. Count, minimum,
+ * maximum and sum are exact. Adding two histograms gives the histogram of all their values, bit
+ * by bit, so lanes (and shards) may be merged in any order. Not here: variance and confidence,
+ * which need several runs. */
 #ifndef ANALYSIS_STATS_H
 #define ANALYSIS_STATS_H
 
@@ -33,8 +35,8 @@ void analysis_stats_add(struct analysis_stats *s, sim_duration value);
 void analysis_stats_merge(struct analysis_stats *into, const struct analysis_stats *from);
 /* Rounded down to a nanosecond; 0 when empty. */
 sim_duration analysis_stats_mean(const struct analysis_stats *s);
-/* The value that `millionths` of all values do not exceed (nearest rank), within 0.2 %, never outside
- * [min, max]; 0..ANALYSIS_STATS_ALL. 0 when empty. */
+/* The value that `millionths` of all values do not exceed (nearest rank), within 0.2 %, never
+ * outside [min, max]; 0..ANALYSIS_STATS_ALL. 0 when empty. */
 sim_duration analysis_stats_quantile(const struct analysis_stats *s, uint32_t millionths);
 
 #endif /* ANALYSIS_STATS_H */

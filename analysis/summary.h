@@ -1,7 +1,9 @@
-/* analysis/summary.h -- a result as people read it: the verdict first, then the figures, then what to do.
+/* analysis/summary.h -- a result as people read it: the verdict first, then the figures, then
+ * what to do.
  *
- * Written from result documents alone, so that a stored one reads the same. Plain ASCII, at most some 100 columns, fit for a CI
- * log; colours only when asked for. Not here: progress (progress.h), machine-readable output (result.h). */
+ * Written from result documents alone, so that a stored one reads the same. Plain ASCII, at most
+ * some 100 columns, fit for a CI log; colours only when asked for. Not here: progress
+ * (progress.h), machine-readable output (result.h). */
 #ifndef ANALYSIS_SUMMARY_H
 #define ANALYSIS_SUMMARY_H
 

@@ -1,4 +1,5 @@
-/* analysis/summary_compare.c -- methods side by side for people: a column each, ratios of the first to the others. */
+/* analysis/summary_compare.c -- methods side by side for people: a column each, ratios of the
+ * first to the others. */
 #include "analysis/summary.h"
 
 #include <math.h>
@@ -39,7 +40,8 @@ static bool is_valid(const cJSON *run)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(validity, "valid"));
 }
 
-/* "pfs finished 4.73 times as fast as traditional and took 30.0 times less firmware over the WAN." */
+/* "pfs finished 4.73 times as fast as traditional and took 30.0 times less firmware over the
+ * WAN." */
 static void print_verdict(const struct analysis_style *style, const cJSON *first,
                           const cJSON *second)
 {

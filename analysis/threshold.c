@@ -1,4 +1,5 @@
-/* analysis/threshold.c -- metric paths against the schema before the run, against the document after it. */
+/* analysis/threshold.c -- metric paths against the schema before the run, against the document
+ * after it. */
 #include "analysis/threshold.h"
 
 #include <math.h>

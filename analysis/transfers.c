@@ -1,4 +1,4 @@
-/* analysis/transfers.c -- an external merge sort of transfers by (end, node, number in its lane). */
+/* analysis/transfers.c -- an external merge sort by (end, node, number in its lane). */
 #include "analysis/transfers.h"
 
 #include <assert.h>

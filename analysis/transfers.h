@@ -1,8 +1,9 @@
 /* analysis/transfers.h -- transfers.csv in a fixed order, however many lanes told of the transfers.
  *
- * An external sort: each lane gathers transfers in a bounded buffer, sorts it by (end, node, number) and appends it as a run to
- * an unnamed temporary file; at the end all runs are merged. So memory does not grow with phones x files, and the file
- * does not depend on how sites were dealt to lanes. Not here: what counts as a success; see collect.h. */
+ * An external sort: each lane gathers transfers in a bounded buffer, sorts it by (end, node,
+ * number) and appends it as a run to an unnamed temporary file; at the end all runs are merged.
+ * So memory does not grow with phones x files, and the file does not depend on how sites were
+ * dealt to lanes. Not here: what counts as a success; see collect.h. */
 #ifndef ANALYSIS_TRANSFERS_H
 #define ANALYSIS_TRANSFERS_H
 
@@ -25,7 +26,8 @@ struct analysis_transfer {
     const char *name; /* of the file; borrowed for the call, at most 1,023 bytes are kept */
 };
 
-/* Temporary data goes to `dir` (the results' folder, which has the room). 0, or SIM_E* with a sentence. */
+/* Temporary data goes to `dir` (the results' folder, which has the room). 0, or SIM_E* with a
+ * sentence. */
 int analysis_transfers_new(struct analysis_transfers **out, const char *dir, unsigned lanes,
                            char why[ANALYSIS_WHY_MAX]);
 void analysis_transfers_free(struct analysis_transfers *t); /* NULL is fine */

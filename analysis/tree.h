@@ -1,7 +1,8 @@
 /* analysis/tree.h -- the sharing trees of a run: one per (site, model, file), told from records.
  *
- * A lane has a table of its own (a site's phones live on one lane), so a lane never waits; reading is for the end of the run.
- * Memory grows with sites x files, not with phones. Not here: who the phones are; see collect.h. */
+ * A lane has a table of its own (a site's phones live on one lane), so a lane never waits;
+ * reading is for the end of the run. Memory grows with sites x files, not with phones. Not here:
+ * who the phones are; see collect.h. */
 #ifndef ANALYSIS_TREE_H
 #define ANALYSIS_TREE_H
 
@@ -51,7 +52,8 @@ static inline uint16_t analysis_tree_file(const struct analysis_tree *t)
 
 /* Zero a forest before first use. */
 void analysis_forest_deinit(struct analysis_forest *f);
-/* The tree of that key, made when it is new; NULL when out of memory. Borrowed until the next call. */
+/* The tree of that key, made when it is new; NULL when out of memory. Borrowed until the next
+ * call. */
 struct analysis_tree *analysis_forest_get(struct analysis_forest *f, uint64_t key);
 
 #endif /* ANALYSIS_TREE_H */

@@ -1,4 +1,5 @@
-/* tests/unit/analysis/documents.c -- the program over a scripted run: prints documents for schema_test.mjs.
+/* tests/unit/analysis/documents.c -- the program over a scripted run: prints documents for
+ * schema_test.mjs.
  *
  * FAKE_FAIL_EVERY, FAKE_INVALID and FAKE_UNFINISHED in the environment say what goes wrong. */
 #include "analysis/program.h"

@@ -1,7 +1,9 @@
-/* tests/unit/analysis/fake_run.h -- a run without sockets: scenarios/build.h answered from a script.
+/* tests/unit/analysis/fake_run.h -- a run without sockets: scenarios/build.h answered from a
+ * script.
  *
- * A test that includes it defines the functions of scenarios/build.h itself, so the linker never takes the real ones. Per site and model
- * phone 0 is root: it gets each file from the server, the next ones from it; all of it in made-up time. */
+ * A test that includes it defines the functions of scenarios/build.h itself, so the linker never
+ * takes the real ones. Per site and model phone 0 is root: it gets each file from the server, the
+ * next ones from it; all of it in made-up time. */
 #ifndef TESTS_UNIT_ANALYSIS_FAKE_RUN_H
 #define TESTS_UNIT_ANALYSIS_FAKE_RUN_H
 

@@ -1,5 +1,6 @@
-/* Goal: records become the right figures, whatever lane they came on, and thresholds read them right.
- * Method: a collector fed by hand; edges that a scripted run does not have: restarts, bad names, floods of reasons. */
+/* Goal: records become the right figures, whatever lane they came on, and thresholds read them
+ * right. Method: a collector fed by hand; edges that a scripted run does not have: restarts, bad
+ * names, floods of reasons. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -246,7 +247,8 @@ Test(collect, bounds_are_the_closed_forms)
 {
     struct analysis_bounds b;
 
-    /* 1 MB at 8 Mbit/s is 1 s; 4 MB over 8 + 4 x 100 Mbit/s are 78.4 ms; the current phone needs nothing. */
+    /* 1 MB at 8 Mbit/s is 1 s; 4 MB over 8 + 4 x 100 Mbit/s are 78.4 ms; the current phone needs
+     * nothing. */
     analysis_bounds_site(scenario, &scenario->sites[0], NULL, &b);
     cr_assert_eq(b.copy_bytes, 1000000);
     cr_assert_eq(b.wan_floor, SIM_S);

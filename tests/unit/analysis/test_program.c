@@ -1,5 +1,5 @@
-/* Goal: what a user types ends with the promised status, output and files. Method: analysis_main() in this process over
- * a scripted run (fake_run.h): no socket, no waiting. */
+/* Goal: what a user types ends with the promised status, output and files. Method:
+ * analysis_main() in this process over a scripted run (fake_run.h): no socket, no waiting. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* Goal: transfers.csv is complete, sorted and the same however lanes dealt the transfers.
- * Method: 200,000 transfers, more than one run of the external sort, once on one lane and once scattered over four. */
+ * Method: 200,000 transfers, more than one run of the external sort, once on one lane and once
+ * scattered over four. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
