@@ -19,7 +19,7 @@ for method in traditional pfs; do
     [ -s "$WORK/out" ] || continue
     expect "upgraded, $method" 5000 "$(json "$WORK/out" d.phones.upgraded)"
     rss=$(json "$WORK/out" d.engine.peak_rss_bytes)
-    fds=$(json "$WORK/out" d.engine.descriptors_peak)
+    fds=$(json "$WORK/out" d.engine.peak_descriptors)
     echo "$method: $((rss / 1048576)) MiB resident, $fds descriptors, last phone after $(json "$WORK/out" d.completion_s.last) s"
     [ "${SANITIZED:-0}" = 1 ] || [ "$rss" -le $((300 * 1048576)) ] || fail "$method: $rss bytes resident, over 300 MiB"
     [ "$fds" -le 16000 ] || fail "$method: $fds descriptors, over 16,000"
