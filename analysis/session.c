@@ -139,9 +139,11 @@ static int check_machine(const struct session *s)
         fprintf(program->err, "pfsim %s: %s: ", s->config->command,
                 needs[i].fatal ? "refused" : "warning");
         if (needs[i].needed != 0 || needs[i].available != 0) {
-            fprintf(program->err, "%s: %llu %s needed, %llu there. %s\n", needs[i].what,
-                    (unsigned long long)needs[i].needed, needs[i].unit,
-                    (unsigned long long)needs[i].available, needs[i].mend);
+            bool has_unit = needs[i].unit != NULL && needs[i].unit[0] != '\0';
+            fprintf(program->err, "%s: %llu%s%s needed, %llu there. %s\n", needs[i].what,
+                    (unsigned long long)needs[i].needed, has_unit ? " " : "",
+                    has_unit ? needs[i].unit : "", (unsigned long long)needs[i].available,
+                    needs[i].mend);
         } else {
             fprintf(program->err, "%s: %s\n", needs[i].what, needs[i].mend);
         }
