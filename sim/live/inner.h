@@ -33,11 +33,12 @@ enum {
     LIVE_DESCRIPTORS_RESERVED = 256, /* left for everything that is not a stream */
 };
 
-#define LIVE_DIAL_LIMIT (10 * SIM_S)        /* world.h: a dial ends within 10 s */
-#define LIVE_CLOSE_LIMIT (10 * SIM_S)       /* world.h: what is queued has 10 s to go */
-#define LIVE_LATENCY_MIN (200 * SIM_US)     /* shorter ways are left to loopback itself */
-#define LIVE_FILE_MAX (UINT64_C(1) << 32)   /* bytes of one copy; firmware is megabytes */
-#define LIVE_SNAPSHOT_EVERY (100 * SIM_MS)  /* age of another loop's figures at most */
+#define LIVE_DIAL_LIMIT (10 * SIM_S)       /* world.h: a dial ends within 10 s */
+#define LIVE_CLOSE_LIMIT (10 * SIM_S)      /* world.h: what is queued has 10 s to go */
+#define LIVE_IDLE_LIMIT SIM_S              /* a phone without a request gives its connection back */
+#define LIVE_LATENCY_MIN (200 * SIM_US)    /* shorter ways are left to loopback itself */
+#define LIVE_FILE_MAX (UINT64_C(1) << 32)  /* bytes of one copy; firmware is megabytes */
+#define LIVE_SNAPSHOT_EVERY (100 * SIM_MS) /* age of another loop's figures at most */
 #define LIVE_PACER_BEHIND_MAX (50 * SIM_MS) /* 5 % of a second: what a port may catch up */
 
 struct live_world;
@@ -250,6 +251,9 @@ void live_request_cancel(struct sim_world *base, sim_fetch fetch);
 void live_request_cancel_all(struct live_node *node);
 /* Those that write into a copy that goes. */
 void live_request_lose_file(struct live_node *node, struct live_file *f);
+/* Closes the node's kept connection to the server: it is idle, or down. */
+void live_request_forget(struct live_node *node);
+void live_request_idle_fire(struct live_timer *timer, sim_time now);
 /* Those of a site without a line, when the server goes down. */
 void live_request_reset_direct(struct live_world *w);
 
@@ -258,6 +262,7 @@ void live_request_reset_direct(struct live_world *w);
 struct live_node {
     struct live_timer alarm; /* first member */
     struct live_port port;
+    struct live_timer idle; /* its kept connection to the server closes */
     struct live_world *world;
     struct live_site *site;
     const struct sim_node_ops *ops;
@@ -343,8 +348,9 @@ struct sim_live {
     atomic_int result;
     atomic_bool running;
     struct live_timer limit_timer, tick_timer;
-    char *credentials; /* never printed */
-    bool lag_summed;   /* into loop 0, after the run */
+    char *credentials;         /* never printed */
+    uint64_t descriptors_peak; /* sampled on loop 0 */
+    bool lag_summed;           /* into loop 0, after the run */
 };
 
 /* The first to say why the run ends is believed. Safe in a signal handler. */

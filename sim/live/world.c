@@ -282,6 +282,7 @@ static sim_node world_add_node(struct sim_world *base, uint32_t index, sim_addr 
     n->self = self;
     n->addr = addr;
     n->alarm.fire = on_alarm;
+    n->idle.fire = live_request_idle_fire;
     live_port_init(&n->port);
     sim_rng_init(&n->rng, w->live->config.seed, SIM_RNG_NODE, id);
     if (addr != 0) {
@@ -391,9 +392,7 @@ static void world_set_down(struct sim_world *base, sim_node node, bool down, boo
     while (n->files != NULL) {
         live_file_drop(n->files);
     }
-    if (w->http != NULL && n->addr != 0) {
-        live_http_forget(w->http, n->addr);
-    }
+    live_request_forget(n);
 }
 
 static void world_set_group(struct sim_world *base, sim_node node, uint32_t group)

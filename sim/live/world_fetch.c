@@ -106,6 +106,23 @@ static void count_end(struct live_request *r, int status, uint64_t bytes)
 
 /* ---- The end ---- */
 
+/* An idle phone costs no descriptor: three of them, with a relay, would stand for each that has been served. */
+void live_request_forget(struct live_node *n)
+{
+    struct live_world *w = n->world;
+
+    live_timer_clear(w->loop, &n->idle);
+    if (w->http != NULL && n->addr != 0) {
+        live_http_forget(w->http, n->addr);
+    }
+}
+
+void live_request_idle_fire(struct live_timer *timer, sim_time now)
+{
+    (void)now;
+    live_request_forget((struct live_node *)((char *)timer - offsetof(struct live_node, idle)));
+}
+
 /* Nobody finds it any more. */
 static void request_unlink(struct live_request *r)
 {
@@ -118,6 +135,11 @@ static void request_unlink(struct live_request *r)
     }
     if (r->next != NULL) {
         r->next->before = r->before;
+    }
+    if (r->node->requests == NULL && r->protocol != SIM_PROTOCOL_TFTP) {
+        struct live_loop *loop = r->node->world->loop;
+
+        live_timer_set(loop, &r->node->idle, live_loop_now(loop) + LIVE_IDLE_LIMIT);
     }
 }
 
@@ -433,6 +455,7 @@ int live_request_start(struct sim_world *base, sim_node node,
         n->requests->before = r;
     }
     n->requests = r;
+    live_timer_clear(w->loop, &n->idle);
     rc = start_driver(r, request->path);
     if (rc != 0) {
         request_unlink(r);
