@@ -161,7 +161,9 @@ static int of_tls(struct live_http_fetch *fetch, CURLcode rc, char *why)
     long verify = 0;
 
     curl_easy_getinfo(fetch->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
-    if (rc == CURLE_PEER_FAILED_VERIFICATION && verify != X509_V_OK) {
+    /* Of a name that does not match libcurl only says "unspecified" here, and more in its text. */
+    if (rc == CURLE_PEER_FAILED_VERIFICATION && verify != X509_V_OK &&
+        verify != X509_V_ERR_UNSPECIFIED) {
         text = X509_verify_cert_error_string(verify);
     }
     snprintf(why, SIM_WORLD_REASON_MAX, "TLS refused: %.180s", text);
