@@ -470,7 +470,7 @@ bool crew_run(struct crew *c)
 
 void crew_run_until(struct crew *c, sim_time at)
 {
-    while (lab_now(c->lab) < at && lab_step(c->lab)) {
+    while (lab_next(c->lab) <= at && lab_step(c->lab)) {
     }
 }
 

@@ -62,7 +62,7 @@ struct crew_phone *crew_add(struct crew *c, uint32_t site, const char *model, si
 /* `n` phones of one model in site 0, started within `spread`. */
 void crew_add_many(struct crew *c, size_t n, sim_duration spread);
 bool crew_run(struct crew *c); /* true when all have ended */
-/* Runs until `at`, or the end. */
+/* All that happens up to and at `at`. */
 void crew_run_until(struct crew *c, sim_time at);
 /* Power cut. Without `returns` its story ends here; else crew_restart() follows, and it starts over with its first file. */
 void crew_crash(struct crew *c, size_t phone, bool silent, bool returns);

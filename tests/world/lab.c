@@ -1106,6 +1106,11 @@ sim_time lab_now(const struct lab *l)
     return l->now;
 }
 
+sim_time lab_next(const struct lab *l)
+{
+    return l->heap_len == 0 ? SIM_NEVER : l->heap[0].at;
+}
+
 const struct lab_counts *lab_counts(const struct lab *l)
 {
     return &l->counts;

@@ -43,6 +43,7 @@ bool lab_run(struct lab *lab);
 /* One event. False when there was none before the limit. */
 bool lab_step(struct lab *lab);
 sim_time lab_now(const struct lab *lab);
+sim_time lab_next(const struct lab *lab); /* instant of the next event; SIM_NEVER */
 const struct lab_counts *lab_counts(const struct lab *lab);
 uint64_t lab_node_dials(const struct lab *lab, sim_node node);
 /* FNV-1a of all records so far: equal seeds give equal hashes. */

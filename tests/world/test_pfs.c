@@ -1,0 +1,657 @@
+/* Goal: the peer machine keeps what PROTOCOL.md promises, phone by phone and fault by fault.
+ * Method: crews in the lab; each test is one situation with exact expectations. sweep.c does the random ones. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "phones/pfs/machine.h"
+#include "sim/err.h"
+#include "tests/world/crew.h"
+
+static struct crew c;
+
+static void end_of_test(void)
+{
+    cr_assert_str_eq(c.broken, "");
+    crew_close(&c);
+}
+
+static size_t root_now(void)
+{
+    for (size_t i = 0; i < c.len; i++) {
+        struct pfs *p = c.phones[i].pfs;
+        for (struct pfs_hier *h = p == NULL ? NULL : p->hiers; h != NULL; h = h->next) {
+            if (h->is_root) {
+                return i;
+            }
+        }
+    }
+    return SIZE_MAX;
+}
+
+static const struct pfs_hier *hier_of(size_t phone)
+{
+    return c.phones[phone].pfs == NULL ? NULL : c.phones[phone].pfs->hiers;
+}
+
+static size_t all_upgraded(void)
+{
+    size_t good = 0;
+    for (size_t i = 0; i < c.len; i++) {
+        good += c.phones[i].done && !c.phones[i].failed &&
+                c.phones[i].from_peer + c.phones[i].from_server == c.files_len;
+    }
+    return good;
+}
+
+static uint32_t log2_of(size_t n)
+{
+    uint32_t depth = 0;
+    while (n >>= 1) {
+        depth++;
+    }
+    return depth;
+}
+
+/* ---- Without faults ---- */
+
+static void one_tree(size_t n, sim_duration spread, uint64_t seed)
+{
+    crew_defaults(&c, seed);
+    crew_open(&c);
+    crew_add_many(&c, n, spread);
+    cr_assert(crew_run(&c), "%zu phones never ended", n);
+    cr_assert_eq(all_upgraded(), n);
+    cr_assert_eq(c.roots, 1, "%zu phones, seed %llu: %u roots", n, (unsigned long long)seed,
+                 c.roots);
+    cr_assert_eq(c.wan_copies, 1);
+    cr_assert_eq(crew_depth(&c), log2_of(n), "%zu phones: depth %u", n, crew_depth(&c));
+    for (size_t i = 0; i < n; i++) {
+        cr_assert(lab_node_dials(c.lab, c.phones[i].node) <= 2, "phone %zu dialed %llu times", i,
+                  (unsigned long long)lab_node_dials(c.lab, c.phones[i].node));
+        cr_assert(c.phones[i].attaches <= 1);
+    }
+    /* Records in a random order: ln n claims, each with up to four ads; then the root's own. */
+    cr_assert(c.claims <= 3 * (log2_of(n) + 2), "%zu phones: %u claims", n, c.claims);
+    cr_assert(lab_counts(c.lab)->broadcasts <= 5 * c.claims + 12);
+    end_of_test();
+}
+
+Test(pfs, phones_make_one_complete_tree_with_two_dials_each_and_one_wan_copy)
+{
+    for (size_t n = 1; n <= 40; n++) {
+        one_tree(n, 100 * SIM_MS, n);
+    }
+    one_tree(64, 0, 7);
+    one_tree(127, SIM_S, 8);
+    one_tree(128, SIM_S, 9);
+    one_tree(200, 100 * SIM_MS, 10);
+}
+
+Test(pfs, the_root_waits_ten_seconds_after_its_confirmation)
+{
+    crew_defaults(&c, 1);
+    c.config.listen = 0;
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    crew_run_until(&c, 1250 * SIM_MS - 1);
+    cr_assert_eq((int)hier_of(0)->state, (int)PFS_HIER_ELECT);
+    crew_run_until(&c, 1250 * SIM_MS);
+    cr_assert_eq((int)hier_of(0)->state, (int)PFS_HIER_ROOT_WAIT);
+    cr_assert_eq(hier_of(0)->timer, 11250 * SIM_MS);
+    crew_run_until(&c, 11250 * SIM_MS);
+    cr_assert_eq((int)hier_of(0)->state, (int)PFS_HIER_ROOT_FETCH);
+    cr_assert(crew_run(&c));
+    end_of_test();
+}
+
+Test(pfs, several_files_make_several_trees_one_after_the_other)
+{
+    crew_defaults(&c, 3);
+    c.files[1] = "/dnld/jar41.sbn";
+    c.files[2] = "/dnld/cnu41.sbn";
+    c.files_len = 3;
+    crew_open(&c);
+    crew_add_many(&c, 30, SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 30);
+    cr_assert_eq(c.wan_copies, 3);
+    end_of_test();
+}
+
+Test(pfs, models_and_subnets_never_mix)
+{
+    crew_defaults(&c, 4);
+    crew_open(&c);
+    for (size_t i = 0; i < 40; i++) {
+        crew_add(&c, (uint32_t)(i % 2), i % 4 < 2 ? "CP-7961G" : "CP-7970G", 0);
+    }
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 40);
+    cr_assert_eq(c.wan_copies, 4, "%u copies", c.wan_copies);
+    end_of_test(); /* crew_check() looked at every edge */
+}
+
+Test(pfs, fanout_one_is_a_chain_and_sixteen_is_flat)
+{
+    static const struct {
+        uint32_t fanout, depth;
+    } rows[] = {{1, 11}, {3, 2}, {16, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        crew_defaults(&c, 5);
+        c.config.fanout = rows[i].fanout;
+        crew_open(&c);
+        crew_add_many(&c, 12, 0);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 12);
+        cr_assert_eq(c.wan_copies, 1);
+        cr_assert_eq(crew_depth(&c), rows[i].depth, "fanout %u: depth %u", rows[i].fanout,
+                     crew_depth(&c));
+        end_of_test();
+    }
+}
+
+Test(pfs, without_listening_and_waiting_it_still_works)
+{
+    crew_defaults(&c, 6);
+    c.config.listen = 0;
+    c.config.root_wait = 0;
+    crew_open(&c);
+    crew_add_many(&c, 20, SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 20);
+    cr_assert_eq(c.wan_copies, 1);
+    end_of_test();
+}
+
+Test(pfs, late_phones_join_whatever_the_root_is_doing)
+{
+    static const uint64_t starts[] = {0, 5, 12, 14, 18, 25, 30, 40};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        crew_defaults(&c, seed);
+        crew_open(&c);
+        for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+            crew_add(&c, 0, "CP-7961G", starts[i] * SIM_S);
+        }
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), c.len);
+        cr_assert_eq(c.wan_copies, 1, "seed %llu: %u copies", (unsigned long long)seed,
+                     c.wan_copies);
+        end_of_test();
+    }
+}
+
+Test(pfs, a_chain_of_overlapping_lives_needs_one_wan_copy)
+{
+    /* Each comes 25 s after the one before; the first ones have left long before the last come. */
+    crew_defaults(&c, 2);
+    c.config.linger_max = 60 * SIM_S;
+    crew_open(&c);
+    for (size_t i = 0; i < 20; i++) {
+        crew_add(&c, 0, "CP-7961G", i * 25 * SIM_S);
+    }
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 20);
+    cr_assert_eq(c.wan_copies, 1);
+    cr_assert(c.phones[0].stop_at < c.phones[19].start_at);
+    end_of_test();
+}
+
+Test(pfs, after_the_reboot_nothing_is_served)
+{
+    crew_defaults(&c, 2);
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    crew_add(&c, 0, "CP-7961G", 120 * SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(c.wan_copies, 2);
+    cr_assert(c.phones[0].stop_at < 60 * SIM_S);
+    end_of_test();
+}
+
+Test(pfs, lingers_until_nobody_came_for_the_time_given)
+{
+    crew_defaults(&c, 2);
+    c.config.listen = 0;
+    c.config.root_wait = 0;
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    cr_assert(crew_run(&c));
+    /* claim 1.25 s, server 50 ms, 20,000 bytes at 5,000 a second, linger */
+    sim_time done = 1250 * SIM_MS + 50 * SIM_MS + 4 * SIM_S;
+    cr_assert_eq(c.phones[0].stop_at, done + 30 * SIM_S, "%llu",
+                 (unsigned long long)c.phones[0].stop_at);
+    end_of_test();
+}
+
+Test(pfs, the_same_seed_gives_the_same_trace)
+{
+    uint64_t hash[3];
+    for (size_t i = 0; i < 3; i++) {
+        crew_defaults(&c, i < 2 ? 11 : 12);
+        crew_open(&c);
+        crew_add_many(&c, 50, SIM_S);
+        cr_assert(crew_run(&c));
+        hash[i] = lab_trace_hash(c.lab);
+        end_of_test();
+    }
+    cr_assert_eq(hash[0], hash[1]);
+    cr_assert_neq(hash[0], hash[2]);
+}
+
+Test(pfs, an_unknown_digest_is_trusted_on_first_use)
+{
+    crew_defaults(&c, 3);
+    c.knows_digests = false;
+    crew_open(&c);
+    crew_add_many(&c, 15, SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    cr_assert_eq(c.wan_copies, 1);
+    end_of_test();
+}
+
+Test(pfs, an_empty_file_is_shared_too)
+{
+    crew_defaults(&c, 3);
+    c.lab_config.file_size = 0;
+    crew_open(&c);
+    crew_add_many(&c, 7, SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 7);
+    cr_assert_eq(c.wan_copies, 1);
+    end_of_test();
+}
+
+Test(pfs, a_static_tree_elects_nobody_and_sends_no_datagram)
+{
+    crew_defaults(&c, 3);
+    c.config.election = PFS_STATIC;
+    crew_open(&c);
+    crew_add_many(&c, 15, 5 * SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    cr_assert_eq(c.wan_copies, 1);
+    cr_assert_eq(c.phones[0].from_server, 1);
+    cr_assert_eq(lab_counts(c.lab)->broadcasts + lab_counts(c.lab)->datagrams, 0);
+    cr_assert_eq(crew_depth(&c), 3);
+    end_of_test();
+}
+
+/* ---- Peers that fail ---- */
+
+/* 15 phones, all attached at 13 s; the tree is known then. */
+static void settled(uint64_t seed)
+{
+    crew_defaults(&c, seed);
+    crew_open(&c);
+    crew_add_many(&c, 15, 100 * SIM_MS);
+    crew_run_until(&c, 8 * SIM_S);
+}
+
+static size_t inner_phone(void)
+{
+    for (size_t i = 0; i < c.len; i++) {
+        const struct pfs_hier *h = hier_of(i);
+        if (h != NULL && !h->is_root && h->children > 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+static void parent_dies(sim_time at, bool silent)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        settled(seed);
+        size_t parent = inner_phone();
+        cr_assert_neq(parent, SIZE_MAX);
+        crew_run_until(&c, at);
+        crew_crash(&c, parent, silent, false);
+        cr_assert(crew_run(&c), "seed %llu never ended", (unsigned long long)seed);
+        cr_assert_eq(all_upgraded(), 14);
+        cr_assert_eq(c.wan_copies, 1);
+        for (size_t i = 0; i < c.len; i++) {
+            cr_assert_eq(c.phones[i].fallbacks, 0);
+        }
+        end_of_test();
+    }
+}
+
+Test(pfs, a_parent_that_dies_costs_nobody_the_file)
+{
+    parent_dies(9 * SIM_S, false);
+    parent_dies(16500 * SIM_MS, false); /* while bodies flow */
+    parent_dies(18 * SIM_S, false);
+}
+
+Test(pfs, a_parent_that_falls_silent_costs_nobody_the_file)
+{
+    parent_dies(9 * SIM_S, true);
+    parent_dies(16500 * SIM_MS, true);
+}
+
+Test(pfs, a_part_is_continued_from_its_offset)
+{
+    unsigned resumes = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        settled(seed);
+        c.lab_config.port_rate = 2000;
+        size_t parent = inner_phone();
+        while (hier_of(parent)->state != PFS_HIER_HOLD && lab_step(c.lab)) {
+        }
+        crew_run_until(&c, lab_now(c.lab) + SIM_S); /* half of the body is out */
+        crew_crash(&c, parent, false, false);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 14);
+        resumes += c.resumes;
+        end_of_test();
+    }
+    cr_assert(resumes > 0);
+}
+
+static void root_dies(sim_time at, bool silent, unsigned copies_max)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        settled(seed);
+        crew_run_until(&c, at);
+        size_t root = root_now();
+        cr_assert_neq(root, SIZE_MAX);
+        crew_crash(&c, root, silent, false);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 14, "seed %llu: %zu", (unsigned long long)seed,
+                     all_upgraded());
+        cr_assert(c.wan_copies <= copies_max, "seed %llu: %u copies", (unsigned long long)seed,
+                  c.wan_copies);
+        for (size_t i = 0; i < c.len; i++) {
+            cr_assert_eq(c.phones[i].fallbacks, 0, "seed %llu", (unsigned long long)seed);
+        }
+        end_of_test();
+    }
+}
+
+Test(pfs, a_root_that_dies_while_it_waits_is_replaced)
+{
+    root_dies(8 * SIM_S, false, 1);
+    root_dies(8 * SIM_S, true, 1);
+}
+
+Test(pfs, a_root_that_dies_while_it_fetches_is_replaced)
+{
+    root_dies(13 * SIM_S, false, 1);
+    root_dies(13 * SIM_S, true, 1);
+}
+
+Test(pfs, a_root_that_dies_while_it_serves_is_replaced)
+{
+    root_dies(17 * SIM_S, false, 2);
+    root_dies(17 * SIM_S, true, 2);
+    root_dies(22 * SIM_S, false, 2);
+}
+
+Test(pfs, a_root_that_comes_back_joins_the_others)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        settled(seed);
+        size_t root = root_now();
+        crew_crash(&c, root, false, true);
+        crew_run_until(&c, 20 * SIM_S);
+        crew_restart(&c, root);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 15);
+        cr_assert_eq(c.wan_copies, 1);
+        end_of_test();
+    }
+}
+
+Test(pfs, a_corrupt_peer_is_noticed_by_each_of_its_children_and_asked_once)
+{
+    unsigned rejects = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        settled(seed);
+        size_t parent = inner_phone();
+        uint32_t children = hier_of(parent)->children;
+        sim_world_set_corrupt(lab_world(c.lab), c.phones[parent].node, true);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 15); /* crew compared every copy with the original */
+        cr_assert(c.rejects_of[parent] >= children);
+        for (size_t i = 0; i < c.len; i++) {
+            cr_assert_eq(c.phones[i].fallbacks, 0);
+        }
+        cr_assert_eq(c.wan_copies, 1);
+        cr_assert(c.rejects_of[parent] <= c.len - 1, "somebody asked twice");
+        rejects += c.rejects;
+        end_of_test();
+    }
+    cr_assert(rejects > 0);
+}
+
+Test(pfs, a_corrupt_root_can_not_harm_those_who_know_the_digest)
+{
+    settled(2);
+    size_t root = root_now();
+    sim_world_set_corrupt(lab_world(c.lab), c.phones[root].node, true);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    end_of_test();
+}
+
+/* ---- The server fails ---- */
+
+Test(pfs, when_enough_roots_failed_everybody_fails_with_the_servers_reason)
+{
+    settled(3);
+    lab_server_fails(c.lab, SIM_ENOTFOUND, "HTTP 404 from http://server/SCCP41.loads");
+    cr_assert(crew_run(&c));
+    cr_assert_eq(crew_count_failed(&c), 15);
+    unsigned fetches = 0;
+    for (size_t i = 0; i < c.len; i++) {
+        cr_assert_str_eq(c.phones[i].reason, "HTTP 404 from http://server/SCCP41.loads");
+        fetches += c.phones[i].fetches;
+    }
+    cr_assert_eq(fetches, 3, "%u fetches for three failed roots", fetches);
+    end_of_test();
+}
+
+Test(pfs, a_failed_root_does_not_lead_again_but_gets_the_file_from_the_next)
+{
+    settled(4);
+    size_t root = root_now();
+    lab_server_fails(c.lab, SIM_EBUSY, "HTTP 503");
+    while (c.phones[root].fetches == 0 && lab_step(c.lab)) {
+    }
+    crew_run_until(&c, lab_now(c.lab) + 100 * SIM_MS);
+    lab_server_fails(c.lab, 0, "");
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    cr_assert_eq(c.phones[root].from_peer, 1);
+    cr_assert_eq(c.phones[root].fetches, 1);
+    cr_assert_eq(c.wan_copies, 1);
+    end_of_test();
+}
+
+Test(pfs, a_lonely_phone_fails_with_the_servers_reason)
+{
+    crew_defaults(&c, 1);
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    lab_server_fails(c.lab, SIM_ETIMEDOUT, "TFTP timed out");
+    cr_assert(crew_run(&c));
+    cr_assert_eq(crew_count_failed(&c), 1);
+    cr_assert_str_eq(c.phones[0].reason, "TFTP timed out");
+    cr_assert_eq(c.phones[0].fetches, 1);
+    end_of_test();
+}
+
+Test(pfs, a_root_whose_fetch_stalls_steps_down_after_the_time_given)
+{
+    settled(5);
+    size_t root = root_now();
+    lab_server_stalls(c.lab, true);
+    crew_run_until(&c, 40 * SIM_S);
+    cr_assert_eq((int)hier_of(root)->state, (int)PFS_HIER_ROOT_FETCH);
+    lab_server_stalls(c.lab, false);
+    crew_run_until(&c, 90 * SIM_S);
+    cr_assert_neq(root_now(), root);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    end_of_test();
+}
+
+Test(pfs, a_corrupt_copy_from_the_server_is_never_taken)
+{
+    settled(6);
+    lab_server_corrupts(c.lab, true);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(crew_count_failed(&c), 15);
+    cr_assert(strstr(c.phones[0].reason, "wrong digest") != NULL, "%s", c.phones[0].reason);
+    end_of_test();
+}
+
+/* ---- The network fails ---- */
+
+Test(pfs, a_partition_makes_two_roots_and_its_end_makes_one)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        crew_defaults(&c, seed);
+        c.lab_config.fetch_rate = 200; /* 100 s for the file */
+        crew_open(&c);
+        crew_add_many(&c, 20, 100 * SIM_MS);
+        for (size_t i = 0; i < 20; i++) {
+            sim_world_set_group(lab_world(c.lab), c.phones[i].node, i % 2 == 0);
+        }
+        crew_run_until(&c, 15 * SIM_S);
+        cr_assert_eq(crew_count_roots(&c), 2);
+        for (size_t i = 0; i < 20; i++) {
+            sim_world_set_group(lab_world(c.lab), c.phones[i].node, 0);
+        }
+        crew_run_until(&c, 60 * SIM_S);
+        cr_assert_eq(crew_count_roots(&c), 1, "seed %llu: %zu roots", (unsigned long long)seed,
+                     crew_count_roots(&c));
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 20);
+        cr_assert_eq(c.wan_copies, 1);
+        end_of_test();
+    }
+}
+
+Test(pfs, half_of_the_datagrams_lost_costs_time_but_no_phone)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        crew_defaults(&c, seed);
+        c.lab_config.loss_ppm = 500000;
+        crew_open(&c);
+        crew_add_many(&c, 30, SIM_S);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 30);
+        end_of_test();
+    }
+}
+
+/* ---- Strangers ---- */
+
+static struct pfs_wire forged(enum pfs_wire_type type)
+{
+    struct pfs_wire m;
+    pfs_hier_message(c.phones[0].pfs, hier_of(0), type, &m);
+    return m;
+}
+
+static void deliver(size_t to, sim_addr from, const struct pfs_wire *m)
+{
+    uint8_t bytes[PFS_WIRE_MAX];
+    struct sim_datagram d = {.from = from, .broadcast = true, .bytes = bytes};
+    d.len = pfs_wire_encode(m, bytes);
+    pfs_datagram(c.phones[to].pfs, lab_now(c.lab), &d);
+}
+
+Test(pfs, messages_of_another_file_model_or_root_change_nothing)
+{
+    crew_defaults(&c, 1);
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    crew_run_until(&c, 100 * SIM_MS);
+    struct pfs_wire m = forged(PFS_WIRE_ROOT);
+    m.strength = UINT32_MAX;
+    m.root = 0x7f000009;
+    deliver(0, 0x7f000008, &m); /* announced by somebody else */
+    m.root = 0x7f000008;
+    m.strength &= ~PFS_WIRE_STRENGTH_CONFIRMED;
+    deliver(0, 0x7f000008, &m);
+    m.strength = UINT32_MAX;
+    snprintf(m.path, sizeof(m.path), "/dnld/other.loads"); /* the same H, another name */
+    deliver(0, 0x7f000008, &m);
+    m = forged(PFS_WIRE_FAILED);
+    for (uint32_t i = 0; i < 9; i++) {
+        m.xid = i;
+        deliver(0, 0x7f000008, &m);
+    }
+    cr_assert_eq((int)hier_of(0)->state, (int)PFS_HIER_ELECT);
+    cr_assert_eq(hier_of(0)->quest->failures, 0);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 1);
+    end_of_test();
+}
+
+Test(pfs, a_forged_root_costs_time_but_not_the_file)
+{
+    crew_defaults(&c, 1);
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    crew_run_until(&c, 100 * SIM_MS);
+    struct pfs_wire m = forged(PFS_WIRE_ROOT);
+    m.strength = UINT32_MAX;
+    m.root = (127u << 24) + (1u << 16) + 99; /* nobody lives there */
+    deliver(0, m.root, &m);
+    cr_assert_eq((int)hier_of(0)->state, (int)PFS_HIER_DIAL);
+    pfs_wake(c.phones[0].pfs, lab_now(c.lab));
+    sim_world_wake_at(lab_world(c.lab), c.phones[0].node, pfs_deadline(c.phones[0].pfs));
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 1);
+    end_of_test();
+}
+
+Test(pfs, the_console_reads_like_the_real_one)
+{
+    /* One phone, listen 0.5 s: order and wording of the published log. */
+    static const char *const want[] = {
+        "Listening on peer TCP port 4051",
+        "^.idl_child.c-openUDPPort",
+        "|parent=-1><fd[0]=-1 fd[1]=-1 FULL=0",
+        "^.idl_protocol.c-sendBroadcastOffer",
+        "TxBdcst ClaimRoot(tent): map=",
+        "^.idl_timeout.c-doTimeout",
+        "hier=ClaimRoot(tent)",
+        "TxBdcst Ad 1: ClaimRoot(tent)",
+        "TxBdcst Ad 4: ClaimRoot(tent)",
+        "UT:Confirmed root bumping strength",
+        "@@@HROOT:XID",
+        "Root sending XfrCmd on ROOT_WAITING TO",
+    };
+    FILE *log = tmpfile();
+    int saved = dup(2);
+    fflush(stderr);
+    dup2(fileno(log), 2);
+    crew_defaults(&c, 1);
+    c.log = true;
+    crew_open(&c);
+    crew_add(&c, 0, "CP-7961G", 0);
+    crew_run(&c);
+    fflush(stderr);
+    dup2(saved, 2);
+    close(saved);
+    rewind(log);
+    char line[600];
+    size_t found = 0;
+    while (fgets(line, sizeof(line), log) != NULL) {
+        unsigned h, m, s, us;
+        char level[4], node[8];
+        cr_assert_eq(sscanf(line, "%7s %3s %2u:%2u:%2u.%6u DLoad: ", node, level, &h, &m, &s, &us),
+                     6, "%s", line);
+        found += found < sizeof(want) / sizeof(want[0]) && strstr(line, want[found]) != NULL;
+    }
+    cr_assert_eq(found, sizeof(want) / sizeof(want[0]), "not seen: %s", want[found]);
+    fclose(log);
+    end_of_test();
+}
