@@ -410,6 +410,20 @@ Test(client, acknowledges_a_window_at_its_end_and_a_gap_once)
     RUN(&c, steps);
 }
 
+Test(client, acknowledges_the_same_gap_again_in_the_next_pass)
+{
+    static const struct step steps[] = {
+        {0, TICK, NULL, 0, "RRQ 8", "", SIM_TFTP_EXPECT_ANSWER, SIM_S},
+        {1, FROM_TID, P("\0\6windowsize\0002\0"), "ACK 0", "", SIM_TFTP_EXPECT_DATA, SIM_S + 1},
+        {2, FROM_TID, "\0\3\0\2", 516, "ACK 0", "", SIM_TFTP_EXPECT_DATA, SIM_S + 2},
+        {3, FROM_TID, "\0\3\0\2", 516, "ACK 0", "", SIM_TFTP_EXPECT_DATA, SIM_S + 3},
+        {4, FROM_TID, "\0\3\0\1", 516, "", "data 512", SIM_TFTP_EXPECT_DATA, SIM_S + 4},
+    };
+    struct sim_tftp_client_config with = asking(SIM_TFTP_OPTION_WINDOWSIZE, 512, 2);
+    struct sim_tftp_client c = start(&with);
+    RUN(&c, steps);
+}
+
 Test(client, says_a_windows_ack_again_only_after_a_while)
 {
     static const struct step steps[] = {
