@@ -272,7 +272,7 @@ static struct pfs_hier *feeder(const struct crew *c, const struct pfs_hier *h, s
     }
     sim_stream peer_stream;
     sim_node peer = lab_peer(c->lab, h->quest->up->stream, &peer_stream);
-    if (peer == SIM_NODE_NONE || peer_stream == 0 || c->phones[peer].pfs == NULL) {
+    if (peer >= c->len || peer_stream == 0 || c->phones[peer].pfs == NULL) {
         return NULL;
     }
     struct pfs_link *link = find_link(c->phones[peer].pfs, peer_stream);
