@@ -1,7 +1,7 @@
 // Goal: schema.json and the loader say the same of every scenario in the corpus, and of those that ship.
 // Method: ajv (JSON Schema 2020-12) against the program `verdict`, file by file. good/ and the shipped ones: both accept;
 // bad/: both refuse; bad-loader-only/: what a JSON Schema cannot say, so the loader refuses, whatever ajv says.
-// Also: each default in the schema passes it, and the schema itself is valid.
+// Also: the schema is valid, it accepts its own defaults and examples, and a threshold may name any number of a result.
 //
 // Usage: node schema_test.mjs VERDICT SOURCE_DIR WORK_DIR (ajv is installed there at the first run).
 import { execFileSync } from "node:child_process";
@@ -84,18 +84,43 @@ function checkValues(node, at) {
   }
 }
 
+// Every number that a result has can be asked for in a threshold.
+function checkMetrics() {
+  const { $defs } = JSON.parse(readFileSync(path.join(source, "analysis/result.schema.json"), "utf8"));
+  const follow = (node) => (node.$ref ? follow($defs[node.$ref.split("/").pop()]) : node);
+  const scenario = JSON.parse(readFileSync(path.join(source, "tests/unit/scenarios/corpus/good/minimal.json"), "utf8"));
+  scenario.sites[0].name = "s";
+  scenario.thresholds = {};
+  const collect = (node, at) => {
+    for (const [key, child] of Object.entries(follow(node).properties ?? {})) {
+      const types = [follow(child).type].flat();
+      // "seed" and its like stand alone: they are no measurements
+      if (at.includes(".") && (types.includes("number") || types.includes("integer"))) {
+        scenario.thresholds[at + key] = ">= 0";
+      }
+      collect(child, `${at}${key}.`);
+    }
+  };
+  collect($defs.run, "");
+  collect($defs.site, "sites[s].");
+  const file = path.join(work, "all-metrics.json");
+  writeFileSync(file, JSON.stringify(scenario));
+  return compare([file], "good", true) && Object.keys(scenario.thresholds).length;
+}
+
 const corpus = path.join(source, "tests/unit/scenarios/corpus");
 const shipped = compare(list(path.join(source, "scenarios"), (name) => name !== "schema.json"), "good", true);
 const good = compare(list(path.join(corpus, "good")), "good", true);
 const bad = compare(list(path.join(corpus, "bad")), "bad", true);
 const loaderOnly = compare(list(path.join(corpus, "bad-loader-only")), "bad", false);
 checkValues(schema, "");
+const metrics = checkMetrics();
 
-if (good < 25 || bad < 60 || shipped < 10) {
-  problems.push(`the corpus has shrunk: ${good} good, ${bad} bad, ${shipped} shipped`);
+if (good < 25 || bad < 60 || shipped < 10 || metrics < 60) {
+  problems.push(`the corpus has shrunk: ${good} good, ${bad} bad, ${shipped} shipped, ${metrics} metrics`);
 }
 for (const problem of problems) {
   console.error(problem);
 }
-console.log(`${shipped} shipped, ${good} good, ${bad} bad, ${loaderOnly} bad for the loader only: ${problems.length} disagreements`);
+console.log(`${shipped} shipped, ${good} good, ${bad} bad, ${loaderOnly} bad for the loader only, ${metrics} metrics: ${problems.length} disagreements`);
 process.exit(problems.length === 0 ? 0 : 1);
