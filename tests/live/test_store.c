@@ -91,6 +91,21 @@ Test(store, copies_that_differ_go_their_own_way)
     bed_close(&bed);
 }
 
+Test(store, a_copy_joins_only_what_it_began_like)
+{
+    struct bed_node *n = open_one();
+    static const uint8_t first[] = "aXc", second[] = "bXd", third[] = "aXd";
+    struct live_file *a = copy(n, "x"), *b = copy(n, "x"), *c = copy(n, "x");
+
+    cr_assert_eq(live_file_append(a, first, 3), 0);
+    cr_assert_eq(live_file_append(b, second, 3), 0);
+    cr_assert_eq(live_file_append(c, third, 3), 0); /* leaves the first where the second goes on */
+    check(a, first, 3);
+    check(b, second, 3);
+    check(c, third, 3);
+    bed_close(&bed);
+}
+
 Test(store, a_wrong_first_copy_does_not_spoil_the_right_ones)
 {
     struct bed_node *n = open_one();
