@@ -193,7 +193,10 @@ static void trial_failed(struct fetcher *f, sim_time now, int status, const char
         try_now(f, now);
         return;
     }
-    if (!may_pass(status) || f->attempt > f->policy->retries) {
+    /* TFTP has sent every datagram 1 + retries times by itself: silence after that is an answer. */
+    bool is_silence = (status == SIM_ETIMEDOUT || status == SIM_ESTALLED) &&
+                      f->policy->protocols[f->protocol] == SIM_PROTOCOL_TFTP;
+    if (!may_pass(status) || is_silence || f->attempt > f->policy->retries) {
         fail(f, status, phrase);
         return;
     }

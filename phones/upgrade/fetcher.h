@@ -6,7 +6,7 @@
  *
  * Trials: each protocol of the list but the last is tried once ("they try one time to get it via
  * http, if it fails they attempt TFTP": a Cisco poster, see the README); the last one is tried 1 + retries
- * times for what may pass (no answer, busy, cut off), waiting timeout x 2^n with a jitter of a half (our
+ * times for what may pass (no answer, busy, cut off; TFTP repeats its datagrams itself, so its silence is final), waiting timeout x 2^n with a jitter of a half (our
  * choice). "Not found" and "access denied" are final there. A transport that failed is left out for the
  * phone's later files: fetcher_forget() brings it back at the next boot. A wrong digest is
  * SIM_EDIGEST at once: whether to begin anew with an empty copy is the owner's to say. */

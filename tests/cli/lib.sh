@@ -2,8 +2,14 @@
 # that goes with the test). Ports are the kernel's choice; servers listen on 127.0.0.0/8 only.
 set -u
 : "${PFSIM:?the program under test}"
+[ "${PFSIM#/}" != "$PFSIM" ] || PFSIM=$PWD/$PFSIM
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pfsim-test.XXXXXX")
 chmod 755 "$WORK"
+# Every call has an end, whatever happens.
+PROGRAM=$PFSIM
+printf '#!/bin/sh\nexec timeout -k 5 %s "%s" "$@"\n' "${PFSIM_LIMIT:-150}" "$PROGRAM" >"$WORK/pfsim"
+chmod 755 "$WORK/pfsim"
+PFSIM=$WORK/pfsim
 CHILDREN=()
 cleanup() {
     local pid

@@ -3,6 +3,7 @@
 # would take long; a tiny file system in a namespace of our own.
 . "$(dirname "$0")/lib.sh"
 small_scenario "$WORK/small.json"
+PFSIM=$PROGRAM # signals go to the program itself
 slow=(--set 'sites[0].wan.rate="20 kbit/s"' --method traditional)
 
 # The first Ctrl-C writes what there is.

@@ -206,3 +206,14 @@ Test(fetcher, fails_when_the_world_takes_no_request)
     cr_assert_eq(f.state, FETCHER_FAILED);
     cr_assert_eq(f.status, SIM_ELIMIT);
 }
+
+Test(fetcher, does_not_multiply_the_trials_of_tftp)
+{
+    static const struct fetcher_policy tftp_only = {
+        .protocols = {SIM_PROTOCOL_TFTP}, .protocols_len = 1, .timeout = 4 * SIM_S, .retries = 6};
+    set_up(&tftp_only);
+    fetcher_start(&f, 0, &(struct fetcher_job){.name = "a"});
+    answer(SIM_ETIMEDOUT);
+    cr_assert_eq(f.state, FETCHER_FAILED, "its datagrams were repeated already");
+    cr_assert_eq(world.fetches, 1);
+}
