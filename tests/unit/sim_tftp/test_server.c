@@ -244,6 +244,21 @@ Test(server, learns_to_wait_when_answers_take_longer_than_its_timeout)
     cr_assert_eq(sim_tftp_server_resends(&s), resends, "no more after it has learned");
 }
 
+Test(server, measures_nothing_by_an_answer_to_what_was_sent_twice)
+{
+    struct sim_tftp_server s = start(&limits, P("\0\1f\0octet\0"), 5000);
+
+    cr_assert_str_eq(outputs(&s, 0), "BLK 1+512");
+    sim_tftp_server_tick(&s, SIM_S);
+    cr_assert_str_eq(outputs(&s, SIM_S), "BLK 1+512");
+    ack(&s, 1, SIM_S + 5);
+    cr_assert_str_eq(outputs(&s, SIM_S + 5), "BLK 2+512");
+    cr_assert_eq(sim_tftp_server_deadline(&s), 3 * SIM_S + 5, "the doubled wait stays");
+    ack(&s, 2, SIM_S + 6);
+    cr_assert_str_eq(outputs(&s, SIM_S + 6), "BLK 3+512");
+    cr_assert_eq(sim_tftp_server_deadline(&s), 2 * SIM_S + 6, "a clean answer ends it");
+}
+
 Test(server, sends_a_window_and_goes_on_behind_a_partial_ack)
 {
     struct sim_tftp_server s = start(&limits, P("\0\1f\0octet\0windowsize\0004\0"), 5120);
