@@ -64,7 +64,11 @@ if command -v in.tftpd >/dev/null; then
     wait_until 10 grep -q "$(printf ':%04X' "$port")" /proc/net/udp || fail "tftpd-hpa does not come up"
     try "tftpd-hpa" "tftp://127.0.0.1:$port/" --set server.protocol=tftp
     try "tftpd-hpa, blksize 1428, windowsize 8" "tftp://127.0.0.1:$port/" --set server.protocol=tftp --set server.block_size=1428 --set server.window=8
-    run_status 1 "tftpd-hpa, a component is missing" tftp "$port" --set 'firmware[0].load="NOSUCH"' --set server.retries=1
+    mv "$WORK/content/cnu41.sbn" "$WORK/hidden/"
+    run_status 1 "tftpd-hpa, a component is missing" tftp "$port" --set server.retries=1
+    json "$WORK/out" 'JSON.stringify(d.failures_by_reason)' | grep -q 'cnu41.sbn.*TFTP error 1' ||
+        fail "a missing component is not named: $(json "$WORK/out" 'JSON.stringify(d.failures_by_reason)')"
+    mv "$WORK/hidden/cnu41.sbn" "$WORK/content/"
 fi
 if command -v dnsmasq >/dev/null && [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
     # dnsmasq knows no other TFTP port than 69: it has a network of its own, and pfsim with it.
