@@ -120,10 +120,10 @@ static int read_flags(const struct analysis_program *program, const struct flags
     if (!read_port(f->https_port, &config->https_port)) {
         return wrong(program, "https-port", f->https_port, port_expected);
     }
-    if (f->bind != NULL &&
-        (sim_addr_parse(f->bind, &config->bind_addr) != 0 || config->bind_addr == 0)) {
-        return wrong(program, "bind", f->bind, "one IPv4 address of this host");
+    if (f->bind != NULL && sim_addr_parse(f->bind, &config->bind_addr) != 0) {
+        return wrong(program, "bind", f->bind, "one IPv4 address of this host, or 0.0.0.0 for all");
     }
+    config->bind_any = f->bind != NULL && config->bind_addr == 0;
     if ((f->cert == NULL) != (f->key == NULL)) {
         return analysis_program_fail(program, "serve", ANALYSIS_USAGE,
                                      "--cert and --key belong together");
@@ -155,7 +155,7 @@ int analysis_cmd_serve(const struct analysis_program *program, int argc, char **
         {"port", ANALYSIS_OPTION_TEXT, &f.port, "N", "HTTP; default 0: the kernel chooses"},
         {"tftp-port", ANALYSIS_OPTION_TEXT, &f.tftp_port, "N", "TFTP; default 0: likewise"},
         {"https-port", ANALYSIS_OPTION_TEXT, &f.https_port, "N", "HTTPS too; 0: likewise"},
-        {"bind", ANALYSIS_OPTION_TEXT, &f.bind, "ADDRESS", "default 127.0.0.1"},
+        {"bind", ANALYSIS_OPTION_TEXT, &f.bind, "ADDRESS", "default 127.0.0.1; 0.0.0.0: all"},
         {"cert", ANALYSIS_OPTION_TEXT, &f.cert, "FILE", "HTTPS certificate, PEM; default: made up"},
         {"key", ANALYSIS_OPTION_TEXT, &f.key, "FILE", "its private key, PEM"},
         {"uplink", ANALYSIS_OPTION_TEXT, &f.uplink, "RATE", "of all that leaves; default none"},

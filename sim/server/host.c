@@ -339,7 +339,7 @@ int sim_server_host_new(struct sim_server_host **out, const struct sim_server_co
         return SIM_ENOMEM;
     }
     host->config = *config;
-    if (host->config.bind_addr == 0) {
+    if (host->config.bind_addr == 0 && !config->bind_any) {
         host->config.bind_addr = 0x7f000001; /* 127.0.0.1 */
     }
     host->upload_folder = -1;

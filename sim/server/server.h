@@ -26,7 +26,8 @@ struct sim_server_config {
     const char *root;                  /* a folder served read-only; NULL: none */
     const char
         *upload_root;   /* TFTP WRQ writes new files below it; NULL: WRQ is refused (error 2) */
-    sim_addr bind_addr; /* 0: 127.0.0.1 */
+    sim_addr bind_addr; /* 0: 127.0.0.1, or every address of the host with bind_any */
+    bool bind_any;
     bool http, https, tftp;
     uint16_t http_port, https_port, tftp_port; /* 0: the kernel chooses */
     const char *tls_cert_file,
