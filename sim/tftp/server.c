@@ -47,6 +47,9 @@ static struct sim_tftp_options grant(const struct sim_tftp_server_limits *limits
     if (asked->timeout > SIM_TFTP_TIMEOUT_MAX) {
         granted.given &= ~(unsigned)SIM_TFTP_OPTION_TIMEOUT; /* to be echoed or left out */
     }
+    if (request->opcode == SIM_TFTP_RRQ && size == 0) {
+        granted.given &= ~(unsigned)SIM_TFTP_OPTION_TSIZE; /* curl takes "tsize 0" for an error */
+    }
     granted.tsize = request->opcode == SIM_TFTP_WRQ ? asked->tsize : size;
     return granted;
 }

@@ -38,7 +38,7 @@ have() {
 }
 
 free_port() {
-    python3 -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    "$TFTP_TOOL" port
 }
 
 # answers PORT: waits until a TFTP server answers there.

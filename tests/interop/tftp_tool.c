@@ -2,14 +2,17 @@
  *
  *     tftp_tool serve DIR [UPLOADS]       serves DIR, takes new files into UPLOADS; prints its port, ends on SIGTERM
  *     tftp_tool get PORT NAME OUT [BLOCK_SIZE [WINDOW [SOURCE]]]     fetches from 127.0.0.1
+ *     tftp_tool port                      prints a UDP port of 127.0.0.1 that is free at the moment
  *
  * Names are looked up as they are, one folder deep: the embedded server has its own, stricter source. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -210,8 +213,25 @@ static int get(int argc, char **argv)
     return fclose(g.out) == 0 && g.status == 0 ? 0 : 1;
 }
 
+static int print_free_port(void)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+        getsockname(fd, (struct sockaddr *)&addr, &len) != 0) {
+        return 1;
+    }
+    close(fd);
+    printf("%u\n", (unsigned)ntohs(addr.sin_port));
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "port") == 0) {
+        return print_free_port();
+    }
     if (argc >= 3 && strcmp(argv[1], "serve") == 0) {
         uploads = argc > 3 ? argv[3] : NULL;
         return serve(argv[2]);
@@ -219,7 +239,8 @@ int main(int argc, char **argv)
     if (argc >= 5 && strcmp(argv[1], "get") == 0) {
         return get(argc, argv);
     }
-    fprintf(stderr, "usage: tftp_tool serve DIR [UPLOADS] | get PORT NAME OUT [BLOCK_SIZE [WINDOW "
-                    "[SOURCE]]]\n");
+    fprintf(stderr,
+            "usage: tftp_tool port | serve DIR [UPLOADS] | get PORT NAME OUT [BLOCK_SIZE [WINDOW "
+            "[SOURCE]]]\n");
     return 2;
 }

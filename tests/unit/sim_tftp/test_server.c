@@ -121,6 +121,15 @@ Test(server, grants_options_and_lowers_what_is_too_large)
     }
 }
 
+Test(server, does_not_tell_the_size_of_an_empty_file)
+{
+    struct sim_tftp_server s = start(&limits, P("\0\1f\0octet\0tsize\0000\0blksize\0008\0"), 0);
+
+    cr_assert_str_eq(outputs(&s, 0), "OACK blksize 8");
+    s = start(&limits, P("\0\1f\0octet\0tsize\0000\0"), 0);
+    cr_assert_str_eq(outputs(&s, 0), "BLK 1+0");
+}
+
 Test(server, never_answers_a_larger_block_than_its_limit)
 {
     struct sim_tftp_server_limits low = limits;
