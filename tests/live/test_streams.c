@@ -300,8 +300,7 @@ Test(streams, a_paced_body_takes_its_time_and_not_much_more)
     /* 3 MB at 100 Mbit/s: 240 ms. Never faster; the upper bound is only against hanging behind. */
     sim_duration took = relay_body(100 * 1000 * 1000, 0);
 
-    cr_assert(took >= 238 * SIM_MS && took < 400 * SIM_MS, "%llu us",
-              (unsigned long long)(took / SIM_US));
+    cr_assert(took >= 238 * SIM_MS && took < SIM_S, "%llu us", (unsigned long long)(took / SIM_US));
 }
 
 /* ---- Who is reached ---- */

@@ -125,10 +125,8 @@ static void on_stop(struct live_timer *timer, sim_time now)
     live_loop_stop(the_loop);
 }
 
-Test(loop, is_on_time_to_the_millisecond_half_the_time)
+static sim_duration median_lag(void)
 {
-    /* libuv's own timers would give 0.5 ms on average at best; ours show up as a lag far below. The test holds
-     * only that the wake-up is not rounded to milliseconds: 200 timers at odd instants. */
     static struct probe many[200];
     static struct live_timer end;
     struct live_lag lag;
@@ -145,8 +143,19 @@ Test(loop, is_on_time_to_the_millisecond_half_the_time)
     live_timer_set(the_loop, &end, live_loop_now(the_loop) + 62 * SIM_MS);
     live_loop_run(the_loop);
     live_loop_lag(the_loop, &lag);
-    cr_assert_lt(lag.p50, SIM_MS, "median lag %llu ns", (unsigned long long)lag.p50);
     live_loop_free(the_loop);
+    return lag.p50;
+}
+
+Test(loop, is_not_rounded_to_libuvs_milliseconds)
+{
+    /* Rounding would give 0.5 ms on average whatever the machine; a busy one gets several tries. */
+    sim_duration best = SIM_NEVER;
+
+    for (int i = 0; i < 10 && best >= SIM_MS / 4; i++) {
+        best = sim_time_min(best, median_lag());
+    }
+    cr_assert_lt(best, SIM_MS / 4, "median lag %llu ns", (unsigned long long)best);
 }
 
 struct end {
