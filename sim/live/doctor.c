@@ -1,7 +1,8 @@
-/* sim/live/doctor.c -- can this machine run that scenario? What is short, and the command that mends it. See live.h.
+/* sim/live/doctor.c -- can this machine run that scenario? What is short, and the command that
+ * mends it. See live.h.
  *
- * The figures per phone are measured ones, rounded up; each says where it comes from. Opens nothing that stays
- * open. Leaves out the server: whether it answers is asked elsewhere. */
+ * The figures per phone are measured ones, rounded up; each says where it comes from. Opens
+ * nothing that stays open. Leaves out the server: whether it answers is asked elsewhere. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <inttypes.h>
@@ -139,7 +140,8 @@ static bool is_loopback_server(const struct sim_live_server *server)
     return addr == 0 || sim_addr_is_loopback(addr);
 }
 
-/* Towards a server on loopback each phone has its own ports; elsewhere the relays share their sources. */
+/* Towards a server on loopback each phone has its own ports; elsewhere the relays share their
+ * sources. */
 static void check_source_ports(struct report *r, const struct sim_live_config *config,
                                enum sim_live_fetch_mode fetch)
 {
@@ -265,7 +267,8 @@ static uint64_t receive_buffer(void)
     return (uint64_t)size;
 }
 
-/* In the worst instant every phone of the run has sent a broadcast and each loop hears all of them. */
+/* In the worst instant every phone of the run has sent a broadcast and each loop hears all of
+ * them. */
 static void check_receive_buffer(struct report *r, const struct sim_live_config *config)
 {
     uint64_t needed = phones_of(config) * DATAGRAM_COST;

@@ -1,9 +1,11 @@
-/* sim/live/inner.h -- what the files of the live world share among themselves: its structs and doors.
+/* sim/live/inner.h -- what the files of the live world share among themselves: its structs and
+ * doors.
  *
- * Inside sim/live only. One live_world a loop; everything in it belongs to the loop's thread but the
- * registry of sealed contents (struct live_store) and the snapshots of figures, which have locks.
- * world.c: nodes, faults, the ops table. lan.c: datagrams. stream.c, stream_io.c: streams. pacer.c: ports.
- * store.c: copies and contents. world_fetch.c: requests. live.c: threads, life, figures. */
+ * Inside sim/live only. One live_world a loop; everything in it belongs to the loop's thread but
+ * the registry of sealed contents (struct live_store) and the snapshots of figures, which have
+ * locks. world.c: nodes, faults, the ops table. lan.c: datagrams. stream.c, stream_io.c:
+ * streams. pacer.c: ports. store.c: copies and contents. world_fetch.c: requests. live.c:
+ * threads, life, figures. */
 #ifndef SIM_LIVE_INNER_H
 #define SIM_LIVE_INNER_H
 
@@ -72,7 +74,8 @@ struct live_soon {
 
 /* ---- Copies and contents (store.c) ---- */
 
-/* Bytes, kept once: an anonymous file, mapped for reading. It only grows, and not any more once sealed. */
+/* Bytes, kept once: an anonymous file, mapped for reading. It only grows, and not any more once
+ * sealed. */
 struct live_blob {
     atomic_uint refs;
     int fd;
@@ -100,8 +103,8 @@ struct live_store {
     struct live_blob *sealed;
 };
 
-/* A copy is the first `size` bytes of its blob: bytes that arrive are compared with what the blob has and only
- * stored when they are new, so 5,000 equal copies need one. */
+/* A copy is the first `size` bytes of its blob: bytes that arrive are compared with what the
+ * blob has and only stored when they are new, so 5,000 equal copies need one. */
 struct live_file {
     uint64_t handle;
     struct live_node *node;
@@ -221,8 +224,8 @@ void live_stream_end(struct live_stream *s);
 /* ---- stream_io.c ---- */
 /* Sends what may go; a body that is not paced only in the world's turn. */
 void live_stream_flush(struct live_stream *s, bool in_call);
-/* Sends at most `max` bytes of the body, which is at the head, and tells body_sent behind its last. Returns the bytes
- * sent; fewer when the socket is full. In the world's turn only. */
+/* Sends at most `max` bytes of the body, which is at the head, and tells body_sent behind its
+ * last. Returns the bytes sent; fewer when the socket is full. In the world's turn only. */
 uint64_t live_stream_pump(struct live_stream *s, uint64_t max);
 void live_stream_readable(struct live_stream *s, sim_time now);
 /* The node has closed: what comes is thrown away, the peer's end ends it. */
@@ -391,9 +394,11 @@ int live_lan_broadcast(struct sim_world *base, sim_node node, const void *bytes,
 /* ---- Who has the port (owner.c) ---- */
 
 enum { LIVE_OWNER_MAX = 96 };
-/* Binds the port alone for a moment. 0, SIM_EADDRINUSE with the owner's name in `why`, or another SIM_E*. */
+/* Binds the port alone for a moment. 0, SIM_EADDRINUSE with the owner's name in `why`, or
+ * another SIM_E*. */
 int live_owner_probe(uint16_t port, char why[SIM_LIVE_TEXT_MAX]);
-/* One line of /proc/net/{tcp,udp}[6]: true when it is of that port (TCP: listening), with its inode. */
+/* One line of /proc/net/{tcp,udp}[6]: true when it is of that port (TCP: listening), with its
+ * inode. */
 bool live_owner_parse(const char *line, bool tcp, uint16_t port, uint64_t *inode);
 
 #endif /* SIM_LIVE_INNER_H */

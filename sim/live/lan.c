@@ -1,10 +1,11 @@
 /* sim/live/lan.c -- datagrams between nodes, and the sockets on the peer port. See inner.h.
  *
- * A loop has one UDP socket and one TCP listener on 0.0.0.0 for all its nodes: the destination address tells
- * which node is meant. Broadcasts of sites in 127/8 go to 127.255.255.255 and come back once to every loop;
- * those of a routed block (`ip route add local`) go to the block's last address, which the kernel
- * takes for one of its own and delivers to the loop of the site. What arrives stands in a line per site
- * until lan.latency has passed (when it is long enough to matter) and it is its turn. */
+ * A loop has one UDP socket and one TCP listener on 0.0.0.0 for all its nodes: the destination
+ * address tells which node is meant. Broadcasts of sites in 127/8 go to 127.255.255.255 and come
+ * back once to every loop; those of a routed block (`ip route add local`) go to the block's last
+ * address, which the kernel takes for one of its own and delivers to the loop of the site. What
+ * arrives stands in a line per site until lan.latency has passed (when it is long enough to
+ * matter) and it is its turn. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -444,8 +445,8 @@ static int by_base(const void *a, const void *b)
     return x->setup->base < y->setup->base ? -1 : x->setup->base > y->setup->base;
 }
 
-/* A program that returns the lane of the site whose block the destination address is in: addresses go up, so the
- * first range that begins above it is one too far. */
+/* A program that returns the lane of the site whose block the destination address is in:
+ * addresses go up, so the first range that begins above it is one too far. */
 static size_t steer_program(struct live_site **sites, size_t len, struct sock_filter *code)
 {
     size_t at = 0;

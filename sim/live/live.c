@@ -1,7 +1,7 @@
 /* sim/live/live.c -- a live run: sites dealt to loops, threads, the end, validity. See live.h.
  *
- * Leaves out what happens inside a loop (world.c and its neighbours) and the check of the machine before
- * a run (doctor.c). */
+ * Leaves out what happens inside a loop (world.c and its neighbours) and the check of the
+ * machine before a run (doctor.c). */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -137,8 +137,9 @@ static int by_base(const void *a, const void *b)
     return x->setup->base < y->setup->base ? -1 : x->setup->base > y->setup->base;
 }
 
-/* Neighbouring sites share a loop, each loop getting about as many phones: the middle of a site, counted in
- * phones, says where it belongs. (Turn by turn would do too, but neighbours make the steering short.) */
+/* Neighbouring sites share a loop, each loop getting about as many phones: the middle of a site,
+ * counted in phones, says where it belongs. (Turn by turn would do too, but neighbours make the
+ * steering short.) */
 static void deal_sites(struct sim_live *live)
 {
     uint64_t total = 0, before = 0;

@@ -1,7 +1,8 @@
-/* sim/live/loop.c -- the loop: clock, timer heap, watched descriptors, lag histogram. See loop.h.
+/* sim/live/loop.c -- the loop: clock, timer heap, watched descriptors, lag histogram. See
+ * loop.h.
  *
- * The order of a turn: the timerfd is armed for the earliest timer, libuv polls and calls the watches,
- * then all timers that are due fire. Leaves out: what any descriptor is for. */
+ * The order of a turn: the timerfd is armed for the earliest timer, libuv polls and calls the
+ * watches, then all timers that are due fire. Leaves out: what any descriptor is for. */
 #include "sim/live/loop.h"
 
 #include <assert.h>
@@ -70,8 +71,8 @@ sim_time live_loop_read_clock(struct live_loop *loop)
 
 sim_time live_loop_now(const struct live_loop *loop)
 {
-    /* The first one to ask in a turn reads the clock: libuv has no call between its poll and the first
-     * callback. The loop itself is never a const object. */
+    /* The first one to ask in a turn reads the clock: libuv has no call between its poll and the
+     * first callback. The loop itself is never a const object. */
     if (!loop->fresh) {
         return live_loop_read_clock((struct live_loop *)loop);
     }
@@ -390,8 +391,8 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     int asked = watch->events;
 
     if (status < 0) {
-        /* An error on the socket, and libuv has stopped watching: go on, the read or write tells which
-         * error it is (one of a UDP socket passes). */
+        /* An error on the socket, and libuv has stopped watching: go on, the read or write tells
+         * which error it is (one of a UDP socket passes). */
         events = UV_READABLE | (asked & UV_WRITABLE);
         watch->events = 0;
         live_watch_set(watch, asked);

@@ -1,9 +1,11 @@
-/* sim/live/loop.h -- one libuv loop of the live world: its clock, exact timers, descriptors, lag.
+/* sim/live/loop.h -- one libuv loop of the live world: its clock, exact timers, descriptors,
+ * lag.
  *
- * Inside sim/live only. One thread runs one loop; nothing here is safe from another thread except
- * live_loop_stop(). The clock is read once a turn (live_loop_now() is a cached value), so all that
- * happens in a turn happens at one instant. Timers have nanosecond instants and wake by a timerfd under
- * uv_poll, since libuv's own have 1 ms; they are kept in a 4-ary heap, ties in order of setting. */
+ * Inside sim/live only. One thread runs one loop; nothing here is safe from another thread
+ * except live_loop_stop(). The clock is read once a turn (live_loop_now() is a cached value), so
+ * all that happens in a turn happens at one instant. Timers have nanosecond instants and wake by
+ * a timerfd under uv_poll, since libuv's own have 1 ms; they are kept in a 4-ary heap, ties in
+ * order of setting. */
 #ifndef SIM_LIVE_LOOP_H
 #define SIM_LIVE_LOOP_H
 
@@ -38,13 +40,14 @@ struct live_watch {
 int live_loop_new(struct live_loop **out, uint64_t epoch);
 /* Every watch must have been closed; `closed` callbacks that are due still come. NULL is fine. */
 void live_loop_free(struct live_loop *loop);
-/* Before live_loop_run(): moves instant 0. A loop made with the epoch UINT64_MAX stands at instant 0 until then. */
+/* Before live_loop_run(): moves instant 0. A loop made with the epoch UINT64_MAX stands at
+ * instant 0 until then. */
 void live_loop_set_epoch(struct live_loop *loop, uint64_t epoch);
 uv_loop_t *live_loop_uv(struct live_loop *loop);
 /* Descriptors watched now. */
 size_t live_loop_watches(const struct live_loop *loop);
-/* Most descriptors that the process had open whenever this loop began to watch one: the kernel gives the lowest
- * number that is free, so a number n says that n others were in use. */
+/* Most descriptors that the process had open whenever this loop began to watch one: the kernel
+ * gives the lowest number that is free, so a number n says that n others were in use. */
 size_t live_loop_descriptors_peak(const struct live_loop *loop);
 /* The instant of this turn. */
 sim_time live_loop_now(const struct live_loop *loop);
@@ -66,8 +69,8 @@ void live_timer_clear(struct live_loop *loop, struct live_timer *timer);
 int live_watch_open(struct live_loop *loop, struct live_watch *watch, int fd);
 /* Changes what is waited for; 0 waits for nothing. Cheap when nothing changes. */
 void live_watch_set(struct live_watch *watch, int events);
-/* Stops watching and closes the descriptor; `closed` (may be NULL) is called from a later turn, until then
- * the struct must stay. */
+/* Stops watching and closes the descriptor; `closed` (may be NULL) is called from a later turn,
+ * until then the struct must stay. */
 void live_watch_close(struct live_watch *watch);
 
 /* Planned against actual instant of every timer fired: the loop's lag. */
@@ -78,7 +81,8 @@ struct live_lag {
 void live_loop_lag(const struct live_loop *loop, struct live_lag *out);
 /* A lag that a user of the loop measured itself (a pacer, a relay). */
 void live_loop_lag_note(struct live_loop *loop, sim_duration lag);
-/* Adds the lags of another loop, which must have stopped: percentiles of a run with several loops are exact. */
+/* Adds the lags of another loop, which must have stopped: percentiles of a run with several
+ * loops are exact. */
 void live_loop_lag_add(struct live_loop *into, const struct live_loop *from);
 
 #endif /* SIM_LIVE_LOOP_H */

@@ -1,7 +1,8 @@
 /* sim/live/owner.c -- is a port free, and if not, whose is it? See inner.h.
  *
- * SO_REUSEPORT lets two runs of one user share a port in silence, each getting half of the connections, so
- * the port is first bound alone. The owner is found the way ss(8) does it: inode, then /proc/PID/fd. */
+ * SO_REUSEPORT lets two runs of one user share a port in silence, each getting half of the
+ * connections, so the port is first bound alone. The owner is found the way ss(8) does it:
+ * inode, then /proc/PID/fd. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -134,7 +135,8 @@ static int probe_one(bool tcp, uint16_t port, char why[SIM_LIVE_TEXT_MAX])
                  sim_err_text(rc));
         return rc;
     }
-    if (tcp) { /* connections of the last run may still be in TIME_WAIT; a listener is refused anyway */
+    /* Connections of the last run may still be in TIME_WAIT; a listener is refused anyway. */
+    if (tcp) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     }
     if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 || (tcp && listen(fd, 1) != 0)) {

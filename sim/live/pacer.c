@@ -1,9 +1,11 @@
-/* sim/live/pacer.c -- the ports of the phones: lan.rate each way, shared evenly, no credit. See inner.h.
+/* sim/live/pacer.c -- the ports of the phones: lan.rate each way, shared evenly, no credit. See
+ * inner.h.
  *
- * A piece of a body is handed to the kernel when its last bit would leave the port. A port that is busy
- * reckons from the instant it ought to be free, not from the late timer's, so that lateness does not add up; one
- * that was idle begins anew. Catching up has a limit: beyond it bytes are lost time, which
- * the worst second shows. Messages are small and not paced, nor are the bodies of fetches. */
+ * A piece of a body is handed to the kernel when its last bit would leave the port. A port that
+ * is busy reckons from the instant it ought to be free, not from the late timer's, so that
+ * lateness does not add up; one that was idle begins anew. Catching up has a limit: beyond it
+ * bytes are lost time, which the worst second shows. Messages are small and not paced, nor are
+ * the bodies of fetches. */
 #include <assert.h>
 
 #include "sim/live/inner.h"

@@ -1,10 +1,10 @@
 /* sim/live/store.c -- copies of files and the contents behind them. See inner.h.
  *
- * A copy is the first bytes of a content (struct live_blob). What arrives is compared with what the content
- * has; only new bytes are stored, and hashed once. A copy that differs moves to another variant of its name
- * or begins one. So any number of equal copies costs one, partial copies can be sent from, and the
- * digest of a copy is that of bytes it was compared with one by one. Contents are anonymous files
- * (memfd): sendfile() can take them from there. */
+ * A copy is the first bytes of a content (struct live_blob). What arrives is compared with what
+ * the content has; only new bytes are stored, and hashed once. A copy that differs moves to
+ * another variant of its name or begins one. So any number of equal copies costs one, partial
+ * copies can be sent from, and the digest of a copy is that of bytes it was compared with one by
+ * one. Contents are anonymous files (memfd): sendfile() can take them from there. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -80,7 +80,8 @@ static int blob_reserve(struct live_blob *b, uint64_t len)
     return 0;
 }
 
-/* By pwrite, not through the mapping: a machine without memory then says so instead of sending SIGBUS. */
+/* By pwrite, not through the mapping: a machine without memory then says so instead of sending
+ * SIGBUS. */
 static int blob_extend(struct live_blob *b, const uint8_t *bytes, size_t len)
 {
     size_t done = 0;
@@ -233,8 +234,8 @@ void live_store_deinit(struct live_store *store)
     pthread_mutex_destroy(&store->lock);
 }
 
-/* The sealed content of that digest, with a reference for the caller; else seals `mine`, if given, and puts it
- * in with the same. NULL: there is none and nothing was given. */
+/* The sealed content of that digest, with a reference for the caller; else seals `mine`, if
+ * given, and puts it in with the same. NULL: there is none and nothing was given. */
 static struct live_blob *registry_take(struct live_store *store, const struct sim_digest *digest,
                                        uint64_t len, struct live_blob *mine)
 {
@@ -425,7 +426,8 @@ static int file_separate(struct live_file *f)
     return 0;
 }
 
-/* A sealed content stays until the run ends, so that later copies find it; the reference is the caller's. */
+/* A sealed content stays until the run ends, so that later copies find it; the reference is the
+ * caller's. */
 static void name_keep(struct live_name *name, struct live_blob *b)
 {
     for (size_t i = 0; i < name->variants_len; i++) {

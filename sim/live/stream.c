@@ -1,9 +1,10 @@
 /* sim/live/stream.c -- streams between nodes: life, from dial or accept to the end. See inner.h.
  *
- * A stream is a TCP connection on the peer port, from the phone's own address. The kernel accepts for everybody, so
- * what a dialer may find out from a handshake is decided here: a node that does not listen refuses, one behind a
- * partition or silently down is never reached. lan.latency (when long enough to matter) delays the
- * connection, its answer, and every message and body by the way between two phones. */
+ * A stream is a TCP connection on the peer port, from the phone's own address. The kernel
+ * accepts for everybody, so what a dialer may find out from a handshake is decided here: a node
+ * that does not listen refuses, one behind a partition or silently down is never reached.
+ * lan.latency (when long enough to matter) delays the connection, its answer, and every message
+ * and body by the way between two phones. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* sim/live/stream_io.c -- streams between nodes: the bytes, out and in. See inner.h.
  *
- * Out: a line of messages with at most one body in it, sent from the copy's content by sendfile(), a piece at a time
- * when the port is paced. In: messages are given to the node until it announces a body, whose
- * bytes then go from the scratch buffer into the copy. */
+ * Out: a line of messages with at most one body in it, sent from the copy's content by
+ * sendfile(), a piece at a time when the port is paced. In: messages are given to the node until
+ * it announces a body, whose bytes then go from the scratch buffer into the copy. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

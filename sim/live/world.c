@@ -1,4 +1,5 @@
-/* sim/live/world.c -- nodes, alarms, faults and figures of the live world, and its table for the seam.
+/* sim/live/world.c -- nodes, alarms, faults and figures of the live world, and its table for the
+ * seam.
  *
  * Leaves out what moves bytes: lan.c, stream.c, world_fetch.c. */
 #include <assert.h>
@@ -17,8 +18,8 @@ enum {
 
 static void on_idle(uv_idle_t *handle)
 {
-    (void)
-        handle; /* that it is active keeps libuv from sleeping in its poll; the check does the work */
+    /* That it is active keeps libuv from sleeping in its poll; the check does the work. */
+    (void)handle;
 }
 
 void live_soon_add(struct live_world *w, struct live_soon *soon)

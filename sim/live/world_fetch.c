@@ -1,8 +1,10 @@
-/* sim/live/world_fetch.c -- requests to the server: which way, what protocol, whose bytes. See inner.h.
+/* sim/live/world_fetch.c -- requests to the server: which way, what protocol, whose bytes. See
+ * inner.h.
  *
- * Maps the seam's fetch onto http.c or tftp_client.c. Server traffic of a site with a line goes to the site's
- * relay, under the server's own URL; the site's load server and a line that is none are reached
- * straight. Leaves out the moving of bytes, and trying again: that is the phone's decision. */
+ * Maps the seam's fetch onto http.c or tftp_client.c. Server traffic of a site with a line goes
+ * to the site's relay, under the server's own URL; the site's load server and a line that is
+ * none are reached straight. Leaves out the moving of bytes, and trying again: that is the
+ * phone's decision. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +108,8 @@ static void count_end(struct live_request *r, int status, uint64_t bytes)
 
 /* ---- The end ---- */
 
-/* An idle phone costs no descriptor: three of them, with a relay, would stand for each that has been served. */
+/* An idle phone costs no descriptor: three of them, with a relay, would stand for each that has
+ * been served. */
 void live_request_forget(struct live_node *n)
 {
     struct live_world *w = n->world;
@@ -252,7 +255,9 @@ static int on_body(void *owner, const uint8_t *bytes, size_t len)
     }
     if (len < r->notify_left) {
         r->notify_left -= len;
-    } else { /* told from a later turn: the node may then cancel, which a driver in the middle of a body can't */
+    } else {
+        /* Told from a later turn: the node may then cancel, which a driver in the middle of a
+         * body can't. */
         r->notify_left = r->notify_every - (len - r->notify_left) % r->notify_every;
         r->progress_due = true;
         live_soon_add(r->node->world, &r->soon);

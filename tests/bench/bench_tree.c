@@ -1,10 +1,11 @@
 /* tests/bench/bench_tree.c -- how fast firmware goes down the trees, beside raw loopback TCP.
  *
- * Two sites of 50 nodes x 30 MB, a full binary tree each, store and forward, on two loops, no line, ports not paced:
- * aggregate bytes received a second. Beside it as many threads that do nothing but send and receive the same
- * number of bytes through one loopback connection each, with SHA-256 of what is received and without. pfsim hashes
- * a content once a loop and compares every further copy with it byte by byte, so both figures are
- * given. Five rounds; medians. Usage: bench_tree [rounds] */
+ * Two sites of 50 nodes x 30 MB, a full binary tree each, store and forward, on two loops, no
+ * line, ports not paced: aggregate bytes received a second. Beside it as many threads that do
+ * nothing but send and receive the same number of bytes through one loopback connection each,
+ * with SHA-256 of what is received and without. pfsim hashes a content once a loop and compares
+ * every further copy with it byte by byte, so both figures are given. Five rounds; medians.
+ * Usage: bench_tree [rounds] */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
-/* tests/live/bed.h -- a live run of small scripted nodes, for tests: sites without lines, free ports.
+/* tests/live/bed.h -- a live run of small scripted nodes, for tests: sites without lines, free
+ * ports.
  *
- * Header only. Each node is a `struct bed_node` whose notices go to hooks that a test may set; what is not hooked is
- * counted and otherwise ignored. */
+ * Header only. Each node is a `struct bed_node` whose notices go to hooks that a test may set;
+ * what is not hooked is counted and otherwise ignored. */
 #ifndef TESTS_LIVE_BED_H
 #define TESTS_LIVE_BED_H
 
@@ -201,7 +202,8 @@ static inline uint16_t bed_free_port(void)
     return 0;
 }
 
-/* Sites 127.N1.0.0/24 and so on without a line, ports not paced, 5 s at most. Change what you need, then open. */
+/* Sites 127.N1.0.0/24 and so on without a line, ports not paced, 5 s at most. Change what you
+ * need, then open. */
 static inline void bed_init(struct bed *b, size_t sites)
 {
     static const char *const names[BED_SITES] = {"a", "b", "c", "d"};

@@ -1,5 +1,6 @@
-/* Goal: datagrams reach exactly the nodes that they should, in one loop and in several, and strangers none.
- * Method: scripted nodes on free ports; a last datagram, or a timer, ends each run. */
+/* Goal: datagrams reach exactly the nodes that they should, in one loop and in several, and
+ * strangers none. Method: scripted nodes on free ports; a last datagram, or a timer, ends each
+ * run. */
 #include "tests/live/bed.h"
 
 static struct bed bed;

@@ -1,6 +1,7 @@
-/* Goal: sites with addresses of their own (`ip route add local`) work like those in 127.0.0.0/8: broadcasts,
- * unicasts and streams, in several loops; and a missing route is said with the command.
- * Method: a network namespace of the test's own, where the route can be set; skipped where none is to be had. */
+/* Goal: sites with addresses of their own (`ip route add local`) work like those in 127.0.0.0/8:
+ * broadcasts, unicasts and streams, in several loops; and a missing route is said with the
+ * command. Method: a network namespace of the test's own, where the route can be set; skipped
+ * where none is to be had. */
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
-/* Goal: copies of one content cost one, whatever way they came, and no copy is ever mistaken for another.
- * Method: bytes are put into copies by the store's own door (inner.h), in the orders that fetches would. */
+/* Goal: copies of one content cost one, whatever way they came, and no copy is ever mistaken for
+ * another. Method: bytes are put into copies by the store's own door (inner.h), in the orders
+ * that fetches would. */
 #include "sim/digest.h"
 #include "sim/live/inner.h"
 #include "tests/live/bed.h"

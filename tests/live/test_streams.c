@@ -1,5 +1,6 @@
-/* Goal: streams keep every promise of sim/world.h on real sockets: order, bodies, ends, faults, pace.
- * Method: scripted nodes; hooks drive each case and the run ends by itself or fails at its limit. */
+/* Goal: streams keep every promise of sim/world.h on real sockets: order, bodies, ends, faults,
+ * pace. Method: scripted nodes; hooks drive each case and the run ends by itself or fails at its
+ * limit. */
 #include <pthread.h>
 
 #include "sim/digest.h"
@@ -140,7 +141,8 @@ static size_t take_body(struct bed_node *n, sim_time now, sim_stream s, const ui
     return len;
 }
 
-/* Gives node `n` a copy of body[0..len): by a stream from an outside peer, as there is no server here. */
+/* Gives node `n` a copy of body[0..len): by a stream from an outside peer, as there is no server
+ * here. */
 static int raw_fd = -1;
 
 static void raw_dial(struct bed *b, sim_addr from, sim_addr to)

@@ -1,5 +1,5 @@
-/* Goal: alarms, chance, faults, the end of a run and its figures, as sim/world.h and live.h promise.
- * Method: scripted nodes; each run ends by itself unless its limit is what is tested. */
+/* Goal: alarms, chance, faults, the end of a run and its figures, as sim/world.h and live.h
+ * promise. Method: scripted nodes; each run ends by itself unless its limit is what is tested. */
 #include <pthread.h>
 
 #include "sim/live/inner.h"

@@ -1,6 +1,6 @@
-/* Goal: a node's fetch reaches the server by every protocol, straight and through the site's line, and is
- * counted as the contract says.
- * Method: the embedded server with three files; nodes that fetch one after the other. */
+/* Goal: a node's fetch reaches the server by every protocol, straight and through the site's
+ * line, and is counted as the contract says. Method: the embedded server with three files; nodes
+ * that fetch one after the other. */
 #include "sim/content.h"
 #include "sim/server/server.h"
 #include "tests/live/bed.h"
