@@ -153,15 +153,31 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     if (event.events != 0) {
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s->fetch);
     }
-    if (event.events == s->events) {
+    if (event.events == s->events && s->registered) {
         return 0;
     }
-    op = s->events == 0 ? EPOLL_CTL_ADD : event.events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-    if (epoll_ctl(http->epoll, op, fd, &event) != 0 && op == EPOLL_CTL_ADD) {
+    s->events = event.events;
+    if (event.events == 0) {
+        if (!s->registered) {
+            return 0; /* closed already */
+        }
+        event.events = EPOLLRDHUP; /* kept: the server may close it any time */
+    }
+    op = s->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(http->epoll, op, fd, &event) != 0) {
         return -1; /* no memory in the kernel: libcurl fails the transfer */
     }
-    s->events = event.events;
+    s->registered = true;
     return 0;
+}
+
+/* The server has closed a kept connection. libcurl notices when it next looks at it; the server, and a line in between,
+ * see our end now. */
+static void on_idle_end(struct live_http *http, int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+    epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);
+    http->sockets[fd].registered = false;
 }
 
 /* ---- Timers ---- */
@@ -378,8 +394,14 @@ void http_on_sockets(struct live_watch *watch, int watch_events, sim_time now)
         uint32_t got = events[i].events;
         int mask = 0;
 
-        if (!s->open || s->events == 0) {
+        if (!s->open) {
             continue; /* closed by an earlier one of this batch */
+        }
+        if (s->events == 0) {
+            if ((got & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && s->registered) {
+                on_idle_end(http, fd);
+            }
+            continue;
         }
         if ((got & EPOLLIN) != 0 && s->fetch != NULL) {
             s->fetch->last_byte =

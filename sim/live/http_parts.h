@@ -82,7 +82,8 @@ struct http_phone {
 struct http_socket {
     bool open;       /* a connection of ours */
     bool old;        /* live_http_forget() came: closes as soon as it is idle */
-    uint32_t events; /* asked of epoll now; 0: not registered there */
+    bool registered; /* with epoll */
+    uint32_t events; /* libcurl waits for; 0: nobody uses it */
     uint32_t phone;  /* index into http->phones */
     int next, prev;  /* of the same phone; -1 */
     struct http_multi *multi;

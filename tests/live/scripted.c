@@ -143,6 +143,9 @@ static bool play(struct test_server *server, struct connection *c)
     case TEST_KEEP:
     case TEST_BARRIER:
         return true;
+    case TEST_FINISH:
+        shutdown(c->fd, SHUT_WR);
+        return true;
     case TEST_HANG:
         c->mute = true;
         return true;

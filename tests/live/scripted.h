@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 enum test_then {
-    TEST_KEEP,    /* wait for the next request */
-    TEST_CLOSE,   /* end of stream */
-    TEST_RESET,   /* RST */
-    TEST_HANG,    /* nothing more, for ever */
+    TEST_KEEP,   /* wait for the next request */
+    TEST_CLOSE,  /* end of stream */
+    TEST_FINISH, /* end of stream, but waits for the client's */
+    TEST_RESET,  /* RST */
+    TEST_HANG,   /* nothing more, for ever */
     TEST_BARRIER, /* answers once `barrier` connections ask for it at the same time, then TEST_KEEP */
 };
 

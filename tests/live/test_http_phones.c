@@ -267,6 +267,32 @@ Test(http_phones, dial_anew_when_the_server_closed_meanwhile)
     test_server_stop(server);
 }
 
+/* Else the line's relay, and many a server, would hold the other half for as long as the phone is quiet. */
+Test(http_phones, close_what_the_server_closed_before_they_need_it)
+{
+    static const struct test_answer answers[] = {
+        {.path = "/last", .bytes = OK, .then = TEST_FINISH}, {.path = "/x", .bytes = OK}};
+    struct test_server *server = test_server_start(answers, 2, 0);
+    struct test_client client;
+    struct test_get last = {.path = "/last", .port = test_server_port(server)};
+    struct test_get other = {
+        .path = "/x", .port = test_server_port(server), .source = TEST_PHONE + 1};
+
+    test_client_init(&client, NULL);
+    test_get_run(&client, &last);
+    cr_assert_eq(last.status, 0, "%s", last.reason);
+    for (int i = 0; i < 1000 && test_server_closed(server) == 0; i++) {
+        other.done = 0;
+        other.body_len = 0;
+        test_get_run(&client, &other); /* turns of the loop, on another connection */
+    }
+    cr_assert_eq(test_server_closed(server), 1, "the phone kept its half open");
+    test_get_free(&last);
+    test_get_free(&other);
+    test_client_deinit(&client);
+    test_server_stop(server);
+}
+
 /* ---- Costs that must not grow: ratios within one run ---- */
 
 static double cpu_seconds(void)
