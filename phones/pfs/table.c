@@ -14,7 +14,7 @@ struct place {
     uint32_t parent; /* place that feeds it; NONE: nobody (root, holders, lost ones) */
     uint32_t children;
     bool holds;
-    bool gone;       /* can't be a parent; stays only while somebody sits below */
+    bool gone;       /* has no parent and holds nothing; stays only while somebody sits below */
     sim_time rest;   /* no parent before */
     uint32_t served; /* order in which it got the file; 0: has it not */
 };
@@ -128,25 +128,20 @@ void pfs_table_free(struct pfs_table *t)
 
 /* ---- The forest ---- */
 
-/* Depth of place `i`: 0 for the root and for holders; NONE when it hangs below somebody lost, or below `except`. */
-static uint32_t depth_of(const struct pfs_table *t, uint32_t i, uint32_t except)
+/* Depth of place `i`: 0 for the root and for holders; NONE when it hangs below somebody who has no parent, as the joiner
+ * itself has none while a place is looked for: that keeps it from below itself, and everybody from below the lost. */
+static uint32_t depth_of(const struct pfs_table *t, uint32_t i)
 {
     uint32_t depth = 0;
-    for (;;) {
-        if (i == except) {
+    while (i != 0 && !t->places[i].holds) {
+        if (t->places[i].parent == NONE) {
             return NONE;
         }
-        const struct place *p = &t->places[i];
-        if (i == 0 || p->holds) {
-            return depth;
-        }
-        if (p->parent == NONE) {
-            return NONE;
-        }
-        i = p->parent;
+        i = t->places[i].parent;
         depth++;
         assert(depth <= t->len); /* a forest */
     }
+    return depth;
 }
 
 /* Frees place `i` when nobody needs it; then whoever it kept alive. */
@@ -188,7 +183,7 @@ static bool can_feed(const struct pfs_table *t, uint32_t i, sim_time now,
                      const struct pfs_table_request *request)
 {
     const struct place *p = &t->places[i];
-    if (p->addr == 0 || p->gone || now < p->rest || p->addr == request->addr) {
+    if (p->addr == 0 || now < p->rest || p->addr == request->addr) {
         return false;
     }
     if (i == 0 ? request->root_free == 0 : p->children >= t->fanout) {
@@ -202,9 +197,9 @@ static bool can_feed(const struct pfs_table *t, uint32_t i, sim_time now,
     return true;
 }
 
-/* The place that should feed the joiner (which sits at `self` or nowhere); NONE when there is none. */
+/* The place that should feed the joiner, which has been detached; NONE when there is none. */
 static uint32_t choose_parent(struct pfs_table *t, sim_time now,
-                              const struct pfs_table_request *request, uint32_t self)
+                              const struct pfs_table_request *request)
 {
     uint32_t best = NONE, best_depth = NONE;
 
@@ -219,7 +214,7 @@ static uint32_t choose_parent(struct pfs_table *t, sim_time now,
     }
     for (uint32_t i = 0; i < t->len && best_depth > 0; i++) {
         if (can_feed(t, i, now, request)) {
-            uint32_t depth = depth_of(t, i, self);
+            uint32_t depth = depth_of(t, i);
             if (depth < best_depth) {
                 best = i;
                 best_depth = depth;
@@ -268,7 +263,7 @@ int pfs_table_assign(struct pfs_table *t, sim_time now, const struct pfs_table_r
             detach_children(t, self);
         }
     }
-    uint32_t parent = choose_parent(t, now, request, self);
+    uint32_t parent = choose_parent(t, now, request);
     if (parent == NONE) {
         return SIM_EFULL;
     }
@@ -285,7 +280,7 @@ int pfs_table_assign(struct pfs_table *t, sim_time now, const struct pfs_table_r
         .epoch = p->epoch,
         .parent = t->places[parent].addr,
         .parent_epoch = t->places[parent].epoch,
-        .depth = depth_of(t, parent, NONE) + 1,
+        .depth = depth_of(t, parent) + 1,
         .keep_children = known && request->has_children,
     };
     return 0;

@@ -298,6 +298,9 @@ static void check_way_up(struct crew *c, sim_node node, const struct pfs_hier *h
             strcmp(pfs_wire_file_name(above->path), pfs_wire_file_name(at->path)) != 0) {
             broken(c, "parent and child differ in subnet, model or file", who);
         }
+        if (above->state != PFS_HIER_HOLD && above->xid != at->xid) {
+            broken(c, "parent and waiting child are of different instances", who);
+        }
         if (above == h || steps > c->len) {
             broken(c, "the parent relation has a cycle", who);
             return;

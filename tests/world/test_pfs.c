@@ -612,6 +612,185 @@ Test(pfs, a_forged_root_costs_time_but_not_the_file)
     end_of_test();
 }
 
+/* ---- A neighbour that asks for a slot ---- */
+
+static struct {
+    sim_node node;
+    sim_stream stream;
+    enum pfs_wire_type answer; /* of the first message that came back; 0: none yet */
+} asker;
+
+static void asker_wake(void *self, sim_time now)
+{
+    (void)self;
+    (void)now;
+}
+static void asker_datagram(void *self, sim_time now, const struct sim_datagram *d)
+{
+    (void)self;
+    (void)now;
+    (void)d;
+}
+static void asker_opened(void *self, sim_time now, sim_stream s, sim_addr peer, bool dialed)
+{
+    const struct pfs_wire *join = self;
+    uint8_t bytes[PFS_WIRE_MAX];
+    (void)now;
+    (void)peer;
+    (void)dialed;
+    sim_world_stream_send(lab_world(c.lab), s, bytes, pfs_wire_encode(join, bytes));
+}
+static size_t asker_input(void *self, sim_time now, sim_stream s, const uint8_t *bytes, size_t len)
+{
+    struct pfs_wire m;
+    (void)self;
+    (void)now;
+    (void)s;
+    if ((int)asker.answer == 0 && pfs_wire_peek(bytes, len, &m) == 0) {
+        asker.answer = m.type;
+    }
+    return len;
+}
+static void asker_progress(void *self, sim_time now, sim_stream s, uint64_t size)
+{
+    (void)self;
+    (void)now;
+    (void)s;
+    (void)size;
+}
+static void asker_body(void *self, sim_time now, sim_stream s)
+{
+    (void)self;
+    (void)now;
+    (void)s;
+}
+static void asker_closed(void *self, sim_time now, sim_stream s, int why)
+{
+    (void)self;
+    (void)now;
+    (void)s;
+    (void)why;
+}
+static void asker_fetched(void *self, sim_time now, sim_fetch f, const struct sim_fetch_result *r)
+{
+    (void)self;
+    (void)now;
+    (void)f;
+    (void)r;
+}
+
+/* What `phone` answers to this JOIN, within 10 ms. */
+static enum pfs_wire_type ask(size_t phone, struct pfs_wire *join)
+{
+    static const struct sim_node_ops ops = {.wake = asker_wake,
+                                            .datagram = asker_datagram,
+                                            .stream_opened = asker_opened,
+                                            .stream_input = asker_input,
+                                            .body_progress = asker_progress,
+                                            .body_received = asker_body,
+                                            .body_sent = asker_body,
+                                            .stream_closed = asker_closed,
+                                            .fetch_progress = asker_progress,
+                                            .fetch_done = asker_fetched};
+    static sim_addr next;
+    memset(&asker, 0, sizeof(asker));
+    asker.node = sim_world_add_node(lab_world(c.lab), 0, (127u << 24) + (1u << 16) + 500 + next,
+                                    500 + next, &ops, join);
+    next++;
+    cr_assert_eq(sim_world_dial(lab_world(c.lab), asker.node, c.phones[phone].addr, &asker.stream),
+                 0);
+    crew_run_until(&c, lab_now(c.lab) + 10 * SIM_MS);
+    sim_world_stream_close(lab_world(c.lab), asker.stream);
+    crew_run_until(&c, lab_now(c.lab) + 10 * SIM_MS);
+    return asker.answer;
+}
+
+static struct pfs_wire slot_in(size_t phone)
+{
+    struct pfs_wire join;
+    pfs_hier_message(c.phones[phone].pfs, hier_of(phone), PFS_WIRE_JOIN, &join);
+    join.place = 99;
+    join.epoch = 99;
+    join.parent_epoch = hier_of(phone)->epoch;
+    return join;
+}
+
+static size_t leaf_phone(void)
+{
+    for (size_t i = 0; i < c.len; i++) {
+        if (hier_of(i) != NULL && hier_of(i)->state == PFS_HIER_WAIT && hier_of(i)->children == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+Test(pfs, a_slot_is_only_for_the_instance_and_epoch_of_the_parent)
+{
+    settled(1);
+    size_t leaf = leaf_phone();
+    cr_assert_neq(leaf, SIZE_MAX);
+    struct pfs_wire join = slot_in(leaf);
+    cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_WELCOME);
+    join.parent_epoch++;
+    cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_FULL);
+    join = slot_in(leaf);
+    join.xid++;
+    cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_FULL);
+    join = slot_in(leaf);
+    snprintf(join.model, sizeof(join.model), "CP-7970G"); /* its hash says 7961 */
+    cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_REFUSE);
+    join = slot_in(leaf);
+    join.place = PFS_WIRE_NO_PLACE;
+    cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_REFUSE, "it is not the root");
+    end_of_test();
+}
+
+Test(pfs, a_full_parent_says_so_and_keeps_its_children)
+{
+    settled(1);
+    size_t parent = inner_phone();
+    while (hier_of(parent)->children < 2) {
+        parent++;
+        cr_assert(parent < c.len);
+        if (hier_of(parent)->is_root) {
+            parent++;
+        }
+    }
+    struct pfs_wire join = slot_in(parent);
+    cr_assert_eq((int)ask(parent, &join), (int)PFS_WIRE_FULL);
+    cr_assert_eq(hier_of(parent)->children, 2);
+    end_of_test();
+}
+
+/* Its root may be about to put it below the asker. */
+Test(pfs, a_phone_without_a_place_takes_nobody)
+{
+    static const enum pfs_hier_state states[] = {PFS_HIER_ELECT, PFS_HIER_DIAL, PFS_HIER_JOIN_ROOT};
+    for (size_t i = 0; i < 3; i++) {
+        settled(1);
+        size_t leaf = leaf_phone();
+        struct pfs_hier *h = c.phones[leaf].pfs->hiers;
+        struct pfs_wire join = slot_in(leaf);
+        if (states[i] == PFS_HIER_ELECT) {
+            pfs_member_detach(c.phones[leaf].pfs, h, SIM_ERESET);
+            pfs_elect_hunt(c.phones[leaf].pfs, h, "for this test");
+        } else {
+            sim_node root = c.phones[root_now()].node;
+            sim_world_set_group(lab_world(c.lab), root, 1); /* nobody answers */
+            const struct pfs_root_ref ref = h->root;
+            pfs_member_detach(c.phones[leaf].pfs, h, SIM_ERESET);
+            pfs_member_join(c.phones[leaf].pfs, h, &ref);
+            bool dials = states[i] == PFS_HIER_JOIN_ROOT;
+            h->timer = lab_now(c.lab) + (dials ? 0 : SIM_S);
+            pfs_wake(c.phones[leaf].pfs, lab_now(c.lab));
+        }
+        cr_assert_eq((int)h->state, (int)states[i], "state %d", (int)h->state);
+        cr_assert_eq((int)ask(leaf, &join), (int)PFS_WIRE_FULL, "state %d", (int)states[i]);
+        end_of_test();
+    }
+}
+
 Test(pfs, the_console_reads_like_the_real_one)
 {
     /* One phone, listen 0.5 s: order and wording of the published log. */
