@@ -1,7 +1,7 @@
 /* phones/manifest.h -- what is known beforehand of the files that phones will get.
  *
- * Shared by all phones of a run and read only: names in order of strcmp(), so that a phone's names can point here
- * instead of being copied a million times. */
+ * Shared by all phones of a run and read only: names in order of strcmp(), so that a phone's names
+ * can point here instead of being copied a million times. */
 #ifndef PHONES_MANIFEST_H
 #define PHONES_MANIFEST_H
 

@@ -174,7 +174,8 @@ static void look_at_system(struct phone *p, sim_time now, const char *reason)
         configured(p, now);
     } else if (p->cucm.state == CUCM_FAILED) {
         if (p->state == PHONE_CHECKING_IN) {
-            /* It runs the new load; the server just can't be told. It is back, late and unannounced. */
+            /* It runs the new load; the server just can't be told. It is back, late and
+             * unannounced. */
             in_service(p, now);
             return;
         }

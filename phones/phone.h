@@ -1,8 +1,10 @@
-/* phones/phone.h -- one phone: switched on, boots, is configured, upgrades, serves, reboots, checks in.
+/* phones/phone.h -- one phone: switched on, boots, is configured, upgrades, serves, reboots, checks
+ * in.
  *
- * The phone is a node of a world (sim/world.h) and the owner of its sub-machines: the fetcher, the system's
- * provisioning (phones/systems), the upgrade (phones/upgrade) and the peer machine (phones/pfs). It adds the timers of a life and
- * hands every notice to the machine that it belongs to. All phones of one kind share a struct phone_kind. */
+ * The phone is a node of a world (sim/world.h) and the owner of its sub-machines: the fetcher, the
+ * system's provisioning (phones/systems), the upgrade (phones/upgrade) and the peer machine
+ * (phones/pfs). It adds the timers of a life and hands every notice to the machine that it belongs
+ * to. All phones of one kind share a struct phone_kind. */
 #ifndef PHONES_PHONE_H
 #define PHONES_PHONE_H
 
@@ -50,9 +52,9 @@ struct phone_kind {
     const char *running;      /* load that it runs before; "" is another one */
     const char *const *files; /* bare: what to get, in order */
     uint32_t files_len;
-    bool
-        method_shares; /* the method is pfs: sharing is on where the phone's configuration says so */
-    bool shares;       /* bare: it takes part in sharing */
+    bool method_shares; /* the method is pfs: sharing is on where the phone's configuration says so
+                         */
+    bool shares;        /* bare: it takes part in sharing */
     enum sim_server_place place; /* bare: where its files come from */
     sim_duration boot, apply, reboot;
     struct fetcher_policy policy;
@@ -100,8 +102,8 @@ int phone_init(struct phone *p, const struct phone_kind *kind, const struct phon
 /* Frees what the phone holds. The world may still exist or not: nothing is asked of it. */
 void phone_deinit(struct phone *p);
 
-/* For faults: the power goes (all is lost but the running load), or comes back. `for_good`: it never will; the
- * phone counts as failed. */
+/* For faults: the power goes (all is lost but the running load), or comes back. `for_good`: it
+ * never will; the phone counts as failed. */
 void phone_power_off(struct phone *p, sim_time now, bool silent, bool for_good);
 void phone_power_on(struct phone *p, sim_time now);
 bool phone_is_on(const struct phone *p);

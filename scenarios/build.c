@@ -87,7 +87,8 @@ static int start_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
     return sim_server_start(&run->server, &config, why);
 }
 
-/* One load server serves all sites: each reaches it without its line, and its port is not shared. */
+/* One load server serves all sites: each reaches it without its line, and its port is not shared.
+ */
 static int start_load_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
 {
     struct sim_server_config config = {
@@ -326,7 +327,8 @@ static enum sim_live_fetch_mode fetch_mode(enum scenario_method method)
     return method == SCENARIO_PFS ? SIM_LIVE_FETCH_ROOTS : SIM_LIVE_FETCH_ALL;
 }
 
-/* Refuses before anything starts what can't end well; says the first thing that is missing and how to mend it. */
+/* Refuses before anything starts what can't end well; says the first thing that is missing and how
+ * to mend it. */
 static int check_machine(const struct sim_live_config *config, enum scenario_method method,
                          char why[SCENARIO_WHY_MAX])
 {

@@ -1,7 +1,8 @@
 /* scenarios/build.h -- a scenario becomes a world with its server and its phones, and runs.
  *
- * One struct scenario_run is one run of one method. The caller gives a sink for records and a tick for progress and interruption; the figures
- * are asked for afterwards. Only one live run may exist at a time (the peer port is one). */
+ * One struct scenario_run is one run of one method. The caller gives a sink for records and a tick
+ * for progress and interruption; the figures are asked for afterwards. Only one live run may exist
+ * at a time (the peer port is one). */
 #ifndef SCENARIOS_BUILD_H
 #define SCENARIOS_BUILD_H
 
@@ -41,13 +42,15 @@ struct scenario_phone_info {
     bool pfs; /* sharing is on for it (by its configuration and the method) */
 };
 
-/* Starts the embedded server (or resolves the real one), checks that the machine can do it, makes the phones. 0, or SIM_E* with a
- * sentence in `why`: the environment refused. The scenario must outlive the run. */
+/* Starts the embedded server (or resolves the real one), checks that the machine can do it, makes
+ * the phones. 0, or SIM_E* with a sentence in `why`: the environment refused. The scenario must
+ * outlive the run. */
 int scenario_run_new(struct scenario_run **out, const struct scenario *s,
                      const struct scenario_run_options *options, char why[SCENARIO_WHY_MAX]);
 void scenario_run_free(struct scenario_run *run); /* NULL is fine */
 
-/* Runs to the end. 0 all phones ended; SIM_ECANCELED stopped; other SIM_E*: the world or the server died, `why` says. */
+/* Runs to the end. 0 all phones ended; SIM_ECANCELED stopped; other SIM_E*: the world or the server
+ * died, `why` says. */
 int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX]);
 /* From any thread or a signal handler. */
 void scenario_run_stop(struct scenario_run *run);
@@ -76,7 +79,8 @@ sim_time scenario_run_ended(const struct scenario_run *run);
 /* The content that the run's phones want: sizes for the bounds. */
 const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run);
 
-/* What `pfsim doctor` prints: can this machine run it live? Fills at most SIM_LIVE_NEEDS_MAX rows; returns how many. */
+/* What `pfsim doctor` prints: can this machine run it live? Fills at most SIM_LIVE_NEEDS_MAX rows;
+ * returns how many. */
 size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
                            struct sim_live_need needs[SIM_LIVE_NEEDS_MAX]);
 

@@ -1,7 +1,7 @@
 /* scenarios/faults.h -- what a scenario breaks, and when it mends it.
  *
- * One controller a site: a node without a network that watches the records of its site's phones and acts from its own
- * turn of the world, so that nothing is broken in the middle of a notice. */
+ * One controller a site: a node without a network that watches the records of its site's phones and
+ * acts from its own turn of the world, so that nothing is broken in the middle of a notice. */
 #ifndef SCENARIOS_FAULTS_H
 #define SCENARIOS_FAULTS_H
 

@@ -27,8 +27,8 @@ static const struct scenario_file *listed_file(const struct scenario *s, const c
     return NULL;
 }
 
-/* Which digest a file must have, and how we know: see "Digests" in phones/pfs/PROTOCOL.md. The index of a server that is
- * not ours is its own: it is trusted on first use. */
+/* Which digest a file must have, and how we know: see "Digests" in phones/pfs/PROTOCOL.md. The
+ * index of a server that is not ours is its own: it is trusted on first use. */
 static void expect(struct manifest_file *file, const struct scenario *s,
                    struct sim_catalog *catalog, const struct sim_content *content)
 {
@@ -89,8 +89,8 @@ static int list_names(struct scenario_kinds *k, const struct scenario *s)
     return 0;
 }
 
-/* What the scenario says, else the scheme of its server, else what the system does by itself: `cucm` tries HTTP once, then TFTP
- * (facts in the README); `bare` takes HTTP. */
+/* What the scenario says, else the scheme of its server, else what the system does by itself:
+ * `cucm` tries HTTP once, then TFTP (facts in the README); `bare` takes HTTP. */
 static void choose_protocols(struct fetcher_policy *policy, const struct scenario *s,
                              enum scenario_system system)
 {

@@ -1,7 +1,8 @@
 /* scenarios/macs.h -- which phone has which MAC address.
  *
- * Every entry of sites[].phones has a range of addresses: its `mac`, then counting up through all copies of the
- * site. Entries whose ranges would overlap are moved behind one another, in order of the scenario. */
+ * Every entry of sites[].phones has a range of addresses: its `mac`, then counting up through all
+ * copies of the site. Entries whose ranges would overlap are moved behind one another, in order of
+ * the scenario. */
 #ifndef SCENARIOS_MACS_H
 #define SCENARIOS_MACS_H
 

@@ -1,4 +1,5 @@
-/* sim/addr.h -- IPv4 addresses as plain numbers in host order, and blocks of them. Pure: no socket. */
+/* sim/addr.h -- IPv4 addresses as plain numbers in host order, and blocks of them. Pure: no socket.
+ */
 #ifndef SIM_ADDR_H
 #define SIM_ADDR_H
 

@@ -1,8 +1,8 @@
 /* sim/rng.h -- chance: one seed a run, one stream per (kind, id), no floating point.
  *
  * xoshiro256** (Blackman and Vigna, public domain algorithm), seeded by SplitMix64 from
- * (seed, kind, id): one more phone changes nobody else's luck. Equal inputs give equal streams on any
- * machine. */
+ * (seed, kind, id): one more phone changes nobody else's luck. Equal inputs give equal streams on
+ * any machine. */
 #ifndef SIM_RNG_H
 #define SIM_RNG_H
 

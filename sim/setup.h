@@ -1,4 +1,5 @@
-/* sim/setup.h -- what a world is made from: its sites, lines and server. Plain values, no behaviour.
+/* sim/setup.h -- what a world is made from: its sites, lines and server. Plain values, no
+ * behaviour.
  *
  * scenarios/ fills these from the JSON file; both worlds read them. Strings are borrowed from the
  * scenario, which outlives every world. */

@@ -1,8 +1,8 @@
 /* sim/trace.h -- records: what happened, as nodes and worlds tell it.
  *
- * A record is a small value given to a sink the moment it happens; nothing is kept below analysis/. Sinks are
- * called on the lane (loop, thread) of the node and never concurrently for one lane; strings
- * are borrowed for the call only. */
+ * A record is a small value given to a sink the moment it happens; nothing is kept below analysis/.
+ * Sinks are called on the lane (loop, thread) of the node and never concurrently for one lane;
+ * strings are borrowed for the call only. */
 #ifndef SIM_TRACE_H
 #define SIM_TRACE_H
 
@@ -18,23 +18,23 @@ typedef uint32_t sim_node; /* index of a node in its run, dense from 0 in order 
 #define SIM_RECORD_KINDS(X)                                                                        \
     X(PHASE)          /* a: enum sim_phase entered; name: file of FETCH_*, ELECT and WAIT */       \
     X(TRANSFER_BEGIN) /* name; peer: sender, 0 the server; b: offset */                            \
-    X(TRANSFER_END) /* name; peer; a: 0 or -SIM_E*; b: bytes moved by this transfer;             \
-                         c: the instant it began; text: reason when a != 0 */ \
-    X(CLAIM)        /* name; a: strength; b: XID; a broadcast offer was sent */                    \
-    X(ROLE)         /* name; a: enum sim_role; b: XID */                                           \
-    X(ATTACH)       /* name; peer: parent; a: depth below the root; b: XID */                      \
-    X(DETACH)       /* name; peer: parent lost; a: -SIM_E* why */                                  \
-    X(CHILDREN)     /* name; a: children now open; b: XID; peer: the child that came or went */    \
-    X(HOLD)         /* name; held whole and verified; a: enum sim_digest_source; b: size;        \
-                         peer: whom from, 0 the server */ \
-    X(REJECT)       /* name; peer: sender of a body with the wrong digest; text */                 \
-    X(RESUME)       /* name; b: offset continued from */                                           \
-    X(FALLBACK)     /* name; text: why the phone turned to the server */                           \
-    X(RETRY)        /* name; a: attempt; text: why */                                              \
-    X(OUTCOME)      /* a: enum sim_outcome; text: reason of a failure */                           \
-    X(BACK)         /* checked in with the new version; name: version */                           \
-    X(FAULT)        /* text: what the scenario broke, or mended */                                 \
-    X(LOG)          /* text: a line of the phone's console log */
+    X(TRANSFER_END)   /* name; peer; a: 0 or -SIM_E*; b: bytes moved by this transfer;             \
+                           c: the instant it began; text: reason when a != 0 */                    \
+    X(CLAIM)          /* name; a: strength; b: XID; a broadcast offer was sent */                  \
+    X(ROLE)           /* name; a: enum sim_role; b: XID */                                         \
+    X(ATTACH)         /* name; peer: parent; a: depth below the root; b: XID */                    \
+    X(DETACH)         /* name; peer: parent lost; a: -SIM_E* why */                                \
+    X(CHILDREN)       /* name; a: children now open; b: XID; peer: the child that came or went */  \
+    X(HOLD)           /* name; held whole and verified; a: enum sim_digest_source; b: size;        \
+                           peer: whom from, 0 the server */                                        \
+    X(REJECT)         /* name; peer: sender of a body with the wrong digest; text */               \
+    X(RESUME)         /* name; b: offset continued from */                                         \
+    X(FALLBACK)       /* name; text: why the phone turned to the server */                         \
+    X(RETRY)          /* name; a: attempt; text: why */                                            \
+    X(OUTCOME)        /* a: enum sim_outcome; text: reason of a failure */                         \
+    X(BACK)           /* checked in with the new version; name: version */                         \
+    X(FAULT)          /* text: what the scenario broke, or mended */                               \
+    X(LOG)            /* text: a line of the phone's console log */
 
 enum sim_record_kind {
 #define X(name) SIM_RECORD_##name,

@@ -1,26 +1,29 @@
 /* sim/world.h -- the seam: what a node may ask of the place it lives in, and what it is told.
  *
- * A node is something with an address in a site's subnet. Two worlds implement this header: sim/live
- * (sockets, wall time) and sim/virtual (discrete events). phones/ is written against this header only, so the
- * same object code runs in both. (tests/world has a third, tiny one: the lab.)
+ * A node is something with an address in a site's subnet. Two worlds implement this header:
+ * sim/live (sockets, wall time) and sim/virtual (discrete events). phones/ is written against this
+ * header only, so the same object code runs in both. (tests/world has a third, tiny one: the lab.)
  *
  * Rules that both sides keep:
  *
  *  - A call never calls back. Everything a node is told comes later, from the world's own turn, so
- *    a node is never re-entered. One exception, marked below: sim_world_receive_body() inside `stream_input`.
+ *    a node is never re-entered. One exception, marked below: sim_world_receive_body() inside
+ *    `stream_input`.
  *  - `now` in a notice is the instant of the turn; sim_world_now() gives the same value during it.
- *  - All nodes of one site live in one world object on one thread; a `struct sim_world` is never shared.
- *    A live run with several loops has several world objects, each with its own sites.
- *  - Handles (sim_stream, sim_fetch, sim_file) are numbers with a generation: a stale one is answered
- *    SIM_EINVAL or ignored, never followed. After `stream_closed` or `fetch_done` a handle is dead.
+ *  - All nodes of one site live in one world object on one thread; a `struct sim_world` is never
+ *    shared. A live run with several loops has several world objects, each with its own sites.
+ *  - Handles (sim_stream, sim_fetch, sim_file) are numbers with a generation: a stale one is
+ *    answered SIM_EINVAL or ignored, never followed. After `stream_closed` or `fetch_done` a handle is
+ *    dead.
  *  - Addresses are in host byte order. Ports do not appear: datagrams and streams use the peer port
  *    of the set-up (4051). A node can only reach, and be reached from, its own subnet.
- *  - Bytes given to a call are copied before it returns; bytes in a notice are borrowed for the notice.
+ *  - Bytes given to a call are copied before it returns; bytes in a notice are borrowed for the
+ *    notice.
  *
- * Bodies are named content, not bytes in our hands: a node receives into a `sim_file` (its copy of a
- * file, perhaps partial) and sends slices of one. The live world moves and hashes real bytes and keeps each
- * content once per process; the virtual world moves a flow. Control messages are real encoded bytes
- * in both. */
+ * Bodies are named content, not bytes in our hands: a node receives into a `sim_file` (its copy of
+ * a file, perhaps partial) and sends slices of one. The live world moves and hashes real bytes and
+ * keeps each content once per process; the virtual world moves a flow. Control messages are real
+ * encoded bytes in both. */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
@@ -43,9 +46,8 @@ typedef uint64_t sim_fetch;  /* a request to the server; 0: none */
 typedef uint64_t sim_file;   /* a node's copy of a file, perhaps partial; 0: none */
 
 enum {
-    SIM_WORLD_DATAGRAM_MAX =
-        1024, /* bytes of a datagram's payload; longer ones are SIM_EINVAL to send
-                                      and dropped (counted) on arrival */
+    SIM_WORLD_DATAGRAM_MAX = 1024, /* bytes of a datagram's payload; longer ones are SIM_EINVAL to
+                                      send and dropped (counted) on arrival */
     SIM_WORLD_MESSAGE_MAX =
         2048, /* bytes that a node may leave unconsumed on a stream; see stream_input */
     SIM_WORLD_SMALL_MAX = 256 * 1024, /* bytes of a fetched file handed over in memory */
@@ -65,17 +67,18 @@ struct sim_fetch_request {
     const char *path; /* below the server's base, no leading '/'; the world encodes it for URLs */
     bool is_firmware; /* its body counts as payload, else as configuration */
     sim_file file; /* 0: a small file, its bytes come with fetch_done (at most SIM_WORLD_SMALL_MAX);
-                          else appended to this copy, from its present size on (HTTP Range; TFTP begins
-                          anew and drops what the copy already has, counted as resent) */
+                          else appended to this copy, from its present size on (HTTP Range; TFTP
+                      begins anew and drops what the copy already has, counted as resent) */
     uint64_t notify_every; /* fetch_progress each time another so many bytes are in; 0: never */
 };
 
 struct sim_fetch_result {
     int status; /* 0, or SIM_ENOTFOUND (404, TFTP 1), SIM_EACCES (401, 403, TFTP 2), SIM_EBUSY (503,
-                           TFTP error 0 of a full server), SIM_ESERVER (5xx, other TFTP errors), SIM_EREFUSED,
-                           SIM_EUNREACHABLE, SIM_ETIMEDOUT (no answer), SIM_ESTALLED (no progress for
-                           server.stall), SIM_ESHORT (fewer bytes than promised), SIM_ERESET, SIM_ECLOSED,
-                           SIM_ETLS, SIM_EPROTO, SIM_ELIMIT (a small file over the limit), SIM_ENOSPC */
+                           TFTP error 0 of a full server), SIM_ESERVER (5xx, other TFTP errors),
+                   SIM_EREFUSED, SIM_EUNREACHABLE, SIM_ETIMEDOUT (no answer), SIM_ESTALLED (no
+                   progress for server.stall), SIM_ESHORT (fewer bytes than promised), SIM_ERESET,
+                   SIM_ECLOSED, SIM_ETLS, SIM_EPROTO, SIM_ELIMIT (a small file over the limit),
+                   SIM_ENOSPC */
     int code;   /* HTTP status or TFTP error code, -1 when there was none */
     uint64_t bytes;      /* of body that arrived in this fetch */
     const uint8_t *data; /* a small file's bytes; NULL else */
@@ -91,8 +94,8 @@ struct sim_datagram {
     size_t len; /* 0..SIM_WORLD_DATAGRAM_MAX */
 };
 
-/* What a node is told. One table a kind of node; `self` is what was given to sim_world_add_node(). No
- * entry may be NULL. A node that is down (sim_world_set_down) is told nothing. */
+/* What a node is told. One table a kind of node; `self` is what was given to sim_world_add_node().
+ * No entry may be NULL. A node that is down (sim_world_set_down) is told nothing. */
 struct sim_node_ops {
     /* The instant set by sim_world_wake_at() has come (never early; spurious calls are allowed). */
     void (*wake)(void *self, sim_time now);
@@ -102,10 +105,10 @@ struct sim_node_ops {
     void (*stream_opened)(void *self, sim_time now, sim_stream stream, sim_addr peer, bool dialed);
     /* Bytes that are not part of a body. May be cut anywhere. Returns how many were consumed; the
      * rest comes again with more behind it. Called until it returns 0 or all is consumed. Here, and
-     * only here, the node calls sim_world_receive_body(): the bytes right behind those consumed by this call are then the body
-     * and the next stream_input starts behind it. Holding back SIM_WORLD_MESSAGE_MAX bytes or more is
-     * a violation: the world closes the stream with SIM_EPROTO. Not called again after the node
-     * closed the stream in the call. */
+     * only here, the node calls sim_world_receive_body(): the bytes right behind those consumed by
+     * this call are then the body and the next stream_input starts behind it. Holding back
+     * SIM_WORLD_MESSAGE_MAX bytes or more is a violation: the world closes the stream with
+     * SIM_EPROTO. Not called again after the node closed the stream in the call. */
     size_t (*stream_input)(void *self, sim_time now, sim_stream stream, const uint8_t *bytes,
                            size_t len);
     /* Another notify_every bytes of the body are in; `size`: bytes of the copy now. */
@@ -114,8 +117,9 @@ struct sim_node_ops {
     void (*body_received)(void *self, sim_time now, sim_stream stream);
     /* The last byte of a body sent left for the peer (in order: one notice a body). */
     void (*body_sent)(void *self, sim_time now, sim_stream stream);
-    /* Why: SIM_ECLOSED (the peer ended it), SIM_ERESET, SIM_EREFUSED and SIM_ETIMEDOUT (a dial that failed), SIM_EPROTO.
-     * Not told for streams that the node closed itself. Copies keep what they have. */
+    /* Why: SIM_ECLOSED (the peer ended it), SIM_ERESET, SIM_EREFUSED and SIM_ETIMEDOUT (a dial that
+     * failed), SIM_EPROTO. Not told for streams that the node closed itself. Copies keep what they
+     * have. */
     void (*stream_closed)(void *self, sim_time now, sim_stream stream, int why);
     void (*fetch_progress)(void *self, sim_time now, sim_fetch fetch, uint64_t size);
     void (*fetch_done)(void *self, sim_time now, sim_fetch fetch,
@@ -191,9 +195,10 @@ struct sim_world {
 
 /* ---- Building (before the run, or from a node's turn) ---- */
 
-/* `site`: index into the set-up's sites; `addr`: inside its block, taken by no other node; `id`: the
- * node's number in the whole scenario, which seeds its chance (the same in every shard). A node without a
- * network (a fault controller) has addr 0. Returns its number; SIM_NODE_NONE when it can't be. */
+/* `site`: index into the set-up's sites; `addr`: inside its block, taken by no other node; `id`:
+ * the node's number in the whole scenario, which seeds its chance (the same in every shard). A node
+ * without a network (a fault controller) has addr 0. Returns its number; SIM_NODE_NONE when it
+ * can't be. */
 static inline sim_node sim_world_add_node(struct sim_world *w, uint32_t site, sim_addr addr,
                                           uint64_t id, const struct sim_node_ops *ops, void *self)
 {
@@ -207,7 +212,8 @@ static inline sim_time sim_world_now(struct sim_world *w)
     return w->ops->now(w);
 }
 
-/* A node has one alarm: this replaces it. SIM_NEVER clears it; an instant in the past means "next turn". */
+/* A node has one alarm: this replaces it. SIM_NEVER clears it; an instant in the past means "next
+ * turn". */
 static inline void sim_world_wake_at(struct sim_world *w, sim_node node, sim_time at)
 {
     w->ops->wake_at(w, node, at);
@@ -221,13 +227,15 @@ static inline struct sim_rng *sim_world_rng(struct sim_world *w, sim_node node)
 
 /* ---- The LAN ---- */
 
-/* Opens or closes the node for datagrams and incoming streams on the peer port. 0, or SIM_EADDRINUSE, SIM_ELIMIT. */
+/* Opens or closes the node for datagrams and incoming streams on the peer port. 0, or
+ * SIM_EADDRINUSE, SIM_ELIMIT. */
 static inline int sim_world_listen(struct sim_world *w, sim_node node, bool on)
 {
     return w->ops->listen(w, node, on);
 }
 
-/* To one address of the subnet. Datagrams may be lost, and nobody says so. 0 or SIM_EINVAL, SIM_EUNREACHABLE. */
+/* To one address of the subnet. Datagrams may be lost, and nobody says so. 0 or SIM_EINVAL,
+ * SIM_EUNREACHABLE. */
 static inline int sim_world_send(struct sim_world *w, sim_node node, sim_addr to, const void *bytes,
                                  size_t len)
 {
@@ -241,8 +249,9 @@ static inline int sim_world_broadcast(struct sim_world *w, sim_node node, const 
     return w->ops->broadcast(w, node, bytes, len);
 }
 
-/* Opens a stream to a node of the subnet. 0 and `*out`, then stream_opened or stream_closed follows; or SIM_EINVAL,
- * SIM_ELIMIT. A dial that is not answered ends with SIM_ETIMEDOUT within 10 s (our choice). */
+/* Opens a stream to a node of the subnet. 0 and `*out`, then stream_opened or stream_closed
+ * follows; or SIM_EINVAL, SIM_ELIMIT. A dial that is not answered ends with SIM_ETIMEDOUT within 10
+ * s (our choice). */
 static inline int sim_world_dial(struct sim_world *w, sim_node node, sim_addr to, sim_stream *out)
 {
     return w->ops->dial(w, node, to, out);
@@ -256,24 +265,26 @@ static inline int sim_world_stream_send(struct sim_world *w, sim_stream s, const
     return w->ops->stream_send(w, s, bytes, len);
 }
 
-/* Queues a slice of a copy held by the stream's node, behind what is queued. The copy must have these
- * bytes and must not be freed before body_sent or the stream's end (freeing it ends the stream). LAN pacing: all bodies that one
- * node sends share its port's rate evenly. At most one body is queued at a time. 0, SIM_EINVAL. */
+/* Queues a slice of a copy held by the stream's node, behind what is queued. The copy must have
+ * these bytes and must not be freed before body_sent or the stream's end (freeing it ends the
+ * stream). LAN pacing: all bodies that one node sends share its port's rate evenly. At most one
+ * body is queued at a time. 0, SIM_EINVAL. */
 static inline int sim_world_stream_send_body(struct sim_world *w, sim_stream s, sim_file file,
                                              uint64_t offset, uint64_t len)
 {
     return w->ops->stream_send_body(w, s, file, offset, len);
 }
 
-/* Says that the next `len` bytes are a body to be appended to `file`. Only inside stream_input. With len 0
- * body_received still follows, from a later turn. 0, SIM_EINVAL. */
+/* Says that the next `len` bytes are a body to be appended to `file`. Only inside stream_input.
+ * With len 0 body_received still follows, from a later turn. 0, SIM_EINVAL. */
 static inline int sim_world_receive_body(struct sim_world *w, sim_stream s, sim_file file,
                                          uint64_t len, uint64_t notify_every)
 {
     return w->ops->receive_body(w, s, file, len, notify_every);
 }
 
-/* Ends the stream after what is queued has gone (at most 10 s later). The handle is dead at once; the peer sees SIM_ECLOSED. */
+/* Ends the stream after what is queued has gone (at most 10 s later). The handle is dead at once;
+ * the peer sees SIM_ECLOSED. */
 static inline void sim_world_stream_close(struct sim_world *w, sim_stream s)
 {
     w->ops->stream_close(w, s);
@@ -291,7 +302,8 @@ static inline uint64_t sim_world_stream_tag(struct sim_world *w, sim_stream s)
 
 /* ---- Copies of files ---- */
 
-/* A new, empty copy. `name` is for records and the virtual world's content. 0 when out of memory. */
+/* A new, empty copy. `name` is for records and the virtual world's content. 0 when out of memory.
+ */
 static inline sim_file sim_world_file_new(struct sim_world *w, sim_node node, const char *name)
 {
     return w->ops->file_new(w, node, name);
@@ -311,9 +323,9 @@ static inline int sim_world_file_digest(struct sim_world *w, sim_file file, stru
 {
     return w->ops->file_digest(w, file, out);
 }
-/* The node found the copy whole and right: it can be sent and read from now on, not written. Copies of equal
- * digest share one content. A live copy whose real bytes are known nowhere in the process is
- * kept on disk or in memory from its first byte; SIM_ENOSPC, SIM_EINVAL. */
+/* The node found the copy whole and right: it can be sent and read from now on, not written. Copies
+ * of equal digest share one content. A live copy whose real bytes are known nowhere in the process
+ * is kept on disk or in memory from its first byte; SIM_ENOSPC, SIM_EINVAL. */
 static inline int sim_world_file_seal(struct sim_world *w, sim_file file)
 {
     return w->ops->file_seal(w, file);
@@ -327,9 +339,10 @@ static inline size_t sim_world_file_read(struct sim_world *w, sim_file file, uin
 
 /* ---- The server ---- */
 
-/* Asks for one file. 0 and `*out`, then fetch_done exactly once (unless cancelled); or SIM_EINVAL, SIM_ELIMIT.
- * One node may have several under way. TFTP datagrams are retried inside (server.timeout,
- * server.retries); an HTTP request is tried once: trying again is the phone's decision. */
+/* Asks for one file. 0 and `*out`, then fetch_done exactly once (unless cancelled); or SIM_EINVAL,
+ * SIM_ELIMIT. One node may have several under way. TFTP datagrams are retried inside
+ * (server.timeout, server.retries); an HTTP request is tried once: trying again is the phone's
+ * decision. */
 static inline int sim_world_fetch(struct sim_world *w, sim_node node,
                                   const struct sim_fetch_request *request, sim_fetch *out)
 {
@@ -346,7 +359,8 @@ static inline void sim_world_record(struct sim_world *w, const struct sim_record
 {
     w->ops->record(w, record);
 }
-/* The node's story is told; it may go on serving. The run ends when all nodes have said so. Saying it twice is fine. */
+/* The node's story is told; it may go on serving. The run ends when all nodes have said so. Saying
+ * it twice is fine. */
 static inline void sim_world_finished(struct sim_world *w, sim_node node)
 {
     w->ops->finished(w, node);
@@ -355,12 +369,14 @@ static inline void sim_world_finished(struct sim_world *w, sim_node node)
 /* ---- Faults (for a fault controller; never called by a healthy phone) ---- */
 
 /* Down: its alarm, streams, fetches and copies are gone and it hears nothing. Not silent: peers see
- * SIM_ERESET at once. Silent (power cut, cable): its streams just never move again. Up again: as new. */
+ * SIM_ERESET at once. Silent (power cut, cable): its streams just never move again. Up again: as
+ * new. */
 static inline void sim_world_set_down(struct sim_world *w, sim_node node, bool down, bool silent)
 {
     w->ops->set_down(w, node, down, silent);
 }
-/* Nodes of different groups can't reach one another; streams between them stand still. All begin in 0. */
+/* Nodes of different groups can't reach one another; streams between them stand still. All begin in
+ * 0. */
 static inline void sim_world_set_group(struct sim_world *w, sim_node node, uint32_t group)
 {
     w->ops->set_group(w, node, group);
@@ -375,8 +391,8 @@ static inline void sim_world_set_wan(struct sim_world *w, uint32_t site, bool up
 {
     w->ops->set_wan(w, site, up);
 }
-/* The server answers nothing while it is down: new connections are refused, old ones reset. Affects the
- * sites of this world object. */
+/* The server answers nothing while it is down: new connections are refused, old ones reset. Affects
+ * the sites of this world object. */
 static inline void sim_world_set_server(struct sim_world *w, bool up)
 {
     w->ops->set_server(w, up);

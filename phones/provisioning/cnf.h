@@ -1,8 +1,10 @@
-/* phones/provisioning/cnf.h -- the CUCM phone's configuration: SEP<mac>.cnf.xml and XMLDefault.cnf.xml.
+/* phones/provisioning/cnf.h -- the CUCM phone's configuration: SEP<mac>.cnf.xml and
+ * XMLDefault.cnf.xml.
  *
- * Read with expat, streaming and bounded (depth, lengths, no document type: so no entity games). Of the many
- * elements these are obeyed: loadInformation, vendorConfig/peerFirmwareSharing, vendorConfig/loadServer; of
- * XMLDefault: loadInformation<n> whose `model` is the phone's. The rest is read past. */
+ * Read with expat, streaming and bounded (depth, lengths, no document type: so no entity games). Of
+ * the many elements these are obeyed: loadInformation, vendorConfig/peerFirmwareSharing,
+ * vendorConfig/loadServer; of XMLDefault: loadInformation<n> whose `model` is the phone's. The rest
+ * is read past. */
 #ifndef PHONES_PROVISIONING_CNF_H
 #define PHONES_PROVISIONING_CNF_H
 
@@ -23,8 +25,9 @@ struct cnf {
     char load_server[CNF_LOAD_SERVER_MAX]; /* address without its "@@" options; "" when none */
 };
 
-/* `model`: for XMLDefault ("CP-7961G" matches model="CP-7961G" and, by its digits, "Cisco 7961"). 0, or SIM_EPROTO (not
- * well-formed, a document type, too deep, a load name that is no plain name). `*out` untouched on failure. */
+/* `model`: for XMLDefault ("CP-7961G" matches model="CP-7961G" and, by its digits, "Cisco 7961").
+ * 0, or SIM_EPROTO (not well-formed, a document type, too deep, a load name that is no plain name).
+ * `*out` untouched on failure. */
 int cnf_parse(const uint8_t *bytes, size_t len, const char *model, struct cnf *out);
 
 /* Writes the configuration of one phone. Returns its length, 0 when `cap` is too small. */

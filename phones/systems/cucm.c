@@ -1,4 +1,5 @@
-/* phones/systems/cucm.c -- see cucm.h. It leaves out signed and encrypted configurations and the locale files. */
+/* phones/systems/cucm.c -- see cucm.h. It leaves out signed and encrypted configurations and the
+ * locale files. */
 #include "phones/systems/cucm.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* phones/upgrade/fetcher.c -- see fetcher.h. It leaves out redirects and ranges: the world's business. */
+/* phones/upgrade/fetcher.c -- see fetcher.h. It leaves out redirects and ranges: the world's
+ * business. */
 #include "phones/upgrade/fetcher.h"
 
 #include <assert.h>

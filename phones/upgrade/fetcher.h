@@ -1,15 +1,18 @@
-/* phones/upgrade/fetcher.h -- one file from the server: protocols in order of trial, retries, digest.
+/* phones/upgrade/fetcher.h -- one file from the server: protocols in order of trial, retries,
+ * digest.
  *
- * A machine between its owner (a system, or the peer machine's root) and sim_world_fetch(): it starts the
- * request, tries again as the policy says, checks the digest, and ends in DONE or FAILED with a reason
- * that names the cause. One file at a time; the owner forwards fetch_done and wakes it at its deadline.
+ * A machine between its owner (a system, or the peer machine's root) and sim_world_fetch(): it
+ * starts the request, tries again as the policy says, checks the digest, and ends in DONE or FAILED
+ * with a reason that names the cause. One file at a time; the owner forwards fetch_done and wakes
+ * it at its deadline.
  *
  * Trials: each protocol of the list but the last is tried once ("they try one time to get it via
- * http, if it fails they attempt TFTP": a Cisco poster, see the README); the last one is tried 1 + retries
- * times for what may pass (no answer, busy, cut off; TFTP repeats its datagrams itself, so its silence is final), waiting timeout x 2^n with a jitter of a half (our
- * choice). "Not found" and "access denied" are final there. A transport that failed is left out for the
- * phone's later files: fetcher_forget() brings it back at the next boot. A wrong digest is
- * SIM_EDIGEST at once: whether to begin anew with an empty copy is the owner's to say. */
+ * http, if it fails they attempt TFTP": a Cisco poster, see the README); the last one is tried 1 +
+ * retries times for what may pass (no answer, busy, cut off; TFTP repeats its datagrams itself, so
+ * its silence is final), waiting timeout x 2^n with a jitter of a half (our choice). "Not found"
+ * and "access denied" are final there. A transport that failed is left out for the phone's later
+ * files: fetcher_forget() brings it back at the next boot. A wrong digest is SIM_EDIGEST at once:
+ * whether to begin anew with an empty copy is the owner's to say. */
 #ifndef PHONES_UPGRADE_FETCHER_H
 #define PHONES_UPGRADE_FETCHER_H
 

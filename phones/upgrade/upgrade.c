@@ -187,7 +187,8 @@ static int read_index(struct upgrade *u, sim_file file)
     return rc;
 }
 
-/* The size and MD5 that some models' index lines carry, for files whose digest is not known better. */
+/* The size and MD5 that some models' index lines carry, for files whose digest is not known better.
+ */
 static bool matches_index(struct upgrade *u, sim_file file)
 {
     const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));

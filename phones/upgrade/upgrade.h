@@ -1,8 +1,9 @@
-/* phones/upgrade/upgrade.h -- one load: the .loads index, then each component in its order, verified.
+/* phones/upgrade/upgrade.h -- one load: the .loads index, then each component in its order,
+ * verified.
  *
- * With sharing every file goes through the peer machine (phones/pfs); without, straight from the server. The
- * owner forwards fetch_done and the peer machine's events, then looks at the state. Files are taken strictly
- * one after another, as the phones do. */
+ * With sharing every file goes through the peer machine (phones/pfs); without, straight from the
+ * server. The owner forwards fetch_done and the peer machine's events, then looks at the state.
+ * Files are taken strictly one after another, as the phones do. */
 #ifndef PHONES_UPGRADE_UPGRADE_H
 #define PHONES_UPGRADE_UPGRADE_H
 

@@ -1,4 +1,5 @@
-/* sim/live/clock.h -- the clock, for those above who may not read one themselves (analysis/: how long did it take). */
+/* sim/live/clock.h -- the clock, for those above who may not read one themselves (analysis/: how
+ * long did it take). */
 #ifndef SIM_LIVE_CLOCK_H
 #define SIM_LIVE_CLOCK_H
 

@@ -1,7 +1,8 @@
 /* sim/live/fetch.h -- one request to a server from one phone's address: what HTTP and TFTP share.
  *
- * Inside sim/live only. The world (world.c) chooses the protocol and where to connect (the site's relay, or the
- * server itself) and owns the request's memory; http.c and tftp_client.c move the bytes. */
+ * Inside sim/live only. The world (world.c) chooses the protocol and where to connect (the site's
+ * relay, or the server itself) and owns the request's memory; http.c and tftp_client.c move the
+ * bytes. */
 #ifndef SIM_LIVE_FETCH_H
 #define SIM_LIVE_FETCH_H
 
@@ -24,21 +25,22 @@ struct live_fetch_target {
     uint16_t connect_port;
     const char
         *url; /* HTTP(S): the server's true URL, with the encoded path: Host and SNI come from it */
-    const char *path; /* TFTP: the file name of the RRQ */
-    uint64_t
-        offset; /* HTTP: continue from here (Range); a server that answers 200 instead of 206 is
-                         read past these bytes, which count as resent; a 206 that starts elsewhere is SIM_EPROTO.
-                         TFTP: the first `offset` bytes are read and counted as resent, not given to `body` */
+    const char *path;  /* TFTP: the file name of the RRQ */
+    uint64_t offset;   /* HTTP: continue from here (Range); a server that answers 200 instead of 206
+                          is   read past these bytes, which count as resent; a 206 that starts elsewhere
+                          is SIM_EPROTO.   TFTP: the first `offset` bytes are read and counted as
+                          resent, not given to `body` */
     bool keep_alive;   /* HTTP: the connection may serve the phone's next request */
     uint64_t body_max; /* more is SIM_ELIMIT; 0: no limit (firmware) */
 };
 
 /* What the owner is told; each comes from the loop's own turn, never from inside a call. */
 struct live_fetch_ops {
-    /* The next bytes of the body, in order, from `offset` on. Non-zero (SIM_E*) ends the fetch with it. */
+    /* The next bytes of the body, in order, from `offset` on. Non-zero (SIM_E*) ends the fetch with
+     * it. */
     int (*body)(void *owner, const uint8_t *bytes, size_t len);
-    /* Exactly once, unless cancelled. `result->data` is NULL: the owner has the bytes. resent: body bytes
-     * that were thrown away because they lie before `offset`. */
+    /* Exactly once, unless cancelled. `result->data` is NULL: the owner has the bytes. resent: body
+     * bytes that were thrown away because they lie before `offset`. */
     void (*done)(void *owner, const struct sim_fetch_result *result, uint64_t resent);
 };
 
@@ -52,9 +54,8 @@ struct live_http_config {
     bool verify;
     const char *credentials; /* "user:password" or NULL; never logged */
     const char *user_agent;
-    sim_duration
-        stall; /* no byte for so long, from the start of the request on: SIM_ESTALLED (SIM_ETIMEDOUT
-                                when not even the connection stood) */
+    sim_duration stall; /* no byte for so long, from the start of the request on: SIM_ESTALLED
+                           (SIM_ETIMEDOUT when not even the connection stood) */
 };
 
 int live_http_new(struct live_http **out, struct live_loop *loop,

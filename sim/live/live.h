@@ -1,8 +1,8 @@
 /* sim/live/live.h -- the live world: real sockets on real loopback (or routed) addresses.
  *
- * Build it, add the nodes to the world objects of their sites, run it, read the figures, free it. Every
- * node has its own address and the peer port for UDP and TCP; an idle node costs no descriptor. A site
- * belongs to one loop, a loop to one thread; loop 0 runs on the caller's. */
+ * Build it, add the nodes to the world objects of their sites, run it, read the figures, free it.
+ * Every node has its own address and the peer port for UDP and TCP; an idle node costs no
+ * descriptor. A site belongs to one loop, a loop to one thread; loop 0 runs on the caller's. */
 #ifndef SIM_LIVE_LIVE_H
 #define SIM_LIVE_LIVE_H
 
@@ -41,8 +41,8 @@ struct sim_live_config {
     const char *user_agent;
     struct sim_trace trace;
     sim_duration limit; /* the run ends at this instant whatever happens; SIM_NEVER */
-    /* Called on loop 0 every `tick_every` (0: never) with the instant: progress, sampling, interruption.
-     * True ends the run. */
+    /* Called on loop 0 every `tick_every` (0: never) with the instant: progress, sampling,
+     * interruption. True ends the run. */
     bool (*tick)(void *context, sim_time now);
     void *tick_context;
     sim_duration tick_every;
@@ -59,12 +59,14 @@ void sim_live_free(struct sim_live *live);
 struct sim_world *sim_live_world(struct sim_live *live, uint32_t site);
 unsigned sim_live_lane(const struct sim_live *live, uint32_t site);
 
-/* Runs until every node has finished, `tick` says so, or sim_live_stop(). 0, or SIM_ETIMEDOUT at `limit`, SIM_ECANCELED. */
+/* Runs until every node has finished, `tick` says so, or sim_live_stop(). 0, or SIM_ETIMEDOUT at
+ * `limit`, SIM_ECANCELED. */
 int sim_live_run(struct sim_live *live);
 /* From any thread or a signal handler. */
 void sim_live_stop(struct sim_live *live);
 
-/* Sums for all threads; safe during the run from the tick (counters are atomic or of a recent instant). */
+/* Sums for all threads; safe during the run from the tick (counters are atomic or of a recent
+ * instant). */
 void sim_live_site_stats(struct sim_live *live, uint32_t site, struct sim_site_stats *out);
 
 struct sim_live_validity {
@@ -92,8 +94,8 @@ void sim_live_usage(struct sim_live *live, struct sim_live_usage *out);
 enum sim_live_fetch_mode { SIM_LIVE_FETCH_ALL, SIM_LIVE_FETCH_ROOTS };
 
 struct sim_live_need {
-    const char *
-        what; /* "descriptors", "addresses", "port 4051", "memory", "receive buffer", "LAN capacity" ... */
+    const char *what; /* "descriptors", "addresses", "port 4051", "memory", "receive buffer", "LAN
+                         capacity" ... */
     uint64_t needed, available; /* 0, 0 where numbers mean nothing */
     const char *unit;
     bool enough;

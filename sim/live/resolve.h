@@ -8,12 +8,12 @@
 #include "sim/addr.h"
 #include "sim/time.h"
 
-/* First IPv4 address of a host name or dotted quad; blocks for the resolver's time. 0, or SIM_EUNREACHABLE with a
- * sentence in `why`. */
+/* First IPv4 address of a host name or dotted quad; blocks for the resolver's time. 0, or
+ * SIM_EUNREACHABLE with a sentence in `why`. */
 int sim_live_resolve(const char *host, sim_addr *out, char *why, size_t why_cap);
 
-/* Does something accept TCP connections there? Waits at most `limit`. `source`: address to come from, 0 any. 0, or SIM_EREFUSED,
- * SIM_ETIMEDOUT, SIM_EUNREACHABLE with a sentence in `why`. */
+/* Does something accept TCP connections there? Waits at most `limit`. `source`: address to come
+ * from, 0 any. 0, or SIM_EREFUSED, SIM_ETIMEDOUT, SIM_EUNREACHABLE with a sentence in `why`. */
 int sim_live_probe(sim_addr source, sim_addr addr, uint16_t port, sim_duration limit, char *why,
                    size_t why_cap);
 

@@ -1,4 +1,5 @@
-/* sim/server/tftp_alarm.c -- instants of many transfers in one binary heap, behind one timerfd on the loop.
+/* sim/server/tftp_alarm.c -- instants of many transfers in one binary heap, behind one timerfd on
+ * the loop.
  *
  * libuv's own timers count milliseconds; response_time and the uplink are finer than that. */
 #include <assert.h>
@@ -60,7 +61,8 @@ static void take_out(struct server_tftp_clock *clock, struct server_tftp_alarm *
     }
 }
 
-/* The timerfd may be early for what was cleared or moved away: then nothing is due, and it is armed anew. */
+/* The timerfd may be early for what was cleared or moved away: then nothing is due, and it is armed
+ * anew. */
 static void arm(struct server_tftp_clock *clock)
 {
     struct itimerspec spec = {{0, 0}, {0, 0}};

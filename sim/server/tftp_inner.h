@@ -1,4 +1,5 @@
-/* sim/server/tftp_inner.h -- what tftp_server.c (requests), tftp_transfer.c (one transfer) and tftp_alarm.c (time) share. */
+/* sim/server/tftp_inner.h -- what tftp_server.c (requests), tftp_transfer.c (one transfer) and
+ * tftp_alarm.c (time) share. */
 #ifndef SIM_SERVER_TFTP_INNER_H
 #define SIM_SERVER_TFTP_INNER_H
 
@@ -43,7 +44,8 @@ int server_tftp_clock_init(struct server_tftp_clock *clock, uv_loop_t *loop,
                            void (*fire)(struct server_tftp_alarm *alarm, sim_time now));
 /* Stops and closes; `closed` is called from a later turn. */
 void server_tftp_clock_close(struct server_tftp_clock *clock, uv_close_cb closed);
-/* Replaces what was set; SIM_NEVER clears. The heap has room for every transfer: see server_tftp_clock_reserve(). */
+/* Replaces what was set; SIM_NEVER clears. The heap has room for every transfer: see
+ * server_tftp_clock_reserve(). */
 void server_tftp_alarm_set(struct server_tftp_clock *clock, struct server_tftp_alarm *alarm,
                            sim_time at);
 /* Room for `count` alarms. 0 or SIM_ENOMEM. */
@@ -78,9 +80,10 @@ struct server_tftp_transfer {
     bool opened;   /* `handle` is to be closed */
     bool listed;   /* in the table: a repeated request is recognised */
     bool reported;
-    bool fragments;  /* blocks larger than the path's MTU are cut by IP */
-    bool one_by_one; /* the kernel refused to cut this block size itself */
-    bool blocked;    /* waiting for the socket to be writable */
+    bool fragments;     /* blocks larger than the path's MTU are cut by IP */
+    bool one_by_one;    /* the kernel refused to cut this block size itself */
+    bool blocked;       /* waiting for the socket to be writable */
+    uint8_t spin_pause; /* wake-ups until it looks for the next ACK without sleeping again */
     int fd;
     int refusal; /* TFTP code to answer with instead of the file; SIM_TFTP_CODE_NONE */
     int refusal_status;

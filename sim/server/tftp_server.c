@@ -1,4 +1,5 @@
-/* sim/server/tftp_server.c -- requests: read, recognised, admitted, delayed, and given to tftp_transfer.c. */
+/* sim/server/tftp_server.c -- requests: read, recognised, admitted, delayed, and given to
+ * tftp_transfer.c. */
 #include "sim/server/tftp_server.h"
 
 #include <assert.h>

@@ -1,9 +1,11 @@
-/* sim/server/tftp_server.h -- the TFTP side of the embedded server: sockets and timers around sim/tftp.
+/* sim/server/tftp_server.h -- the TFTP side of the embedded server: sockets and timers around
+ * sim/tftp.
  *
- * Inside sim/server only. One listening socket, and one socket (its own TID) for each transfer, all on the
- * owner's libuv loop and thread. Everything that TFTP shares with HTTP comes in through tables of
- * functions: where files come from and go to, who may start (max_transfers), when bytes may leave
- * (uplink), what is counted and logged. Requests that can't be served are answered with an error and cost no socket.
+ * Inside sim/server only. One listening socket, and one socket (its own TID) for each transfer, all
+ * on the owner's libuv loop and thread. Everything that TFTP shares with HTTP comes in through
+ * tables of functions: where files come from and go to, who may start (max_transfers), when bytes
+ * may leave (uplink), what is counted and logged. Requests that can't be served are answered with
+ * an error and cost no socket.
  *
  * Left out: netascii and mail (answered with an error), IPv6, multicast (RFC 2090). */
 #ifndef SIM_SERVER_TFTP_SERVER_H
@@ -21,20 +23,21 @@ struct server_tftp;
 struct server_tftp_transfer;
 
 enum {
-    SERVER_TFTP_NAME_MAX =
-        512, /* bytes of a file name with its NUL; a longer one is error 4. RFC 2347:
-                                   a request has at most 512 bytes */
+    SERVER_TFTP_NAME_MAX = 512,   /* bytes of a file name with its NUL; a longer one is error 4. RFC
+                                     2347:   a request has at most 512 bytes */
     SERVER_TFTP_REASON_MAX = 200, /* bytes of a reason with its NUL */
 };
 
 /* Where files come from. Calls are quick and never call back into the server. */
 struct server_tftp_source {
     void *context;
-    /* Opens `name`, exactly as the client wrote it (the source decides what a name may be). 0, `*handle` and `*size` in
-     * bytes; or SIM_ENOTFOUND (error 1), SIM_EACCES (error 2), anything else (error 0). */
+    /* Opens `name`, exactly as the client wrote it (the source decides what a name may be). 0,
+     * `*handle` and `*size` in bytes; or SIM_ENOTFOUND (error 1), SIM_EACCES (error 2), anything
+     * else (error 0). */
     int (*open)(void *context, const char *name, void **handle, uint64_t *size);
-    /* Copies bytes [offset, offset+len) and returns how many there were. Fewer than asked for, inside
-     * the size that open() gave, end the transfer with error 0. Called again for what is sent again. */
+    /* Copies bytes [offset, offset+len) and returns how many there were. Fewer than asked for,
+     * inside the size that open() gave, end the transfer with error 0. Called again for what is
+     * sent again. */
     size_t (*read)(void *context, void *handle, uint64_t offset, void *bytes, size_t len);
     void (*close)(void *context, void *handle);
 };
@@ -42,13 +45,14 @@ struct server_tftp_source {
 /* Where uploads (WRQ) go. */
 struct server_tftp_sink {
     void *context;
-    /* Creates `name`. `size`: what the client promises (tsize), UINT64_MAX when it does not say. 0 and `*handle`; or
-     * SIM_EEXIST (error 6), SIM_EACCES (error 2), SIM_ENOSPC (error 3), SIM_ENOTFOUND (error 1), else error 0. */
+    /* Creates `name`. `size`: what the client promises (tsize), UINT64_MAX when it does not say. 0
+     * and `*handle`; or SIM_EEXIST (error 6), SIM_EACCES (error 2), SIM_ENOSPC (error 3),
+     * SIM_ENOTFOUND (error 1), else error 0. */
     int (*create)(void *context, const char *name, uint64_t size, void **handle);
     /* Appends. 0; or SIM_ENOSPC (error 3), else error 0: the transfer ends. */
     int (*write)(void *context, void *handle, const void *bytes, size_t len);
-    /* `complete`: all of the file came; else it must not stay behind under its name. Called before the last
-     * block is acknowledged; non-zero is told to the client as in write(). */
+    /* `complete`: all of the file came; else it must not stay behind under its name. Called before
+     * the last block is acknowledged; non-zero is told to the client as in write(). */
     int (*close)(void *context, void *handle, bool complete);
 };
 
@@ -75,7 +79,8 @@ struct server_tftp_report {
     const char *reason; /* borrowed; "" on success */
 };
 
-/* What is shared with HTTP. Any entry may be NULL: everything is admitted, nothing waits, nobody listens. */
+/* What is shared with HTTP. Any entry may be NULL: everything is admitted, nothing waits, nobody
+ * listens. */
 struct server_tftp_hooks {
     void *context;
     /* Asked once per request that can be served, after the file was opened. */
@@ -84,8 +89,9 @@ struct server_tftp_hooks {
     void (*release)(void *context);
     /* A queued transfer went away before its turn (the server closes). */
     void (*withdraw)(void *context, struct server_tftp_transfer *transfer);
-    /* `bytes` (IP and UDP headers included) want to leave now, `now` in ns of CLOCK_MONOTONIC. They are charged to the
-     * uplink; returns the instant from which they may be sent: `now` or earlier means at once. */
+    /* `bytes` (IP and UDP headers included) want to leave now, `now` in ns of CLOCK_MONOTONIC. They
+     * are charged to the uplink; returns the instant from which they may be sent: `now` or earlier
+     * means at once. */
     sim_time (*take)(void *context, sim_time now, size_t bytes);
     void (*report)(void *context, const struct server_tftp_report *report);
 };
@@ -103,19 +109,20 @@ struct server_tftp_config {
     uint32_t retries;           /* times that a datagram is sent; 0: 6 */
 };
 
-/* Binds and listens on `loop`. 0 and `*out`; or SIM_EADDRINUSE, SIM_EACCES (a port below 1024), SIM_EUNREACHABLE (not an
- * address of this host), SIM_ENOMEM, SIM_ELIMIT, SIM_EIO. */
+/* Binds and listens on `loop`. 0 and `*out`; or SIM_EADDRINUSE, SIM_EACCES (a port below 1024),
+ * SIM_EUNREACHABLE (not an address of this host), SIM_ENOMEM, SIM_ELIMIT, SIM_EIO. */
 int server_tftp_new(struct server_tftp **out, uv_loop_t *loop,
                     const struct server_tftp_config *config);
 /* The port it listens on. */
 uint16_t server_tftp_port(const struct server_tftp *server);
 /* Transfers that have a socket now, those in their final wait included. */
 uint32_t server_tftp_transfers(const struct server_tftp *server);
-/* Ends every transfer and stops listening. The handles close in the loop's next turns, then `closed` (may be NULL) is
- * called and the memory is gone: run the loop until then. */
+/* Ends every transfer and stops listening. The handles close in the loop's next turns, then
+ * `closed` (may be NULL) is called and the memory is gone: run the loop until then. */
 void server_tftp_close(struct server_tftp *server, void (*closed)(void *context), void *context);
 
-/* A place became free for a queued transfer. Not from inside one of the server's calls to admit(). */
+/* A place became free for a queued transfer. Not from inside one of the server's calls to admit().
+ */
 void server_tftp_granted(struct server_tftp_transfer *transfer);
 
 /* A word for the owner's own queue: the server never reads it. */

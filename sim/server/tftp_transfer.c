@@ -1,4 +1,5 @@
-/* sim/server/tftp_transfer.c -- one transfer's socket around its machine: what comes, what leaves and when. */
+/* sim/server/tftp_transfer.c -- one transfer's socket around its machine: what comes, what leaves
+ * and when. */
 #include <time.h> /* before linux/errqueue.h, which needs struct timespec */
 
 #include <assert.h>
@@ -13,11 +14,14 @@
 #include "sim/err.h"
 #include "sim/server/tftp_inner.h"
 
-/* The only transfer, with a client that answers in less than SPIN_RTT, looks for the next ACK for SPIN before it
- * sleeps: waking up takes longer than that. At most SPIN_TURN, then the loop's others get their turn. */
-#define SPIN_RTT (100 * SIM_US)
-#define SPIN (30 * SIM_US)
-#define SPIN_TURN (1 * SIM_MS)
+/* The only transfer, with a client that answers in less than SPIN_RTT, looks for the next ACK for
+ * SPIN before it sleeps: waking up takes longer than that, on an idle virtual machine ten times
+ * longer. At most SPIN_TURN, then the loop's others get their turn; where looking was in vain (a
+ * busy machine), it is not tried again for SPIN_PAUSE wake-ups. */
+#define SPIN_RTT (300 * SIM_US)
+#define SPIN (100 * SIM_US)
+#define SPIN_TURN (500 * SIM_US)
+#define SPIN_PAUSE 32
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
@@ -40,7 +44,8 @@ static bool has_socket(const struct server_tftp_transfer *t)
 
 /* ---- The end ---- */
 
-/* Once per request: the file goes back, the place is free, the end is told. The socket may stay to dally. */
+/* Once per request: the file goes back, the place is free, the end is told. The socket may stay to
+ * dally. */
 static void report(struct server_tftp_transfer *t, int status, int code, const char *reason)
 {
     struct server_tftp *server = t->server;
@@ -122,7 +127,8 @@ static bool is_lost(int errnum)
     return errnum == ENOBUFS || errnum == ENOMEM || errnum == EINTR;
 }
 
-/* `segment`: bytes of each datagram when there are several in `len`; else 0. 0, EAGAIN, or another errno. */
+/* `segment`: bytes of each datagram when there are several in `len`; else 0. 0, EAGAIN, or another
+ * errno. */
 static int transmit(struct server_tftp_transfer *t, struct sim_tftp_peer to, const uint8_t *bytes,
                     size_t len, uint16_t segment)
 {
@@ -175,7 +181,8 @@ static bool build_block(struct server_tftp_transfer *t, const struct sim_tftp_ou
     return true;
 }
 
-/* Sends what was built: `count` blocks, all but the last of `segment` bytes. The kernel cuts them when it can. */
+/* Sends what was built: `count` blocks, all but the last of `segment` bytes. The kernel cuts them
+ * when it can. */
 static int send_blocks(struct server_tftp_transfer *t, size_t len, uint32_t count, uint16_t segment)
 {
     const uint8_t *tx = t->server->tx;
@@ -196,8 +203,8 @@ static int send_blocks(struct server_tftp_transfer *t, size_t len, uint32_t coun
     return 0;
 }
 
-/* Takes what the machine wants to send until a batch is full, something other than a block comes, or the uplink says later.
- * Returns 0, or the errno of sending; `*more`: there may be more. */
+/* Takes what the machine wants to send until a batch is full, something other than a block comes,
+ * or the uplink says later. Returns 0, or the errno of sending; `*more`: there may be more. */
 static int send_batch(struct server_tftp_transfer *t, sim_time now, bool *more)
 {
     const struct server_tftp_hooks *hooks = &t->server->config.hooks;
@@ -352,7 +359,8 @@ static bool drain(struct server_tftp_transfer *t, sim_time now)
 
 /* ---- What comes ---- */
 
-/* True when ICMP said that the client's port is closed. What it says of a stranger's means nothing. */
+/* True when ICMP said that the client's port is closed. What it says of a stranger's means nothing.
+ */
 static bool client_is_gone(struct server_tftp_transfer *t)
 {
     union {
@@ -443,6 +451,9 @@ static void spin(struct server_tftp_transfer *t)
         }
         now = server_tftp_now();
     }
+    if (now - last >= SPIN) {
+        t->spin_pause = SPIN_PAUSE;
+    }
 }
 
 static void receive_all(struct server_tftp_transfer *t, sim_time now)
@@ -454,7 +465,12 @@ static void receive_all(struct server_tftp_transfer *t, sim_time now)
     for (int i = 0; i < count && outcome == TAKEN; i++) {
         outcome = receive(t, now);
     }
-    if (outcome != GONE && may_spin(t)) {
+    if (outcome == GONE) {
+        return;
+    }
+    if (t->spin_pause > 0) {
+        t->spin_pause--;
+    } else if (may_spin(t)) {
         spin(t);
     }
 }

@@ -1,4 +1,5 @@
-/* sim/server/versions.h -- versions of the libraries that the embedded server uses, as loaded now. */
+/* sim/server/versions.h -- versions of the libraries that the embedded server uses, as loaded now.
+ */
 #ifndef SIM_SERVER_VERSIONS_H
 #define SIM_SERVER_VERSIONS_H
 
