@@ -136,7 +136,7 @@ static void run_row(const struct row *row, uint64_t seed, double *mean, double *
     sim_wan_free(h.wan);
 }
 
-Test(linux, streams_take_as_long_as_measured)
+Test(streams, take_as_long_as_measured_with_linux)
 {
     static const struct row rows[] = {
         {1, 4, 500000, 10000000, 80 * SIM_MS, 100, 0, 2.951, 2.951, 0.10, 0.10},

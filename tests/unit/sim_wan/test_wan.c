@@ -321,6 +321,24 @@ Test(wan, drops_a_datagram_when_one_fragment_finds_no_room)
     sim_wan_free(h.wan);
 }
 
+/* Ten fragments at 5 % each: 0.95^10 = 0.599 come through whole. */
+Test(wan, loses_a_datagram_with_any_of_its_fragments)
+{
+    struct sim_wan_config config = config_of(1000000000, 40 * SIM_MS, 100);
+    struct host h;
+
+    config.line.loss_ppm = 50000;
+    start(&h, &config);
+    for (uint64_t i = 0; i < 10000; i++) {
+        sim_wan_datagram(h.wan, SIM_WAN_DOWN, 1480 * 10 - 8, i, h.now);
+        run_until(&h, h.now + SIM_MS);
+    }
+    run_until(&h, h.now + SIM_S);
+    cr_assert_eq(h.datagrams + h.dropped, 10000);
+    cr_assert(h.datagrams > 5800 && h.datagrams < 6180, "%llu", (unsigned long long)h.datagrams);
+    sim_wan_free(h.wan);
+}
+
 Test(wan, a_reset_arrives_half_a_round_trip_later_and_ends_both_ends)
 {
     struct sim_wan_config config = config_of(8000000, 40 * SIM_MS, 100);
