@@ -20,7 +20,8 @@
 #include "sim/live/inner.h"
 
 enum {
-    UNDECIDED = 1, /* of a run's result; all others are 0 or negative */
+    UNDECIDED = 1,            /* of a run's result; all others are 0 or negative */
+    LOAD_SERVER_QUEUE = 1000, /* packets waiting at a load server's port: our choice, a switch's */
 };
 
 #define LAG_MAX                                                                                    \
@@ -197,32 +198,60 @@ static void init_site(struct live_site *site, const struct sim_live *live, uint3
     sim_rng_init(&site->lan_rng, live->config.seed, SIM_RNG_LAN, setup->index);
 }
 
+static int open_relay(struct live_site *site, const struct sim_site_setup *line,
+                      const struct sim_live_server *server, struct live_relay **out)
+{
+    struct live_world *w = site->world;
+    const struct sim_live_config *config = &w->live->config;
+    struct live_relay_config relay = {
+        .site = line,
+        .seed = config->seed,
+        .listen_addr = site->setup->base + 1,
+        .tcp_addr = server->http_addr,
+        .tcp_port = server->http_port,
+        .tcp2_addr = server->https_addr,
+        .tcp2_port = server->https_port,
+        .udp_addr = server->tftp_addr,
+        .udp_port = server->tftp_port,
+        .sources = config->server->sources,
+        .sources_len = config->server->sources_len,
+    };
+    return live_relay_new(out, w->loop, &relay);
+}
+
+/* The load server hangs on a port of the site's LAN as the phones do: all of them share its rate.
+ */
+static int open_load_relay(struct live_site *site)
+{
+    const struct sim_live_server *server = &site->world->live->config.lan_server;
+    const struct sim_lan_setup *lan = &site->setup->lan;
+
+    if (lan->rate_bit_s == SIM_RATE_NONE ||
+        (server->http_addr == 0 && server->https_addr == 0 && server->tftp_addr == 0)) {
+        return 0;
+    }
+    site->load_setup = *site->setup;
+    site->load_setup.wan = (struct sim_wan_setup){
+        .down_bit_s = lan->rate_bit_s,
+        .up_bit_s = lan->rate_bit_s,
+        .rtt = 4 * lan->latency, /* two ports each way */
+        .queue = {.kind = SIM_QUEUE_PACKETS, .limit = LOAD_SERVER_QUEUE},
+    };
+    return open_relay(site, &site->load_setup, server, &site->load_relay);
+}
+
 static int open_relays(struct live_world *w, char why[SIM_LIVE_TEXT_MAX])
 {
-    const struct sim_live_config *config = &w->live->config;
-    const struct sim_live_server *server = &config->wan_server;
-
     for (size_t i = 0; i < w->by_base_len; i++) {
         struct live_site *site = w->by_base[i];
-        struct live_relay_config relay = {
-            .site = site->setup,
-            .seed = config->seed,
-            .listen_addr = site->setup->base + 1,
-            .tcp_addr = server->http_addr,
-            .tcp_port = server->http_port,
-            .tcp2_addr = server->https_addr,
-            .tcp2_port = server->https_port,
-            .udp_addr = server->tftp_addr,
-            .udp_port = server->tftp_port,
-            .sources = config->server->sources,
-            .sources_len = config->server->sources_len,
-        };
-        int rc;
+        int rc = 0;
 
-        if (site->setup->wan.none) {
-            continue;
+        if (!site->setup->wan.none) {
+            rc = open_relay(site, site->setup, &w->live->config.wan_server, &site->relay);
         }
-        rc = live_relay_new(&site->relay, w->loop, &relay);
+        if (rc == 0) {
+            rc = open_load_relay(site);
+        }
         if (rc != 0) {
             snprintf(why, SIM_LIVE_TEXT_MAX, "site %s: its line can't be set up: %s",
                      site->setup->name, sim_err_text(rc));
@@ -409,6 +438,9 @@ static void free_world(struct live_world *w)
     for (size_t i = 0; i < w->by_base_len; i++) {
         if (w->by_base[i]->relay != NULL) {
             live_relay_free(w->by_base[i]->relay);
+        }
+        if (w->by_base[i]->load_relay != NULL) {
+            live_relay_free(w->by_base[i]->load_relay);
         }
     }
     if (w->http != NULL) {
@@ -652,9 +684,12 @@ void sim_live_validity(struct sim_live *live, struct sim_live_validity *out)
         out->pacer_worst = w->pacer_worst < out->pacer_worst ? w->pacer_worst : out->pacer_worst;
     }
     for (size_t i = 0; i < live->sites_len; i++) {
-        double worst =
-            live->sites[i].relay != NULL ? live_relay_worst_second(live->sites[i].relay) : 1.0;
-        out->relay_worst = worst < out->relay_worst ? worst : out->relay_worst;
+        const struct live_relay *relays[] = {live->sites[i].relay, live->sites[i].load_relay};
+
+        for (size_t k = 0; k < 2; k++) {
+            double worst = relays[k] != NULL ? live_relay_worst_second(relays[k]) : 1.0;
+            out->relay_worst = worst < out->relay_worst ? worst : out->relay_worst;
+        }
     }
     if (out->lag_p99 > allowed) {
         add_reason(out,

@@ -357,7 +357,7 @@ static bool find_way(const struct live_request *r, struct live_fetch_target *tar
     const struct sim_live_config *config = &r->node->world->live->config;
     const struct live_site *site = r->node->site;
     const struct sim_live_server *server = is_wan(r) ? &config->wan_server : &config->lan_server;
-    const struct live_relay *relay = is_wan(r) ? site->relay : NULL;
+    const struct live_relay *relay = is_wan(r) ? site->relay : site->load_relay;
 
     switch (r->protocol) {
     case SIM_PROTOCOL_HTTP:
