@@ -1,6 +1,7 @@
-/* Goal: what a host sees of sim/wan: instants of handshakes, requests and answers; every byte delivered once and in
- * order of counting, whatever the line does; resets, datagrams, the fall of the line; equal seeds, equal runs.
- * Method: a tiny host that drives the machine from deadline to deadline. */
+/* Goal: what a host sees of sim/wan: instants of handshakes, requests and answers; every byte
+ * delivered once and in order of counting, whatever the line does; resets, datagrams, the fall of
+ * the line; equal seeds, equal runs. Method: a tiny host that drives the machine from deadline to
+ * deadline. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -165,7 +166,8 @@ Test(wan, gives_up_a_connection_that_nobody_answers)
     sim_wan_free(h.wan);
 }
 
-/* Both directions at once over lines of every kind; all bytes come out, exactly once, and the flow goes away. */
+/* Both directions at once over lines of every kind; all bytes come out, exactly once, and the flow
+ * goes away. */
 Test(wan, delivers_every_byte_once_and_then_forgets_the_flow)
 {
     for (uint64_t seed = 1; seed <= 60; seed++) {
@@ -273,6 +275,64 @@ Test(wan, keeps_its_line_full_within_two_per_cent_over_thirty_seconds)
         fill_line(rates[i], 1);
         fill_line(rates[i], 200);
     }
+}
+
+/* One ACK per two segments once the window has stopped growing; while it grows (the first 81,920
+ * bytes are known to, from 65,160, two segments for each that comes: 6 of them) and for the sixteen
+ * first, one each. */
+Test(wan, acknowledges_every_second_segment_after_the_first_ones)
+{
+    struct sim_wan_config config = config_of(10000000, 2 * SIM_MS, 1000);
+    struct sim_wan_counters up;
+    struct host h;
+
+    start(&h, &config);
+    sim_wan_flow flow = open_flow(&h, 1);
+    run_until(&h, SIM_S);
+    sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, 22 * SIM_WAN_MSS, h.now);
+    run_until(&h, 2 * SIM_S);
+    sim_wan_counters(h.wan, SIM_WAN_UP, h.now, &up);
+    cr_assert_eq(up.packets, 2 + 22, "SYN, its ACK and one each: %llu",
+                 (unsigned long long)up.packets);
+    for (int i = 0; i < 100; i++) {
+        sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, 2 * SIM_WAN_MSS, h.now);
+        run_until(&h, h.now + 5 * SIM_MS);
+    }
+    run_until(&h, 4 * SIM_S);
+    sim_wan_counters(h.wan, SIM_WAN_UP, h.now, &up);
+    cr_assert_eq(up.packets, 2 + 22 + 100, "%llu", (unsigned long long)up.packets);
+    sim_wan_free(h.wan);
+}
+
+/* All that is under way is lost at once; `segments` of it. Returns when all has come, from the
+ * sending. */
+static sim_duration mend_tail(uint32_t segments)
+{
+    struct sim_wan_config config = config_of(10000000, 40 * SIM_MS, 1000);
+    struct host h;
+
+    start(&h, &config);
+    sim_wan_flow flow = open_flow(&h, 1);
+    run_until(&h, SIM_S);
+    sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, segments * SIM_WAN_MSS, h.now);
+    sim_wan_set_up(h.wan, false, h.now);
+    sim_wan_set_up(h.wan, true, h.now);
+    run_until(&h, 3 * SIM_S);
+    cr_assert_eq(h.delivered[SIM_WAN_DOWN], segments * SIM_WAN_MSS);
+    sim_duration took = h.delivered_at[SIM_WAN_DOWN] - SIM_S;
+    sim_wan_free(h.wan);
+    return took;
+}
+
+Test(wan, probes_a_lost_tail_before_the_timeout_and_times_out_for_a_single_segment)
+{
+    /* The probe, of the last segment, goes after two round trips; then go one, two and one segment,
+     * a round trip apart as recovery begins with next to nothing in flight. The timeout alone would
+     * take 240 ms. */
+    sim_duration many = mend_tail(5);
+    cr_assert(many > 222 * SIM_MS && many < 232 * SIM_MS, "%llu", (unsigned long long)many);
+    sim_duration one = mend_tail(1); /* a round trip and 200 ms, and half a round trip */
+    cr_assert(one > 260 * SIM_MS && one < 265 * SIM_MS, "%llu", (unsigned long long)one);
 }
 
 Test(wan, carries_datagrams_and_their_fragments)
