@@ -1,9 +1,11 @@
-/* sim/live/tftp_client.c -- TFTP fetches on a loop: one UDP socket each around the machine of sim/tftp.
+/* sim/live/tftp_client.c -- TFTP fetches on a loop: one UDP socket each around the machine of
+ * sim/tftp.
  *
- * The socket is bound to the phone's own address and not connected: a connected one would hide strangers, who must be told
- * error 5. IP_RECVERR brings what ICMP says ("port unreachable") with the address it is about. With windows the kernel
- * may hand over many datagrams as one (UDP_GRO). A fetch that is done keeps its socket while the machine dallies, a
- * bounded number of them per loop. Leaves out: writing (WRQ), which no phone does here. */
+ * The socket is bound to the phone's own address and not connected: a connected one would hide
+ * strangers, who must be told error 5. IP_RECVERR brings what ICMP says ("port unreachable") with
+ * the address it is about. With windows the kernel may hand over many datagrams as one (UDP_GRO). A
+ * fetch that is done keeps its socket while the machine dallies, a bounded number of them per loop.
+ * Leaves out: writing (WRQ), which no phone does here. */
 #include <time.h> /* before linux/errqueue.h, which needs struct timespec */
 
 #include <arpa/inet.h>
@@ -31,14 +33,17 @@ enum {
     SKB_OVERHEAD = 1024,  /* bytes of kernel memory charged per datagram, about */
 };
 
-/* The only fetch of a loop, with a server that answers in less than SPIN_RTT, looks for the next answer for
- * SPIN before it sleeps: waking up takes longer than that. At most SPIN_TURN, then the loop's others get their turn. */
-#define SPIN_RTT (100 * SIM_US)
-#define SPIN (30 * SIM_US)
-#define SPIN_TURN (1 * SIM_MS)
+/* The only fetch of a loop, with a server that answers in less than SPIN_RTT, looks for the next
+ * answer for SPIN before it sleeps: waking up takes longer than that, on an idle virtual machine
+ * ten times longer. At most SPIN_TURN, then the loop's others get their turn; where looking was in
+ * vain (a busy machine), it is not tried again for SPIN_PAUSE wake-ups. */
+#define SPIN_RTT (300 * SIM_US)
+#define SPIN (100 * SIM_US)
+#define SPIN_TURN (500 * SIM_US)
+#define SPIN_PAUSE 32
 
-/* Servers resend a last block that was not acknowledged after 1 s (ours and tftpd-hpa); dallying longer than
- * a few of them is of no use. */
+/* Servers resend a last block that was not acknowledged after 1 s (ours and tftpd-hpa); dallying
+ * longer than a few of them is of no use. */
 #define DALLY (2 * SIM_S)
 
 struct live_tftp_fetch {
@@ -50,11 +55,12 @@ struct live_tftp_fetch {
     void *owner;
     struct live_tftp_fetch *next, *before; /* free list; dallying, oldest first */
     bool dallying;
-    bool windows;      /* several datagrams may come at a time */
-    bool in_body;      /* inside the owner's body(): nothing may be freed */
-    int broken;        /* SIM_E*: the socket failed and done() is due */
-    uint64_t offset;   /* bytes the owner has already */
-    uint64_t body_max; /* 0: no limit */
+    bool windows;       /* several datagrams may come at a time */
+    uint8_t spin_pause; /* wake-ups until the next attempt */
+    bool in_body;       /* inside the owner's body(): nothing may be freed */
+    int broken;         /* SIM_E*: the socket failed and done() is due */
+    uint64_t offset;    /* bytes the owner has already */
+    uint64_t body_max;  /* 0: no limit */
     uint64_t resent;
     uint64_t bytes;
     sim_time first_byte;
@@ -323,7 +329,8 @@ static void take_body(struct live_tftp_fetch *f, const uint8_t *bytes, size_t le
     }
 }
 
-/* After every input: what came, what is to be sent, when to look again. Returns false when the fetch is gone. */
+/* After every input: what came, what is to be sent, when to look again. Returns false when the
+ * fetch is gone. */
 static bool drain(struct live_tftp_fetch *f, sim_time now)
 {
     struct sim_tftp_event event, last = {.kind = SIM_TFTP_EVENT_DATA};
@@ -457,6 +464,9 @@ static void spin(struct live_tftp_fetch *f)
         }
         now = live_loop_read_clock(loop);
     }
+    if (now - last >= SPIN) {
+        f->spin_pause = SPIN_PAUSE;
+    }
 }
 
 static void ready(struct live_watch *watch, int events, sim_time now)
@@ -480,7 +490,9 @@ static void ready(struct live_watch *watch, int events, sim_time now)
             break;
         }
     }
-    if (may_spin(f)) {
+    if (f->spin_pause > 0) {
+        f->spin_pause--;
+    } else if (may_spin(f)) {
         spin(f);
     }
 }
