@@ -173,8 +173,8 @@ void sim_tftp_client_recv(struct sim_tftp_client *c, struct sim_tftp_peer from,
         return;
     }
     if (packet.opcode == SIM_TFTP_OACK) {
-        /* The same OACK again means that our answer to it was lost. The sender's next try, or its ACK 0's,
-         * mends that by itself; a reader that has no block yet says ACK 0 again. */
+        /* The same OACK again means that our answer to it was lost. The sender's next try, or its
+         * ACK 0's, mends that by itself; a reader that has no block yet says ACK 0 again. */
         if (!c->write && t->base == 0 && state == SIM_TFTP_EXPECT_DATA) {
             sim_tftp_transfer_again(t, now);
         }

@@ -1,9 +1,11 @@
-/* sim/tftp/client.h -- the client's end of one TFTP transfer: request, options, then transfer.h. No I/O.
+/* sim/tftp/client.h -- the client's end of one TFTP transfer: request, options, then transfer.h. No
+ * I/O.
  *
- * The host gives each datagram that reaches the transfer's socket with the address it came from. The first sensible answer from
- * the server's address fixes the server's TID (port); it may differ from the port asked. Reading dallies after its last
- * ACK: DONE comes at once, the machine stays until its deadline has passed or the host drops it. A server that refuses
- * the options with error 8 is asked once more without them (RFC 2347 leaves that to the client). */
+ * The host gives each datagram that reaches the transfer's socket with the address it came from.
+ * The first sensible answer from the server's address fixes the server's TID (port); it may differ
+ * from the port asked. Reading dallies after its last ACK: DONE comes at once, the machine stays
+ * until its deadline has passed or the host drops it. A server that refuses the options with error
+ * 8 is asked once more without them (RFC 2347 leaves that to the client). */
 #ifndef SIM_TFTP_CLIENT_H
 #define SIM_TFTP_CLIENT_H
 
@@ -21,7 +23,7 @@ struct sim_tftp_client_config {
     struct sim_tftp_timing timing;
 };
 
-/* About 350 bytes. Fields are private; `transfer` is read by the host through the functions below. */
+/* About 350 bytes. Fields are private: read them through the functions below. */
 struct sim_tftp_client {
     struct sim_tftp_transfer transfer;
     struct sim_tftp_peer server;
@@ -33,7 +35,8 @@ struct sim_tftp_client {
     uint8_t timeout_s;
 };
 
-/* 0, or SIM_EINVAL: a value out of range, an empty name, a request longer than SIM_TFTP_REQUEST_MAX. */
+/* 0, or SIM_EINVAL: a value out of range, an empty name, a request longer than
+ * SIM_TFTP_REQUEST_MAX. */
 int sim_tftp_client_init(struct sim_tftp_client *c, const struct sim_tftp_client_config *config);
 /* Call once. */
 void sim_tftp_client_start(struct sim_tftp_client *c, sim_time now);

@@ -1,8 +1,9 @@
 /* sim/tftp/packet.h -- TFTP packets: bytes in, a struct out, and back. Pure.
  *
- * RFC 1350 (packets, modes, error codes), 2347 (options, OACK), 2348 (blksize), 2349 (timeout, tsize), 7440
- * (windowsize). Decoding points into the bytes it was given and copies nothing. What a packet means in a transfer, and
- * whether an option's value is acceptable there, is the business of client.c and server.c. */
+ * RFC 1350 (packets, modes, error codes), 2347 (options, OACK), 2348 (blksize), 2349 (timeout,
+ * tsize), 7440 (windowsize). Decoding points into the bytes it was given and copies nothing. What a
+ * packet means in a transfer, and whether an option's value is acceptable there, is the business of
+ * client.c and server.c. */
 #ifndef SIM_TFTP_PACKET_H
 #define SIM_TFTP_PACKET_H
 
@@ -100,8 +101,9 @@ struct sim_tftp_packet {
     uint16_t code; /* ERROR */
 };
 
-/* 0, or SIM_EPROTO: too short, no known opcode, strings without their NUL, an option without its value, an empty
- * file name. Bytes behind an ACK are an error too. An ERROR's text may lack its NUL. */
+/* 0, or SIM_EPROTO: too short, no known opcode, strings without their NUL, an option without its
+ * value, an empty file name. Bytes behind an ACK are an error too. An ERROR's text may lack its
+ * NUL. */
 int sim_tftp_packet_decode(struct sim_tftp_packet *packet, const uint8_t *bytes, size_t len);
 
 /* Builders. Each returns the packet's length. */
@@ -120,8 +122,9 @@ void sim_tftp_packet_data_header(uint8_t out[SIM_TFTP_HEADER], uint16_t block);
 
 /* "File not found"; the RFC's wording; "Unknown error" for other numbers. */
 const char *sim_tftp_code_text(int code);
-/* What an error from the other end means to us: 1 SIM_ENOTFOUND, 2 SIM_EACCES, 3 SIM_ENOSPC, 6 SIM_EEXIST, 0 with a text that
- * has "busy" in it SIM_EBUSY (what our server says when it is full), all else SIM_ESERVER. */
+/* What an error from the other end means to us: 1 SIM_ENOTFOUND, 2 SIM_EACCES, 3 SIM_ENOSPC, 6
+ * SIM_EEXIST, 0 with a text that has "busy" in it SIM_EBUSY (what our server says when it is full),
+ * all else SIM_ESERVER. */
 int sim_tftp_code_status(int code, const uint8_t *text, size_t len);
 /* The code and text with which an operating error (SIM_E*) is told to the other end. */
 enum sim_tftp_code sim_tftp_status_code(int status, const char **text);

@@ -1,8 +1,10 @@
-/* sim/tftp/server.h -- the server's end of one TFTP transfer: what is granted, then transfer.h. No I/O.
+/* sim/tftp/server.h -- the server's end of one TFTP transfer: what is granted, then transfer.h. No
+ * I/O.
  *
- * The host receives requests on its listening socket, finds the file and gives each transfer a socket (TID) of its own; from then on
- * it gives each datagram that reaches that socket with the address it came from. What can't be served needs no machine: the host
- * answers with sim_tftp_packet_error(). */
+ * The host receives requests on its listening socket, finds the file and gives each transfer a
+ * socket (TID) of its own; from then on it gives each datagram that reaches that socket with the
+ * address it came from. What can't be served needs no machine: the host answers with
+ * sim_tftp_packet_error(). */
 #ifndef SIM_TFTP_SERVER_H
 #define SIM_TFTP_SERVER_H
 
@@ -20,11 +22,13 @@ struct sim_tftp_server {
     struct sim_tftp_options granted;
 };
 
-/* Can this request (RRQ or WRQ) be served at all? SIM_TFTP_CODE_NONE, or the code to refuse it with: netascii and unknown modes
- * 0 and 4, mail 4, an option named twice 8, any other packet 4. `*text` is static. */
+/* Can this request (RRQ or WRQ) be served at all? SIM_TFTP_CODE_NONE, or the code to refuse it
+ * with: netascii and unknown modes 0 and 4, mail 4, an option named twice 8, any other packet 4.
+ * `*text` is static. */
 enum sim_tftp_code sim_tftp_server_check(const struct sim_tftp_packet *request, const char **text);
-/* Begins to serve a request that passed the check. `size`: of the file that is read; ignored for WRQ. Options that are unknown or
- * make no sense are left out of the answer, values too large are lowered to the limits. */
+/* Begins to serve a request that passed the check. `size`: of the file that is read; ignored for
+ * WRQ. Options that are unknown or make no sense are left out of the answer, values too large are
+ * lowered to the limits. */
 void sim_tftp_server_start(struct sim_tftp_server *s, const struct sim_tftp_server_limits *limits,
                            struct sim_tftp_peer client, const struct sim_tftp_packet *request,
                            uint64_t size, sim_time now);
@@ -32,7 +36,8 @@ void sim_tftp_server_start(struct sim_tftp_server *s, const struct sim_tftp_serv
 void sim_tftp_server_recv(struct sim_tftp_server *s, struct sim_tftp_peer from,
                           const uint8_t *bytes, size_t len, sim_time now);
 void sim_tftp_server_tick(struct sim_tftp_server *s, sim_time now);
-/* The host can't go on (the file became shorter, the disk is full): the client is told, FAILED follows. */
+/* The host can't go on (the file became shorter, the disk is full): the client is told, FAILED
+ * follows. */
 void sim_tftp_server_fail(struct sim_tftp_server *s, int status);
 bool sim_tftp_server_take_event(struct sim_tftp_server *s, struct sim_tftp_event *event);
 bool sim_tftp_server_take_output(struct sim_tftp_server *s, sim_time now,

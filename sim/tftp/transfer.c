@@ -1,4 +1,5 @@
-/* sim/tftp/transfer.c -- sending and taking blocks: windows, time-outs, strangers, the end. See transfer.h. */
+/* sim/tftp/transfer.c -- sending and taking blocks: windows, time-outs, strangers, the end. See
+ * transfer.h. */
 #include "sim/tftp/transfer.h"
 
 #include <assert.h>
@@ -23,7 +24,8 @@ enum {
     WRAP_UNKNOWN = 2,
 };
 
-/* How long a receiver in a window lets the same ACK stand before an old block makes it say it again. */
+/* How long a receiver in a window lets the same ACK stand before an old block makes it say it
+ * again. */
 #define REACK_GUARD (500 * SIM_MS)
 
 static void see_time(struct sim_tftp_transfer *t, sim_time now)
@@ -214,7 +216,8 @@ static void take_ack(struct sim_tftp_transfer *t, uint16_t number)
         end(t, EVENT_DONE);
         return;
     }
-    /* Short of what was sent: a gap there (RFC 7440 4). Beyond it: a late answer to an earlier pass. */
+    /* Short of what was sent: a gap there (RFC 7440 4). Beyond it: a late answer to an earlier
+     * pass. */
     if (t->base + 1 != t->next) {
         restart(t);
     }

@@ -1,31 +1,36 @@
-/* sim/tftp/transfer.h -- the data phase of a TFTP transfer, as a machine without I/O: what client and server share.
+/* sim/tftp/transfer.h -- the data phase of a TFTP transfer, as a machine without I/O: what client
+ * and server share.
  *
- * One end sends blocks and waits for ACKs (RRQ: the server; WRQ: the client), the other takes blocks and sends
- * ACKs. client.c and server.c begin a transfer and then hand everything to this one. A host feeds it and then drains it,
- * in this order, each time anything happens:
+ * One end sends blocks and waits for ACKs (RRQ: the server; WRQ: the client), the other takes
+ * blocks and sends ACKs. client.c and server.c begin a transfer and then hand everything to this
+ * one. A host feeds it and then drains it, in this order, each time anything happens:
  *
  *     sim_tftp_client_recv() or _tick()          something happened, and when
  *     sim_tftp_client_take_event()   until false data that came, and how it ended
  *     sim_tftp_client_take_output()  until false what to put on the wire
  *     sim_tftp_client_deadline()     once        when to call tick next
  *
- * No data is held: a block to be sent is named (number, offset, size) and the host reads it from its source at that
- * moment; data that came is borrowed from the input. A machine is about 300 bytes. `now` must not run backwards.
+ * No data is held: a block to be sent is named (number, offset, size) and the host reads it from
+ * its source at that moment; data that came is borrowed from the input. A machine is about 300
+ * bytes. `now` must not run backwards.
  *
  * Choices of ours, where the RFCs leave some:
  *
- *  - Block numbers wrap from 65535 to 0 when sending; a receiver takes 0 or 1. With windows a 1 is believed only
- *    after SIM_TFTP_WRAP_PROOF windows in which 0 never came first, since it may be the block behind a lost 0.
- *  - Waiting: the configured time-out, or twice the smoothed time that answers take when that is more; doubled by
- *    every silence up to four times; an answer to something sent twice measures nothing (Karn) and keeps the doubling.
- *  - An ACK of nothing new never makes a lock-step sender send (Sorcerer's Apprentice). With a window it means that the
- *    window's first block was lost, so it restarts the window, but at most once in a quarter of the time-out: a network
- *    that duplicates ACKs can't double the traffic.
- *  - A receiver answers an old block only if it is the last one it took; with windows not twice within half a second, or half
- *    its time-out.
- *  - A gap is acknowledged once per pass of the sender over its window, not once per block behind the gap.
- *  - Packets from strangers get error 5 and change nothing; an ERROR is never answered. A malformed or illegal packet from the
- *    right TID ends the transfer with error 4. */
+ *  - Block numbers wrap from 65535 to 0 when sending; a receiver takes 0 or 1. With windows a 1 is
+ *    believed only after SIM_TFTP_WRAP_PROOF windows in which 0 never came first, since it may be
+ *    the block behind a lost 0.
+ *  - Waiting: the configured time-out, or twice the smoothed time that answers take when that is
+ *    more; doubled by every silence up to four times; an answer to something sent twice measures
+ *    nothing (Karn) and keeps the doubling.
+ *  - An ACK of nothing new never makes a lock-step sender send (Sorcerer's Apprentice). With a
+ *    window it means that the window's first block was lost, so it restarts the window, but at most
+ *    once in a quarter of the time-out: a network that duplicates ACKs can't double the traffic.
+ *  - A receiver answers an old block only if it is the last one it took; with windows not twice
+ *    within half a second, or half its time-out.
+ *  - A gap is acknowledged once per pass of the sender over its window, not once per block behind
+ *    the gap.
+ *  - Packets from strangers get error 5 and change nothing; an ERROR is never answered. A malformed
+ *    or illegal packet from the right TID ends the transfer with error 4. */
 #ifndef SIM_TFTP_TRANSFER_H
 #define SIM_TFTP_TRANSFER_H
 
@@ -57,7 +62,7 @@ enum sim_tftp_state {
 
 enum sim_tftp_output_kind {
     SIM_TFTP_PACKET, /* `len` bytes are in the buffer */
-    SIM_TFTP_BLOCK, /* the host builds DATA: header of `number`, `size` bytes of the source from `offset` on */
+    SIM_TFTP_BLOCK,  /* the host builds DATA: `number`, then `size` bytes from `offset` on */
 };
 
 struct sim_tftp_output {
@@ -146,8 +151,8 @@ struct sim_tftp_transfer {
 
 /* Prepares an IDLE transfer. */
 void sim_tftp_transfer_init(struct sim_tftp_transfer *t, const struct sim_tftp_timing *timing);
-/* IDLE or EXPECT_ANSWER -> EXPECT_ACK; blocks of `size` bytes can be taken at once. With `oack` the caller's
- * OACK goes first and must be acknowledged as block 0. */
+/* IDLE or EXPECT_ANSWER -> EXPECT_ACK; blocks of `size` bytes can be taken at once. With `oack` the
+ * caller's OACK goes first and must be acknowledged as block 0. */
 void sim_tftp_transfer_start_sending(struct sim_tftp_transfer *t, uint64_t size, bool oack,
                                      sim_time now);
 /* IDLE or EXPECT_ANSWER -> EXPECT_DATA. `size`: as promised, or SIM_TFTP_SIZE_UNKNOWN. */
@@ -166,7 +171,8 @@ void sim_tftp_transfer_again(struct sim_tftp_transfer *t, sim_time now);
 void sim_tftp_transfer_stranger(struct sim_tftp_transfer *t, struct sim_tftp_peer from,
                                 const uint8_t *bytes, size_t len);
 void sim_tftp_transfer_tick(struct sim_tftp_transfer *t, sim_time now);
-/* Ends it: FAILED with `status`; `code` is sent to the other end unless it is SIM_TFTP_CODE_NONE. `text` is static. */
+/* Ends it: FAILED with `status`; `code` is sent to the other end unless it is SIM_TFTP_CODE_NONE.
+ * `text` is static. */
 void sim_tftp_transfer_fail(struct sim_tftp_transfer *t, int status, enum sim_tftp_code code,
                             const char *text);
 /* Ends it: the other end said so. */

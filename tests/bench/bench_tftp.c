@@ -1,9 +1,10 @@
 /* tests/bench/bench_tftp.c -- how fast our TFTP client and server are, beside curl against atftpd.
  *
- * Usage: bench_tftp [RUNS]. Medians of RUNS (5) runs each: one file of 30 MB with blocks of 1428 bytes, windows of 1 and 16; 1,000
- * phones at once in lock-step of 512 bytes; and the comparison, curl against atftpd (from $ATFTPD or PATH; left out with a
- * message when absent). Server and client are two processes on loopback, as in a live run. Nothing is verified here but
- * the number of bytes: the tests do that. */
+ * Usage: bench_tftp [RUNS]. Medians of RUNS (5) runs each: one file of 30 MB with blocks of 1428
+ * bytes, windows of 1 and 16; 1,000 phones at once in lock-step of 512 bytes; and the comparison,
+ * curl against atftpd (from $ATFTPD or PATH; left out with a message when absent). Server and
+ * client are two processes on loopback, as in a live run. Nothing is verified here but the number
+ * of bytes: the tests do that. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>

@@ -1,10 +1,12 @@
 // LINK: sim_tftp
-/* tests/fuzz/fuzz_tftp_machine.c -- both TFTP machines fed by an enemy: any packets, from the right TID and from others, at any time.
+/* tests/fuzz/fuzz_tftp_machine.c -- both TFTP machines fed by an enemy: any packets, from the right
+ * TID and from others, at any time.
  *
- * Input: byte 0 chooses the machine and its options; then steps: a byte that says what happens (bit 0: a datagram, else time
- * passes; bits 1-2: from whom), a length byte, and so many bytes (time: their value in ms). A datagram's first byte is dropped so that every opcode is one byte away. Held:
- * the invariants of transfer.h: blocks lie inside the file and the window, outputs are bounded per input, nothing leaves after
- * the end, and time alone ends every transfer. */
+ * Input: byte 0 chooses the machine and its options; then steps: a byte that says what happens (bit
+ * 0: a datagram, else time passes; bits 1-2: from whom), a length byte, and so many bytes (time:
+ * the first one's value in 10 ms).
+ * Held: the invariants of transfer.h: blocks lie inside the file and the window, outputs are
+ * bounded per input, nothing leaves after the end, and time alone ends every transfer. */
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>

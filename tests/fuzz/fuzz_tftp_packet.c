@@ -1,5 +1,6 @@
 // LINK: sim_tftp
-/* tests/fuzz/fuzz_tftp_packet.c -- the TFTP codec on anything; what it takes, it builds again to the same meaning. */
+/* tests/fuzz/fuzz_tftp_packet.c -- the TFTP codec on anything; what it takes, it builds again to
+ * the same meaning. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,10 +1,12 @@
 /* tests/interop/tftp_tool.c -- our TFTP client and server as a command, for test_tftp.sh.
  *
- *     tftp_tool serve DIR [UPLOADS]       serves DIR, takes new files into UPLOADS; prints its port, ends on SIGTERM
+ *     tftp_tool serve DIR [UPLOADS]      serves DIR, takes new files into UPLOADS; prints its port,
+ *                                        ends on SIGTERM
  *     tftp_tool get PORT NAME OUT [BLOCK_SIZE [WINDOW [SOURCE]]]     fetches from 127.0.0.1
- *     tftp_tool port                      prints a UDP port of 127.0.0.1 that is free at the moment
+ *     tftp_tool port                     prints a UDP port of 127.0.0.1 that is free at the moment
  *
- * Names are looked up as they are, one folder deep: the embedded server has its own, stricter source. */
+ * Names are looked up as they are, one folder deep: the embedded server has its own, stricter
+ * source. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,7 +1,8 @@
-/* Goal: client and server bring every byte over, in order, whatever a network does short of cutting the line; and no
- * network makes them send without end.
- * Method: both machines over a channel in memory that loses, doubles and reorders by seed; a few hundred seeds per kind of network, sizes and
- * options drawn by the seed; received bytes are compared with what the offset says. And transfers whose block numbers wrap. */
+/* Goal: client and server bring every byte over, in order, whatever a network does short of cutting
+ * the line; and no network makes them send without end.
+ * Method: both machines over a channel in memory that loses, doubles and reorders by seed; a few
+ * hundred seeds per kind of network, sizes and options drawn by the seed; received bytes are
+ * compared with what the offset says. And transfers whose block numbers wrap. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,8 @@ Test(channel, is_exact_when_all_of_it_happens_on_a_slow_line)
     sweep(&n, 200);
 }
 
-/* Every datagram doubled is the classic: a sender that answers each ACK would double the traffic for good. */
+/* Every datagram doubled is the classic: a sender that answers each ACK would double the traffic
+ * for good. */
 Test(channel, sends_each_block_once_when_everything_is_doubled)
 {
     static const uint16_t windows[] = {1, 2, 8};
@@ -287,8 +289,8 @@ Test(channel, sends_each_block_once_when_everything_is_doubled)
         cr_assert_eq(r->client_end, 0);
         cr_assert_eq(r->received, r->size);
         uint64_t blocks = 401, acks = blocks / windows[i] + 2;
-        /* Lock-step: each doubled block is acknowledged twice, and nothing more. A window may be said again a few
-         * times a second. */
+        /* Lock-step: each doubled block is acknowledged twice, and nothing more. A window may be
+         * said again a few times a second. */
         uint64_t most = blocks + 2 * acks + 10 + (windows[i] > 1 ? blocks : 0);
         cr_assert_leq(r->sent, most, "window %u: %llu datagrams", windows[i],
                       (unsigned long long)r->sent);

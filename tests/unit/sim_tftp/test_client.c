@@ -1,6 +1,7 @@
 /* Goal: every state, deadline and refusal of the client's machine, without sockets or sleeping.
- * Method: tables of instants. Each row is one input and everything a host could observe after it; rows around a deadline come
- * in pairs, one nanosecond early and on the dot. Outputs are written as text: "RRQ", "ACK 3", "ERR 5 >9" (to port 9), "BLK 2+512". */
+ * Method: tables of instants. Each row is one input and everything a host could observe after it;
+ * rows around a deadline come in pairs, one nanosecond early and on the dot. Outputs are written as
+ * text: "RRQ", "ACK 3", "ERR 5 >9" (to port 9), "BLK 2+512". */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

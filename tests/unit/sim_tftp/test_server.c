@@ -1,5 +1,6 @@
 /* Goal: what the server's machine grants, refuses and resends, to the nanosecond.
- * Method: requests as bytes, then inputs one by one; outputs are written as text: "OACK blksize=8", "BLK 2+512", "ACK 3". */
+ * Method: requests as bytes, then inputs one by one; outputs are written as text: "OACK blksize=8",
+ * "BLK 2+512", "ACK 3". */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
