@@ -1,8 +1,8 @@
 /* Goal: TFTP over real sockets: bytes exact at every block size and window, strangers told, every
  * failure named, thousands at once.
- * Method: our server on a thread with its own loop, our client on the test's loop; where an end must
- * misbehave, it is a plain socket. Ports are the kernel's choice, addresses lie in 127.0.0.0/8.
- * Nothing sleeps: sockets have receive time-outs. */
+ * Method: our server on a thread with its own loop, our client on the test's loop; where an end
+ * must misbehave, it is a plain socket. Ports are the kernel's choice, addresses lie in
+ * 127.0.0.0/8. Nothing sleeps: sockets have receive time-outs. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
