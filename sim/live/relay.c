@@ -66,7 +66,8 @@ int relay_bind_source(struct live_relay *r, int fd, sim_addr phone, sim_addr ser
         }
         from = r->config.sources[r->next_source++ % r->config.sources_len];
     }
-    /* The port is chosen at connect(), so that one address can reach many servers from the same ports. */
+    /* The port is chosen at connect(), so that one address can reach many servers from the same
+     * ports. */
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
     struct sockaddr_in addr = relay_sockaddr(from, 0);
     return bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0
@@ -102,7 +103,8 @@ void relay_note_delivery(struct live_relay *r, uint64_t bytes, sim_time at)
     }
 }
 
-/* Takes all that the machine has to say, until it says no more, and sets the timer for what comes next. */
+/* Takes all that the machine has to say, until it says no more, and sets the timer for what comes
+ * next. */
 static void settle(struct live_relay *r)
 {
     struct sim_wan_event event;

@@ -1,8 +1,9 @@
 /* sim/live/relay.h -- the emulated line of one site: a TCP and UDP relay driven by sim/wan.
  *
- * Inside sim/live only. Phones connect to the relay's ports instead of the server's; the relay dials the server (from the
- * phone's own address when the server is on loopback, else from server.sources) and releases bytes and datagrams, in both
- * directions, when the site's one sim_wan machine says so. HTTP and HTTPS pass as bytes: nothing is decrypted. */
+ * Inside sim/live only. Phones connect to the relay's ports instead of the server's; the relay
+ * dials the server (from the phone's own address when the server is on loopback, else from
+ * server.sources) and releases bytes and datagrams, in both directions, when the site's one sim_wan
+ * machine says so. HTTP and HTTPS pass as bytes: nothing is decrypted. */
 #ifndef SIM_LIVE_RELAY_H
 #define SIM_LIVE_RELAY_H
 
@@ -43,11 +44,12 @@ void live_relay_set_up(struct live_relay *relay, bool up);
 /* The server side is refused and what is open is reset while down. */
 void live_relay_set_server(struct live_relay *relay, bool up);
 
-/* Fills the wan_* fields that the line itself knows: bytes, up_bytes, busy, first, last, peak, drops. */
+/* Fills the wan_* fields that the line itself knows: bytes, up_bytes, busy, first, last, peak,
+ * drops. */
 void live_relay_stats(const struct live_relay *relay, struct sim_site_stats *out);
 
-/* How far the relay kept up with its machine, for validity: the worst second in which the line was busy
- * throughout; 1.0 is perfect. Bytes delivered over bytes due. */
+/* How far the relay kept up with its machine, for validity: the worst second in which the line was
+ * busy throughout; 1.0 is perfect. Bytes delivered over bytes due. */
 double live_relay_worst_second(const struct live_relay *relay);
 
 #endif /* SIM_LIVE_RELAY_H */

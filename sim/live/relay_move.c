@@ -1,8 +1,10 @@
-/* sim/live/relay_move.c -- the bytes of a connection: offered to the line, read when due, written on.
+/* sim/live/relay_move.c -- the bytes of a connection: offered to the line, read when due, written
+ * on.
  *
- * Nothing is read before the line has carried it, so a connection costs no memory of ours and the server feels the
- * line's back-pressure through its own socket. Only when the line's window is larger than what the kernel holds are
- * bytes read ahead, and only as many as the line has accepted. */
+ * Nothing is read before the line has carried it, so a connection costs no memory of ours and the
+ * server feels the line's back-pressure through its own socket. Only when the line's window is
+ * larger than what the kernel holds are bytes read ahead, and only as many as the line has
+ * accepted. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,12 @@
 /* sim/live/relay_parts.h -- what the files of the relay share. See relay.h.
  *
- * relay.c: life, the turn, figures. relay_tcp.c: connections. relay_move.c: their bytes. relay_udp.c: datagrams.
+ * relay.c: life, the turn, figures. relay_tcp.c: connections. relay_move.c: their bytes.
+ * relay_udp.c: datagrams.
  *
- * All descriptors of a relay hang in one epoll set of its own, edge-triggered for connections, and that set's
- * descriptor is watched by the loop: a connection costs two descriptors and no timer, no handle and no epoll_ctl()
- * after its first. Edges are needed because bytes stay unread in the kernel until the line has carried them. */
+ * All descriptors of a relay hang in one epoll set of its own, edge-triggered for connections, and
+ * that set's descriptor is watched by the loop: a connection costs two descriptors and no timer, no
+ * handle and no epoll_ctl() after its first. Edges are needed because bytes stay unread in the
+ * kernel until the line has carried them. */
 #ifndef SIM_LIVE_RELAY_PARTS_H
 #define SIM_LIVE_RELAY_PARTS_H
 
@@ -29,18 +31,20 @@ enum relay_thing { /* what a descriptor of the epoll set is */
                    RELAY_LISTENER,
                    RELAY_PHONE,
                    RELAY_SERVER,
-                   RELAY_UDP_FIRST, /* where phones send requests */
-                   RELAY_UDP_SECOND, /* where answers come from, and where phones send what follows */
+                   RELAY_UDP_FIRST,  /* where phones send requests */
+                   RELAY_UDP_SECOND, /* where answers come from, and where phones send what follows
+                                      */
                    RELAY_UDP_SERVER, /* of a mapping */
 };
 
-/* One direction of a connection. Bytes wait in the kernel, in `ahead`, or both; in stream order, first come `due`
- * ones, then those with the line, then fresh ones that the line does not know of. */
+/* One direction of a connection. Bytes wait in the kernel, in `ahead`, or both; in stream order,
+ * first come `due` ones, then those with the line, then fresh ones that the line does not know of.
+ */
 struct relay_way {
     uint64_t with_line; /* offered and not delivered */
     uint64_t due;       /* delivered and not written */
-    uint8_t *
-        ahead; /* read before they were due, because the line's window is larger than the kernel's */
+    uint8_t *ahead;     /* read before they were due, because the line's window is larger than the
+                           kernel's */
     size_t ahead_from, ahead_len, ahead_cap;
     bool source_ended; /* its end has been seen */
     bool ended;        /* and told to the line */
@@ -59,7 +63,8 @@ struct relay_flow {
     struct relay_way way[2]; /* by enum sim_wan_direction */
 };
 
-/* One phone port's way to the server; the phone sees its answers come from the relay's second port. */
+/* One phone port's way to the server; the phone sees its answers come from the relay's second port.
+ */
 struct relay_mapping {
     uint32_t generation;     /* odd: in use */
     uint32_t next;           /* in the chain of its phone's hash, or of the free ones */
@@ -125,7 +130,8 @@ int relay_watch(struct live_relay *r, int fd, uint32_t events, enum relay_thing 
 void relay_rewatch(struct live_relay *r, int fd, uint32_t events, enum relay_thing thing,
                    uint32_t index);
 struct sockaddr_in relay_sockaddr(sim_addr addr, uint16_t port);
-/* Binds a socket towards a server to the address that it should be seen to come from. 0 or SIM_E*. */
+/* Binds a socket towards a server to the address that it should be seen to come from. 0 or SIM_E*.
+ */
 int relay_bind_source(struct live_relay *r, int fd, sim_addr phone, sim_addr server);
 /* Bytes that were due at `at` are being handed on. */
 void relay_note_delivery(struct live_relay *r, uint64_t bytes, sim_time at);
@@ -145,7 +151,8 @@ void relay_tcp_abort(struct live_relay *r, struct relay_flow *f, enum sim_wan_di
 
 /* ---- relay_move.c ---- */
 
-/* Tells the line of bytes and of an end that the source has; reads ahead when the line wants more. */
+/* Tells the line of bytes and of an end that the source has; reads ahead when the line wants more.
+ */
 void relay_move_offer(struct live_relay *r, struct relay_flow *f, enum sim_wan_direction direction);
 /* Writes what is due to the sink. */
 void relay_move_due(struct live_relay *r, struct relay_flow *f, enum sim_wan_direction direction);

@@ -1,8 +1,8 @@
 /* sim/live/relay_tcp.c -- the relay's connections: accept, dial, end, reset. See relay_parts.h.
  *
- * A phone's connect() is answered by the kernel at once; what a real one would wait for, the machine imposes on the
- * first bytes: they leave one round trip later. The server is dialled when the SYN has crossed the line, and a
- * refusal comes back as a reset. */
+ * A phone's connect() is answered by the kernel at once; what a real one would wait for, the
+ * machine imposes on the first bytes: they leave one round trip later. The server is dialled when
+ * the SYN has crossed the line, and a refusal comes back as a reset. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>

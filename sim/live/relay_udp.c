@@ -1,9 +1,10 @@
 /* sim/live/relay_udp.c -- the relay's datagrams, as TFTP needs them. See relay_parts.h.
  *
- * A TFTP server answers each request from a new port, its transfer identifier (RFC 1350, 4). Towards the server every
- * phone port has a socket of its own here, which learns that port from the first answer; towards the phone all
- * answers come from the relay's second port, which differs from the one that requests go to. Nothing is parsed: any
- * protocol of this shape passes, bytes unchanged. */
+ * A TFTP server answers each request from a new port, its transfer identifier (RFC 1350, 4).
+ * Towards the server every phone port has a socket of its own here, which learns that port from the
+ * first answer; towards the phone all answers come from the relay's second port, which differs from
+ * the one that requests go to. Nothing is parsed: any protocol of this shape passes, bytes
+ * unchanged. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -307,7 +308,8 @@ void relay_udp_phone_ready(struct live_relay *r, bool first)
 
 /* ---- From the server ---- */
 
-/* To a second transfer that a repeated request has begun: what the phone would say to a stranger (RFC 1350, 4). */
+/* To a second transfer that a repeated request has begun: what the phone would say to a stranger
+ * (RFC 1350, 4). */
 static void refuse_stranger(const struct relay_mapping *m, const struct sockaddr_in *to)
 {
     static const uint8_t error[] = "\0\5\0\5Unknown transfer ID";

@@ -175,7 +175,8 @@ static void follow_curve(struct wan_control *c, sim_time now)
 
 static void keep_up_with_reno(struct wan_control *c)
 {
-    /* Reno with this beta gains 3 (1 - beta) / (1 + beta) segments a round trip: one per 15/8 windows. */
+    /* Reno with this beta gains 3 (1 - beta) / (1 + beta) segments a round trip: one per 15/8
+     * windows. */
     uint64_t per_segment = larger((uint32_t)(((uint64_t)c->window * 15) / 8), 1);
 
     if (c->reno_credit > per_segment) {

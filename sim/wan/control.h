@@ -1,8 +1,10 @@
-/* sim/wan/control.h -- congestion control of one TCP sender: CUBIC with HyStart, or Reno. Inside sim/wan only.
+/* sim/wan/control.h -- congestion control of one TCP sender: CUBIC with HyStart, or Reno. Inside
+ * sim/wan only.
  *
- * Windows count segments. CUBIC is RFC 9438 with Linux's constants (beta 717/1024, C 0.4), its fast convergence and
- * its friendliness towards Reno; HyStart is the "hybrid slow start" of Ha and Rhee (2011) as Linux runs it, by
- * the length of an ACK train and by the rise of the delay. Integers only. */
+ * Windows count segments. CUBIC is RFC 9438 with Linux's constants (beta 717/1024, C 0.4), its fast
+ * convergence and its friendliness towards Reno; HyStart is the "hybrid slow start" of Ha and Rhee
+ * (2011) as Linux runs it, by the length of an ACK train and by the rise of the delay. Integers
+ * only. */
 #ifndef SIM_WAN_CONTROL_H
 #define SIM_WAN_CONTROL_H
 

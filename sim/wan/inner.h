@@ -1,8 +1,9 @@
 /* sim/wan/inner.h -- what the files of sim/wan share: flows, the two senders and receivers of each.
  *
- * A stream is cut into segments once, when it is sent for the first time; a segment keeps its number and its length
- * for ever, so numbers stand for sequence numbers. Sender and receiver of a direction share one ring of segments, each
- * with fields of its own: what one knows of the other travels in packets. */
+ * A stream is cut into segments once, when it is sent for the first time; a segment keeps its
+ * number and its length for ever, so numbers stand for sequence numbers. Sender and receiver of a
+ * direction share one ring of segments, each with fields of its own: what one knows of the other
+ * travels in packets. */
 #ifndef SIM_WAN_INNER_H
 #define SIM_WAN_INNER_H
 
@@ -104,8 +105,9 @@ struct wan_receiver {
     bool finished;
     sim_time recent;   /* stamp to be echoed */
     sim_time received; /* last data */
-    /* The window that is advertised while the receiver learns how much it may need. It never holds a sender up
-     * here; what counts is that every segment is acknowledged at once while it grows. */
+    /* The window that is advertised while the receiver learns how much it may need. It never holds
+     * a sender up here; what counts is that every segment is acknowledged at once while it grows.
+     */
     uint32_t window, window_limit;      /* bytes */
     uint32_t measured, measured_before; /* bytes in order in this round trip and the one before */
     sim_time measured_from;

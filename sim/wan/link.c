@@ -79,7 +79,8 @@ static void account(struct wan_link *link, const struct wan_packet *packet)
     }
     link->second_bytes += packet->size;
     if (link->second_bytes * 8 > c->peak_bit_s) {
-        /* A packet counts where it ends, so the part that was sent before may push a second over the rate. */
+        /* A packet counts where it ends, so the part that was sent before may push a second over
+         * the rate. */
         c->peak_bit_s = link->second_bytes * 8 < link->bit_s ? link->second_bytes * 8 : link->bit_s;
     }
 }

@@ -1,8 +1,9 @@
-/* sim/wan/link.h -- one direction of the line: rate, delay, drop-tail queue, random loss. Inside sim/wan only.
+/* sim/wan/link.h -- one direction of the line: rate, delay, drop-tail queue, random loss. Inside
+ * sim/wan only.
  *
  * First in, first out, and nothing overtakes: a packet's departure and arrival are known when it is
- * accepted, so one ring holds the queue and the wire, and no event is needed but the arrival. The packet that is
- * being sent does not count as waiting. The line earns no credit while idle. */
+ * accepted, so one ring holds the queue and the wire, and no event is needed but the arrival. The
+ * packet that is being sent does not count as waiting. The line earns no credit while idle. */
 #ifndef SIM_WAN_LINK_H
 #define SIM_WAN_LINK_H
 
@@ -67,8 +68,8 @@ void wan_link_deinit(struct wan_link *link);
 
 /* Makes room for `more` packets. 0 or SIM_ENOMEM. */
 int wan_link_reserve(struct wan_link *link, uint32_t more);
-/* Offers a packet of `packet->size` IP bytes to the queue; room must be reserved. False: dropped. True: it uses
- * the line, but it may be lost there (its `lost` in the ring). */
+/* Offers a packet of `packet->size` IP bytes to the queue; room must be reserved. False: dropped.
+ * True: it uses the line, but it may be lost there (its `lost` in the ring). */
 bool wan_link_send(struct wan_link *link, struct sim_rng *rng, const struct wan_packet *packet,
                    sim_time now);
 /* The next arrival, SIM_NEVER when nothing is on the way. */
@@ -76,7 +77,8 @@ static inline sim_time wan_link_next(const struct wan_link *link)
 {
     return link->head == link->tail ? SIM_NEVER : link->ring[link->head & (link->cap - 1)].out;
 }
-/* Takes the next arrival off; there must be one. Lost packets come too, at the same place in order. */
+/* Takes the next arrival off; there must be one. Lost packets come too, at the same place in order.
+ */
 struct wan_packet wan_link_take(struct wan_link *link);
 /* Accounts for what has begun to use the line by `now`. */
 void wan_link_settle(struct wan_link *link, sim_time now);

@@ -1,8 +1,9 @@
 /* sim/wan/receive.c -- the receiving end of a way: order, and when to acknowledge. See inner.h.
  *
- * As Linux does: the first ACKs at once, and while the advertised window grows, then one per two full segments, 40 ms for a single one, at once for
- * whatever is out of order or came twice (RFC 5681, 4.2) and for a short segment, which the reader has
- * emptied; an end that answers what it gets lets the answer carry the ACK. Left out: SACK compression. */
+ * As Linux does: the first ACKs at once, and while the advertised window grows, then one per two
+ * full segments, 40 ms for a single one, at once for whatever is out of order or came twice (RFC
+ * 5681, 4.2) and for a short segment, which the reader has emptied; an end that answers what it
+ * gets lets the answer carry the ACK. Left out: SACK compression. */
 #include "sim/wan/inner.h"
 
 enum {
@@ -25,7 +26,8 @@ void wan_receiver_init(struct wan_receiver *r)
     };
 }
 
-/* The window opens by two segments for each that comes, up to its limit, and the ACK is not delayed. */
+/* The window opens by two segments for each that comes, up to its limit, and the ACK is not
+ * delayed. */
 static void grow_window(struct wan_receiver *r, uint32_t len)
 {
     if (len < GROWTH_LEN_MIN || r->window >= r->window_limit) {
@@ -36,7 +38,8 @@ static void grow_window(struct wan_receiver *r, uint32_t len)
     r->quick |= 1;
 }
 
-/* The limit follows what a round trip brings: twice that, and more while it is rising (Linux's dynamic right-sizing). */
+/* The limit follows what a round trip brings: twice that, and more while it is rising (Linux's
+ * dynamic right-sizing). */
 static void size_window(struct wan_receiver *r, const struct wan_packet *packet, uint32_t bytes,
                         sim_time now)
 {
@@ -87,7 +90,8 @@ static void acknowledge(struct wan_at at, bool duplicate, sim_time now)
     wan_flow_send(back, &packet, now);
 }
 
-/* Hands on what is in order now, from the segment that has just filled the gap; returns how many bytes. */
+/* Hands on what is in order now, from the segment that has just filled the gap; returns how many
+ * bytes. */
 static uint32_t advance(struct wan_at at, sim_time now)
 {
     struct wan_way *way = wan_way_of(at);

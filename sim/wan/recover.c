@@ -1,8 +1,9 @@
 /* sim/wan/recover.c -- what ACKs, and their absence, tell a sender. See inner.h.
  *
- * Losses are found by time as in RACK (RFC 8985): a segment sent before one that has arrived is lost, at once when
- * three have arrived beyond it, else after a quarter of a round trip. The window shrinks by proportional rate reduction
- * (RFC 6937); a timeout that proves needless is undone by timestamps (RFC 3522) or F-RTO (RFC 5682). */
+ * Losses are found by time as in RACK (RFC 8985): a segment sent before one that has arrived is
+ * lost, at once when three have arrived beyond it, else after a quarter of a round trip. The window
+ * shrinks by proportional rate reduction (RFC 6937); a timeout that proves needless is undone by
+ * timestamps (RFC 3522) or F-RTO (RFC 5682). */
 #include <assert.h>
 
 #include "sim/wan/inner.h"
@@ -282,7 +283,8 @@ static void undo_timeout(struct wan_at at)
     leave(s);
 }
 
-/* In LOSS: is it over, or was it never? Returns true when new data should go before what is lost (F-RTO). */
+/* In LOSS: is it over, or was it never? Returns true when new data should go before what is lost
+ * (F-RTO). */
 static bool weigh_timeout(struct wan_at at, const struct wan_packet *packet,
                           const struct harvest *h)
 {
@@ -317,7 +319,8 @@ static bool weigh_timeout(struct wan_at at, const struct wan_packet *packet,
     return false;
 }
 
-/* An ACK beyond a probe that repeated a segment: the probe mended a loss, which must have its price. */
+/* An ACK beyond a probe that repeated a segment: the probe mended a loss, which must have its
+ * price. */
 static void weigh_probe(struct wan_sender *s, const struct wan_packet *packet,
                         const struct harvest *h)
 {

@@ -1,4 +1,5 @@
-/* sim/wan/send.c -- the sending end of a way: cutting, sending, round trips, timers. See inner.h. */
+/* sim/wan/send.c -- the sending end of a way: cutting, sending, round trips, timers. See inner.h.
+ */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -33,8 +34,9 @@ bool wan_sender_is_done(const struct wan_sender *s)
 
 /* ---- Round trips ---- */
 
-/* RFC 6298 with Linux's refinements: the deviation reacts slowly to falling round trips, and the variance used is the
- * greatest mean deviation of a round trip, at least 200 ms, forgotten by a quarter a round trip. */
+/* RFC 6298 with Linux's refinements: the deviation reacts slowly to falling round trips, and the
+ * variance used is the greatest mean deviation of a round trip, at least 200 ms, forgotten by a
+ * quarter a round trip. */
 void wan_sender_round_trip(struct wan_sender *s, sim_duration rtt)
 {
     if (rtt == 0) {
@@ -248,8 +250,8 @@ static void restart_after_idle(struct wan_sender *s, sim_time now)
     wan_control_resume(c, now - s->last_sent);
 }
 
-/* Keeps track of how much of the window the sender really uses (RFC 7661 in Linux's form): a window that is not
- * used neither grows nor lasts. */
+/* Keeps track of how much of the window the sender really uses (RFC 7661 in Linux's form): a window
+ * that is not used neither grows nor lasts. */
 static void note_usage(struct wan_sender *s, bool full, sim_time now)
 {
     uint32_t out = s->next - s->una;
@@ -392,6 +394,9 @@ static void probe(struct wan_at at, sim_time now)
         }
         if (sent) {
             s->probe_end = s->next;
+            s->timer = WAN_TIMER_NONE; /* a whole timeout from here */
+            wan_sender_arm_retransmit(at, now);
+            return;
         }
     }
     s->timer = WAN_TIMER_PROBE; /* so that the timeout counts from the first segment */

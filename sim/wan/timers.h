@@ -1,8 +1,8 @@
 /* sim/wan/timers.h -- many timers of which most are put off again and again. Inside sim/wan only.
  *
  * A 4-ary heap of instants. Putting a timer off (what every ACK does to a retransmission timer) or
- * clearing it costs nothing: its entry stays where it is and is looked at again when it comes up. Ties fire in the
- * order of setting. */
+ * clearing it costs nothing: its entry stays where it is and is looked at again when it comes up.
+ * Ties fire in the order of setting. */
 #ifndef SIM_WAN_TIMERS_H
 #define SIM_WAN_TIMERS_H
 

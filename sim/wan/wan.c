@@ -1,4 +1,5 @@
-/* sim/wan/wan.c -- flows, handshakes, resets, datagrams, events, and what is due when. See wan.h. */
+/* sim/wan/wan.c -- flows, handshakes, resets, datagrams, events, and what is due when. See wan.h.
+ */
 #include "sim/wan/wan.h"
 
 #include <assert.h>
@@ -49,7 +50,8 @@ static int reserve_events(struct sim_wan *w)
     return 0;
 }
 
-/* A flow has one place in the queue at most and a datagram one for its life, so there always is room. */
+/* A flow has one place in the queue at most and a datagram one for its life, so there always is
+ * room. */
 static void queue_event(struct sim_wan *w, struct wan_waiting_event event)
 {
     assert(w->events_tail - w->events_head < w->events_cap);
@@ -288,8 +290,8 @@ void wan_flow_send(struct wan_at at, struct wan_packet *packet, sim_time now)
     send_on(at.w, at.direction, packet, now);
 }
 
-/* SYN or SYN-ACK: the first time and again, until the other end answers. It is the phone that gives up: a server's
- * answer is sent for every SYN that comes. */
+/* SYN or SYN-ACK: the first time and again, until the other end answers. It is the phone that gives
+ * up: a server's answer is sent for every SYN that comes. */
 static void send_handshake(struct wan_at at, sim_time now)
 {
     struct wan_sender *s = &wan_way_of(at)->sender;

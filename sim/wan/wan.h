@@ -1,24 +1,29 @@
-/* sim/wan/wan.h -- the line between a site and the server, packet by packet, as a machine without I/O.
+/* sim/wan/wan.h -- the line between a site and the server, packet by packet, as a machine without
+ * I/O.
  *
- * One object per site, for both worlds: the virtual world drives it with virtual time, the live relay
- * with the loop's clock. It carries TCP flows and UDP datagrams. For a flow the host says how many bytes
- * there are to send (never which), and is told how many have come out in order at the other end. Inside are
- * two drop-tail lines (link.h) and a TCP sender and receiver per flow and direction (tcp.h), close to what Linux
- * does, so that a stream takes as long over the emulated line as a real one would.
+ * One object per site, for both worlds: the virtual world drives it with virtual time, the live
+ * relay with the loop's clock. It carries TCP flows and UDP datagrams. For a flow the host says how
+ * many bytes there are to send (never which), and is told how many have come out in order at the
+ * other end. Inside are two drop-tail lines (link.h) and a TCP sender and receiver per flow and
+ * direction (tcp.h), close to what Linux does, so that a stream takes as long over the emulated
+ * line as a real one would.
  *
  *     sim_wan_open(), _offer(), _finish(), _datagram() ...   something happened, and when
  *     sim_wan_tick()                                         time has passed
  *     sim_wan_take_event()   until it is false               what came out
  *     sim_wan_deadline()     once                            when to call tick next
  *
- * It never calls back. `now` must not run backwards. A late tick does no harm to what goes on inside: ACKs,
- * retransmissions and departures happen at their own instants; only the host's reaction is late.
+ * It never calls back. `now` must not run backwards. A late tick does no harm to what goes on
+ * inside: ACKs, retransmissions and departures happen at their own instants; only the host's
+ * reaction is late.
  *
  * Left out: reordering, corruption, ECN, path MTU discovery, Nagle's delay (senders behave as with
- * TCP_NODELAY), TSO bursts, pacing, the receive window's tuning (it is SIM_WAN_WINDOW from the start).
+ * TCP_NODELAY), TSO bursts, pacing, the receive window's tuning (it is SIM_WAN_WINDOW from the
+ * start).
  *
- * Sizes on the line: segments of 1448 bytes under IPv4 20 and TCP 32 (RFC 9293, RFC 7323 timestamps), SYN 60, UDP
- * 8 (RFC 768); datagrams above 1500 bytes travel as IP fragments (RFC 791). Every packet has the line's framing. */
+ * Sizes on the line: segments of 1448 bytes under IPv4 20 and TCP 32 (RFC 9293, RFC 7323
+ * timestamps), SYN 60, UDP 8 (RFC 768); datagrams above 1500 bytes travel as IP fragments (RFC
+ * 791). Every packet has the line's framing. */
 #ifndef SIM_WAN_WAN_H
 #define SIM_WAN_WAN_H
 
@@ -92,32 +97,34 @@ struct sim_wan_counters {
 
 struct sim_wan;
 
-/* 0, or SIM_EINVAL (a rate of 0, a limit of 0, flows_max out of range), SIM_ENOMEM. Copies `config`. */
+/* 0, or SIM_EINVAL (a rate of 0, a limit of 0, flows_max out of range), SIM_ENOMEM. Copies
+ * `config`. */
 int sim_wan_new(struct sim_wan **out, const struct sim_wan_config *config);
 void sim_wan_free(struct sim_wan *w); /* NULL is fine */
 
-/* A connection from the phone. What is offered meanwhile waits for it. 0, or SIM_ELIMIT, SIM_ENOMEM. */
+/* A connection from the phone. What is offered meanwhile waits for it. 0, or SIM_ELIMIT,
+ * SIM_ENOMEM. */
 int sim_wan_open(struct sim_wan *w, uint64_t user, sim_time now, sim_wan_flow *out);
-/* So many more bytes are there to be sent; not after sim_wan_finish(). Ignored for a stale flow, as are
- * the calls below. */
+/* So many more bytes are there to be sent; not after sim_wan_finish(). Ignored for a stale flow, as
+ * are the calls below. */
 void sim_wan_offer(struct sim_wan *w, sim_wan_flow flow, enum sim_wan_direction direction,
                    uint64_t bytes, sim_time now);
 /* No more will be offered: the end travels behind the last byte. Twice is fine. */
 void sim_wan_finish(struct sim_wan *w, sim_wan_flow flow, enum sim_wan_direction direction,
                     sim_time now);
-/* The sender of `direction` aborts: a reset travels, and RESET is raised when it arrives. What has not come
- * out before it never will. */
+/* The sender of `direction` aborts: a reset travels, and RESET is raised when it arrives. What has
+ * not come out before it never will. */
 void sim_wan_reset(struct sim_wan *w, sim_wan_flow flow, enum sim_wan_direction direction,
                    sim_time now);
-/* The host has no more interest: no event will name the flow again. When both directions have finished, the
- * last ACKs still cross the line; else the flow vanishes at once. */
+/* The host has no more interest: no event will name the flow again. When both directions have
+ * finished, the last ACKs still cross the line; else the flow vanishes at once. */
 void sim_wan_close(struct sim_wan *w, sim_wan_flow flow, sim_time now);
 /* Bytes offered and never sent so far; 0 for a stale flow. */
 uint64_t sim_wan_unsent(const struct sim_wan *w, sim_wan_flow flow,
                         enum sim_wan_direction direction);
 
-/* Sends `len` (0..SIM_WAN_DATAGRAM_MAX) bytes of UDP payload; exactly one DATAGRAM or DROPPED event with `user`
- * follows. 0, or SIM_ENOMEM: nothing was sent. */
+/* Sends `len` (0..SIM_WAN_DATAGRAM_MAX) bytes of UDP payload; exactly one DATAGRAM or DROPPED event
+ * with `user` follows. 0, or SIM_ENOMEM: nothing was sent. */
 int sim_wan_datagram(struct sim_wan *w, enum sim_wan_direction direction, uint32_t len,
                      uint64_t user, sim_time now);
 
@@ -125,7 +132,8 @@ int sim_wan_datagram(struct sim_wan *w, enum sim_wan_direction direction, uint32
 void sim_wan_tick(struct sim_wan *w, sim_time now);
 /* False, leaving `event` alone, when there is none. */
 bool sim_wan_take_event(struct sim_wan *w, struct sim_wan_event *event);
-/* After a tick: when the next one is due, in the future, or SIM_NEVER. Waiting events don't count. */
+/* After a tick: when the next one is due, in the future, or SIM_NEVER. Waiting events don't count.
+ */
 sim_time sim_wan_deadline(const struct sim_wan *w);
 
 /* While down the line drops all it is given; at the fall, what is on it or waits for it is lost. */

@@ -1,11 +1,12 @@
-/* tests/bench/bench_relay.c -- does the relay keep its line's rate and round trip, over real sockets?
+/* tests/bench/bench_relay.c -- does the relay keep its line's rate and round trip, over real
+ * sockets?
  *
  *     bench_relay [SECONDS]     default 30; all rates, with 1 and with 200 flows, then round trips
- *     bench_relay --many [N]    default 4500: so many connections at once, 20 kB each; here the relay's, the phones' and the
- *                               server's descriptors are all in one process, four a connection
+ *     bench_relay --many [N]    default 4500: so many connections at once, 20 kB each; here the
+ * relay's, the phones' and the server's descriptors are all in one process, four a connection
  *
- * Bars: rate within 2 %; a small request and answer on an idle connection in the configured round trip,
- * median within 0.5 ms and p99 within 2 ms; on a new connection one round trip more. */
+ * Bars: rate within 2 %; a small request and answer on an idle connection in the configured round
+ * trip, median within 0.5 ms and p99 within 2 ms; on a new connection one round trip more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,9 @@
  *     bench_wan LINUX.CSV [SEEDS]     our means and deviations beside the measured ones, row by row
  *     bench_wan --speed               segments a second of one core
  *
- * The pattern of the measurement: phones start together, each takes its files strictly one after another, a new
- * connection a file, a request of 200 bytes, an answer after which the server closes. */
+ * The pattern of the measurement: phones start together, each takes its files strictly one after
+ * another, a new connection a file, a request of 200 bytes, an answer after which the server
+ * closes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

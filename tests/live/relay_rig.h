@@ -1,9 +1,10 @@
-/* tests/live/relay_rig.h -- a relay on a loop of its own thread, an origin server behind it, blocking clients
- * before it. For test_relay.c and tests/bench/bench_relay.c.
+/* tests/live/relay_rig.h -- a relay on a loop of its own thread, an origin server behind it,
+ * blocking clients before it. For test_relay.c and tests/bench/bench_relay.c.
  *
- * The origin's protocol: a request is 8 bytes, big-endian: so many bytes are wanted (byte i of an answer is
- * rig_byte(i)). RIG_ENDLESS never ends, RIG_CLOSE closes after the answer, RIG_RESET resets the connection,
- * RIG_COUNT swallows all that follows until the client ends its side, then answers with 8 bytes: how many came. */
+ * The origin's protocol: a request is 8 bytes, big-endian: so many bytes are wanted (byte i of an
+ * answer is rig_byte(i)). RIG_ENDLESS never ends, RIG_CLOSE closes after the answer, RIG_RESET
+ * resets the connection, RIG_COUNT swallows all that follows until the client ends its side, then
+ * answers with 8 bytes: how many came. */
 #ifndef TESTS_LIVE_RELAY_RIG_H
 #define TESTS_LIVE_RELAY_RIG_H
 

@@ -1,6 +1,7 @@
-/* Goal: through a real relay, on real sockets: rate, round trips, bytes unchanged, half-closes, resets, refusals, the
- * phone's own address, back-pressure, TFTP's ports, the fall of line and server. Method: relay_rig.h. Times have room
- * for a busy machine; bench_relay holds the narrow ones. */
+/* Goal: through a real relay, on real sockets: rate, round trips, bytes unchanged, half-closes,
+ * resets, refusals, the phone's own address, back-pressure, TFTP's ports, the fall of line and
+ * server. Method: relay_rig.h. Times have room for a busy machine; bench_relay holds the narrow
+ * ones. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -254,7 +255,8 @@ Test(relay, a_transfer_has_its_own_port_at_both_ends)
     hear(transfer, &again, "ack", 3);
     cr_assert_eq(again.sin_port, at_server.sin_port);
 
-    /* A second transfer for the same request is told that it is unknown, and the phone is not troubled. */
+    /* A second transfer for the same request is told that it is unknown, and the phone is not
+     * troubled. */
     say(other, &at_server, "stranger", 8);
     hear(other, &again, "\0\5\0\5Unknown transfer ID", 24);
     say(transfer, &at_server, "data", 4);
