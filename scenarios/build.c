@@ -360,6 +360,14 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
     }
     run->scenario = s;
     run->options = *options;
+    if (options->method == SCENARIO_PFS &&
+        (s->pfs.relay != PFS_STORE_AND_FORWARD || s->pfs.hierarchy != PFS_PER_FILE)) {
+        snprintf(why, SCENARIO_WHY_MAX,
+                 "pfs.relay \"cut-through\" and pfs.hierarchy \"per-load\" are what-ifs that this "
+                 "version does not have yet");
+        rc = SIM_EUNSUPPORTED;
+        goto done;
+    }
     run->server_setup = s->server;
     fill_config(run, &config);
     if ((rc = scenario_macs_init(&run->macs, s)) != 0 || (rc = set_up_sites(run)) != 0) {

@@ -1,7 +1,8 @@
 /* phones/pfs/claim.h -- the election: who of those that want a file becomes its root. Pure.
  *
- * listen -> claim (offer) -> ads -> confirmed, or yield to a stronger claim and wait for its announcement. The
- * owner sends what pfs_claim_tick() asks for and says what it hears. What a confirmed root does is not here. */
+ * listen -> claim (offer) -> ads -> confirmed, or yield to a stronger claim and wait for its
+ * announcement. The owner sends what pfs_claim_tick() asks for and says what it hears. What a
+ * confirmed root does is not here. */
 #ifndef PHONES_PFS_CLAIM_H
 #define PHONES_PFS_CLAIM_H
 
@@ -47,12 +48,14 @@ struct pfs_claim {
     bool may_claim;
 };
 
-/* True when (strength, addr) beats (than_strength, than_addr): the larger strength, then the higher address. */
+/* True when (strength, addr) beats (than_strength, than_addr): the larger strength, then the higher
+ * address. */
 bool pfs_claim_is_stronger(uint32_t strength, sim_addr addr, uint32_t than_strength,
                            sim_addr than_addr);
 
-/* Begins: draws a strength, and the instant of the claim in [listen, 2 x listen] from now. With `may_claim` false (its own fetch failed) it
- * only waits for others, at most pfs_claim_patience(). */
+/* Begins: draws a strength, and the instant of the claim in [listen, 2 x listen] from now. With
+ * `may_claim` false (its own fetch failed) it only waits for others, at most pfs_claim_patience().
+ */
 void pfs_claim_start(struct pfs_claim *c, const struct pfs_config *config, struct sim_rng *rng,
                      sim_time now, sim_addr addr, bool may_claim);
 /* Does what is due, one step a call; call until the deadline is in the future. */

@@ -1,5 +1,5 @@
-/* phones/pfs/elect.c -- elections around claim.c: what is sent and heard, when an election is lost, and
- * when sharing is given up. */
+/* phones/pfs/elect.c -- elections around claim.c: what is sent and heard, when an election is lost,
+ * and when sharing is given up. */
 #include <stdio.h>
 #include <string.h>
 

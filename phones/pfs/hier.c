@@ -1,5 +1,6 @@
-/* phones/pfs/hier.c -- a hierarchy (one file, one model, one subnet) in one phone: birth, end, what it
- * sends and tells; and the links to other phones. Who does what when is in elect, root, member and serve. */
+/* phones/pfs/hier.c -- a hierarchy (one file, one model, one subnet) in one phone: birth, end, what
+ * it sends and tells; and the links to other phones. Who does what when is in elect, root, member
+ * and serve. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,11 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     h->model_hash = p->model_hash;
     h->has_digest = h->wanted_digest = want->has_digest;
     h->digest = want->digest;
-    h->digest_source = want->has_digest ? want->digest_source : SIM_DIGEST_FIRST_USE;
+    h->digest_source =
+        want->has_digest || want->has_md5 ? want->digest_source : SIM_DIGEST_FIRST_USE;
+    h->quest->has_md5 = !want->has_digest && want->has_md5;
+    h->quest->size = want->size;
+    memcpy(h->quest->md5, want->md5, sizeof(h->quest->md5));
     h->timer = h->beat_at = h->answer_at = h->announce_at = SIM_NEVER;
     h->next = p->hiers;
     p->hiers = h;
@@ -170,6 +175,7 @@ void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h)
     if (h->quest != NULL) {
         h->quest->has_copy_digest = false;
         h->quest->spliced = false;
+        h->quest->is_sealed = false;
     }
 }
 
@@ -211,9 +217,24 @@ void pfs_hier_role(struct pfs *p, const struct pfs_hier *h, enum sim_role role)
     pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_ROLE, .a = role, .b = h->xid});
 }
 
+int pfs_hier_check_index(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_quest *q = h->quest;
+
+    if (!q->has_md5) {
+        return 0;
+    }
+    int rc = sim_world_file_seal(p->id.world, h->copy);
+    if (rc != 0) {
+        return rc;
+    }
+    q->is_sealed = true;
+    return verify_md5(p->id.world, h->copy, q->size, q->md5) ? 0 : SIM_EDIGEST;
+}
+
 int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
 {
-    if (tell) {
+    if (tell && !h->quest->is_sealed) {
         int rc = sim_world_file_seal(p->id.world, h->copy);
         if (rc != 0) {
             return rc;
@@ -227,10 +248,12 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
     if (p->want == h) {
         p->want = NULL;
     }
-    pfs_hier_record(
-        p, h,
-        &(struct sim_record){
-            .kind = SIM_RECORD_HOLD, .peer = from, .a = h->digest_source, .b = h->size});
+    if (tell) { /* else the owner has said so */
+        pfs_hier_record(
+            p, h,
+            &(struct sim_record){
+                .kind = SIM_RECORD_HOLD, .peer = from, .a = h->digest_source, .b = h->size});
+    }
     pfs_hier_role(p, h, SIM_ROLE_SERVING);
     pfs_log(p, PFS_LOG_INF, "XID%08X File complete: %s %llu bytes, serving children",
             (unsigned)h->xid, h->path, (unsigned long long)h->size);

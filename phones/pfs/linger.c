@@ -1,5 +1,5 @@
-/* phones/pfs/linger.c -- leaving: how long a phone that has everything serves on, whom it warns, whom it
- * names. Elections after it are in elect.c. */
+/* phones/pfs/linger.c -- leaving: how long a phone that has everything serves on, whom it warns,
+ * whom it names. Elections after it are in elect.c. */
 #include <string.h>
 
 #include "phones/pfs/machine.h"
@@ -48,8 +48,8 @@ sim_time pfs_linger_deadline(const struct pfs *p)
     return sim_time_min(limit_of(p), sim_time_add(since, p->config.linger));
 }
 
-/* By datagram, because a message on the stream would wait behind the body. What a child holds of the file by
- * then is continued with its next parent. */
+/* By datagram, because a message on the stream would wait behind the body. What a child holds of
+ * the file by then is continued with its next parent. */
 void pfs_linger_tick(struct pfs *p)
 {
     struct pfs_wire m;

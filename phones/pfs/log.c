@@ -1,4 +1,5 @@
-/* phones/pfs/log.c -- the console of one phone, in the format and wording of a real root phone's log.
+/* phones/pfs/log.c -- the console of one phone, in the format and wording of a real root phone's
+ * log.
  *
  *   LEVEL HH:MM:SS.usec DLoad: text
  *

@@ -1,4 +1,5 @@
-/* phones/pfs/machine.h -- inside of the peer machine: what its files share. Nobody else includes it.
+/* phones/pfs/machine.h -- inside of the peer machine: what its files share. Nobody else includes
+ * it.
  *
  *   pfs.c      the public functions: notices in, deadlines, events
  *   hier.c     a hierarchy: birth, end, sending, records
@@ -9,8 +10,8 @@
  *   linger.c   leaving
  *   log.c      the console
  *
- * Nothing is freed while a notice is handled: hierarchies and links are marked dead and swept at the end of the
- * public function, so a caller up the chain never holds a dangling pointer. */
+ * Nothing is freed while a notice is handled: hierarchies and links are marked dead and swept at
+ * the end of the public function, so a caller up the chain never holds a dangling pointer. */
 #ifndef PHONES_PFS_MACHINE_H
 #define PHONES_PFS_MACHINE_H
 
@@ -138,6 +139,10 @@ struct pfs_quest {
     uint64_t expect_size;
     sim_time whohas_at;          /* heard or sent */
     char reason[PFS_REASON_MAX]; /* of the latest failed root */
+    char retry[PFS_REASON_MAX];  /* what went wrong last in our own fetch; "" */
+    bool has_md5, is_sealed;     /* the copy was sealed to be read for its MD5 */
+    uint64_t size;               /* by the index, with has_md5 */
+    uint8_t md5[VERIFY_MD5_LEN];
 };
 
 struct pfs_hier {
@@ -208,15 +213,19 @@ void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_typ
 void pfs_hier_put_digest(const struct pfs_hier *h, struct pfs_wire *m);
 /* Takes the digest that the root tells, where the want knew none. */
 void pfs_hier_learn_digest(struct pfs_hier *h, const struct pfs_wire *m);
-/* Another instance: the children belong to the old one, so they are sent on to the new root (0: none yet). */
+/* Another instance: the children belong to the old one, so they are sent on to the new root (0:
+ * none yet). */
 void pfs_hier_set_xid(struct pfs *p, struct pfs_hier *h, uint32_t xid, sim_addr root);
 void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h);
 void pfs_hier_event(struct pfs *p, enum pfs_event_kind kind, sim_file file, const char *text);
 void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_record *record);
 void pfs_hier_phase(struct pfs *p, const struct pfs_hier *h, enum sim_phase phase);
 void pfs_hier_role(struct pfs *p, const struct pfs_hier *h, enum sim_role role);
-/* The copy is whole and right: serves it. `tell`: seals it first, tells the owner and the trace (else the owner
- * did all that). 0 or what sealing said; then nothing has changed. */
+/* Holds the whole copy against what the index said of it, if it did. 0, SIM_EDIGEST, or why it
+ * can't be read. */
+int pfs_hier_check_index(struct pfs *p, struct pfs_hier *h);
+/* The copy is whole and right: serves it. `tell`: seals it first, tells the owner and the trace
+ * (else the owner did all that). 0 or what sealing said; then nothing has changed. */
 int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell);
 
 void pfs_send(struct pfs *p, sim_addr to, const struct pfs_wire *m);

@@ -1,5 +1,6 @@
-/* phones/pfs/member.c -- being a member: ask the root for a place, attach to the parent, watch it, receive the
- * body, check it; come back when something on that way is lost. Elections are in elect.c. */
+/* phones/pfs/member.c -- being a member: ask the root for a place, attach to the parent, watch it,
+ * receive the body, check it; come back when something on that way is lost. Elections are in
+ * elect.c. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,7 +109,8 @@ static void rejoin(struct pfs *p, struct pfs_hier *h, const char *why)
 
 static void static_retry(struct pfs *p, struct pfs_hier *h, const char *why)
 {
-    /* The parent may start later than this phone: ask every second, as long as all rejoins would take. */
+    /* The parent may start later than this phone: ask every second, as long as all rejoins would
+     * take. */
     struct pfs_quest *q = h->quest;
     uint64_t patience = (p->config.rejoin_attempts + 1) *
                         (p->config.parent_timeout / SIM_S + 30); /* attempts, a second each */
@@ -380,8 +382,8 @@ static void assigned(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     dial_parent(p, h);
 }
 
-/* The root is alive but all slots are taken, as when a holder leads while it still feeds others: they
- * will be free in a while. */
+/* The root is alive but all slots are taken, as when a holder leads while it still feeds others:
+ * they will be free in a while. */
 static void wait_for_place(struct pfs *p, struct pfs_hier *h)
 {
     struct pfs_quest *q = h->quest;
@@ -416,6 +418,9 @@ static void refused(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
         pfs_member_join(p, h, &root);
     } else if (by_root && m->type == PFS_WIRE_REFUSE && m->what == PFS_WIRE_WHY_NO_PLACE) {
         wait_for_place(p, h);
+    } else if (by_root && m->type == PFS_WIRE_REFUSE && m->what == PFS_WIRE_WHY_AVOIDED) {
+        pfs_elect_give_up(p, h, PFS_EVENT_FALLBACK,
+                          "every parent that the root could name has sent wrong bodies");
     } else if (by_root) {
         come_back(p, h, "not the root");
     } else {
@@ -544,11 +549,15 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
         pfs_member_closed(p, h, link, SIM_EPROTO);
         return;
     }
-    if (!sim_digest_equal(&digest, &h->digest)) {
+    int match = sim_digest_equal(&digest, &h->digest) ? pfs_hier_check_index(p, h) : SIM_EDIGEST;
+    if (match == SIM_EDIGEST) {
         bool whole = !q->spliced; /* of two senders, nobody knows which one was wrong */
         reject(p, h, whole);
         if (!h->dead) {
             pfs_hier_drop_copy(p, h);
+            if (h->quest->bans_len >= PFS_BANS) {
+                pfs_elect_give_up(p, h, PFS_EVENT_FALLBACK, "too many peers sent wrong bodies");
+            }
         }
         return;
     }
@@ -559,7 +568,7 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
                                          .b = q->expect_size - q->began_size,
                                          .c = q->began_at,
                                          .text = ""});
-    int rc = pfs_hier_hold(p, h, from, true); /* frees the quest */
+    int rc = match != 0 ? match : pfs_hier_hold(p, h, from, true); /* frees the quest */
     if (rc != 0) {
         pfs_hier_drop_copy(p, h);
         pfs_hier_enter(h, PFS_HIER_WAIT, SIM_NEVER); /* its transfer has been told */

@@ -1,8 +1,9 @@
-/* phones/pfs/pfs.c -- the peer machine's public face: notices in, deadlines and events out. What happens
- * then is in the files that machine.h lists. */
+/* phones/pfs/pfs.c -- the peer machine's public face: notices in, deadlines and events out. What
+ * happens then is in the files that machine.h lists. */
 #include "phones/pfs/pfs.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,14 @@ void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason)
         pfs_root_fetched(p, p->want, status, reason);
     }
     sweep(p);
+}
+
+void pfs_fetch_retries(struct pfs *p, sim_time now, const char *reason)
+{
+    p->now = now;
+    if (p->want != NULL && p->want->state == PFS_HIER_ROOT_FETCH) {
+        snprintf(p->want->quest->retry, sizeof(p->want->quest->retry), "%s", reason);
+    }
 }
 
 /* ---- Time ---- */

@@ -1,9 +1,10 @@
 /* phones/pfs/pfs.h -- the peer machine of one phone: elections, trees, joins, bodies, lingering.
  *
- * One `struct pfs` a phone. Its owner (phones/phone.c) forwards the world's notices to it and after each of them drains
- * pfs_take_event(). It talks to the world through sim/world.h (datagrams, streams, bodies, copies), never to the
- * server: when it is root it asks its owner to fetch (PFS_EVENT_FETCH) and is told the end by pfs_fetch_done().
- * A phone wants at most one file at a time and serves any number that it holds. The protocol is in PROTOCOL.md. */
+ * One `struct pfs` a phone. Its owner (phones/phone.c) forwards the world's notices to it and after
+ * each of them drains pfs_take_event(). It talks to the world through sim/world.h (datagrams,
+ * streams, bodies, copies), never to the server: when it is root it asks its owner to fetch
+ * (PFS_EVENT_FETCH) and is told the end by pfs_fetch_done(). A phone wants at most one file at a
+ * time and serves any number that it holds. The protocol is in PROTOCOL.md. */
 #ifndef PHONES_PFS_PFS_H
 #define PHONES_PFS_PFS_H
 
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "phones/verify.h"
 #include "sim/digest.h"
 #include "sim/time.h"
 #include "sim/trace.h"
@@ -62,21 +64,27 @@ struct pfs_identity {
 };
 
 struct pfs_want {
-    const char *
-        path; /* "/dnld/SCCP41.loads" is shown; what is hashed and compared: the file's name; borrowed */
+    const char *path; /* "/dnld/SCCP41.loads" is shown; what is hashed and compared: the file's
+                         name; borrowed */
     bool has_digest;
     struct sim_digest digest; /* what the file must be, when known */
     enum sim_digest_source digest_source;
+    /* Without a digest: what the file's line in the .loads index says of it. */
+    bool has_md5;
+    uint64_t size;
+    uint8_t md5[VERIFY_MD5_LEN];
 };
 
-#define PFS_EVENTS(X)                                                                                                           \
-    X(FETCH) /* this phone is root: fetch `path` from the server into `file` (append), then call            \
-                   pfs_fetch_done() */                   \
-    X(STOP_FETCH) /* no longer root: cancel that fetch; `file` stays pfs's own */                                               \
-    X(GOT)        /* `path` is held whole and verified in `file`, from `peer` (0: own fetch) */                                 \
-    X(FALLBACK) /* sharing gave up (text: why): get `path` from the server yourself; `file` is a partial copy (or 0) that now \
-                   belongs to the owner. When the owner has it, pfs_hold() lets it serve */ \
-    X(FAILED) /* no way left (fallback "fail", or the root's server error reported by enough roots); text: the cause */
+#define PFS_EVENTS(X)                                                                              \
+    X(FETCH) /* this phone is root: fetch `path` from the server into `file` (append), then call   \
+                   pfs_fetch_done() */                                                             \
+    X(STOP_FETCH) /* no longer root: cancel that fetch; `file` stays pfs's own */                  \
+    X(GOT)        /* `path` is held whole and verified in `file`, from `peer` (0: own fetch) */    \
+    X(FALLBACK)   /* sharing gave up (text: why): get `path` from the server yourself; `file` is a \
+                     partial copy (or 0) that now   belongs to the owner. When the owner has it,                                                    \
+                     pfs_hold() lets it serve */                                                   \
+    X(FAILED)     /* no way left (fallback "fail", or the root's server error reported by enough   \
+                     roots); text: the cause */
 
 enum pfs_event_kind {
 #define X(name) PFS_EVENT_##name,
@@ -103,18 +111,25 @@ void pfs_free(struct pfs *p);
 
 /* Listens on the peer port. 0 or what sim_world_listen() says. */
 int pfs_start(struct pfs *p, sim_time now);
-/* Takes part for one file. One want at a time; pfs_unwant() withdraws it (the file is then served no more). */
+/* Takes part for one file. One want at a time; pfs_unwant() withdraws it (the file is then served
+ * no more). */
 void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want);
 void pfs_unwant(struct pfs *p, sim_time now);
-/* A file that the owner got and verified itself (after FALLBACK): serve it. Takes the copy over; it is sealed. */
+/* A file that the owner got and verified itself (after FALLBACK): serve it. Takes the copy over; it
+ * is sealed. */
 void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file file);
 /* The answer to FETCH: status 0 and a whole copy, or SIM_E* and the server's reason. */
 void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason);
+/* The owner still tries: what went wrong last. A root that steps down for want of progress names
+ * it. */
+void pfs_fetch_retries(struct pfs *p, sim_time now, const char *reason);
 
-/* The phone has all files and wants to reboot: pfs serves on for a while (linger, linger_max), warns
- * its children and names successors. True when it may go now; else ask again at pfs_deadline(). */
+/* The phone has all files and wants to reboot: pfs serves on for a while (linger, linger_max),
+ * warns its children and names successors. True when it may go now; else ask again at
+ * pfs_deadline(). */
 bool pfs_may_leave(struct pfs *p, sim_time now);
-/* Leaves everything at once: before the reboot, or in failure. Stops listening; copies are freed. */
+/* Leaves everything at once: before the reboot, or in failure. Stops listening; copies are freed.
+ */
 void pfs_stop(struct pfs *p, sim_time now);
 
 /* The world's notices. The streams of the phone all belong to its pfs. */

@@ -1,5 +1,6 @@
-/* phones/pfs/root.c -- being the root of a hierarchy: announce, wait for joins, have the owner fetch, keep the
- * table, fail, or step down before a stronger root. Also a holder that serves as root for late phones. */
+/* phones/pfs/root.c -- being the root of a hierarchy: announce, wait for joins, have the owner
+ * fetch, keep the table, fail, or step down before a stronger root. Also a holder that serves as
+ * root for late phones. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,9 +92,7 @@ static void start_fetch(struct pfs *p, struct pfs_hier *h)
     q->moved_at = p->now;
     pfs_hier_enter(h, PFS_HIER_ROOT_FETCH, sim_time_add(p->now, p->config.stall / 8 + 1));
     pfs_hier_role(p, h, SIM_ROLE_ROOT_FETCHING);
-    if (q->began_size > 0) {
-        pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_RESUME, .b = q->began_size});
-    }
+    q->retry[0] = '\0';
     pfs_hier_event(p, PFS_EVENT_FETCH, h->copy, "");
 }
 
@@ -112,8 +111,9 @@ static void look_at_fetch(struct pfs *p, struct pfs_hier *h)
         h->timer = sim_time_min(next, sim_time_add(q->moved_at, p->config.stall));
         return;
     }
-    snprintf(text, sizeof(text), "no progress from the server for %llu s at %llu bytes",
-             (unsigned long long)(p->config.stall / SIM_S), (unsigned long long)size);
+    snprintf(text, sizeof(text), "no progress from the server for %llu s at %llu bytes%s%.120s",
+             (unsigned long long)(p->config.stall / SIM_S), (unsigned long long)size,
+             q->retry[0] != '\0' ? "; last: " : "", q->retry);
     pfs_hier_event(p, PFS_EVENT_STOP_FETCH, h->copy, text);
     pfs_root_fetched(p, h, SIM_ESTALLED, text);
 }
@@ -190,9 +190,20 @@ void pfs_root_fetched(struct pfs *p, struct pfs_hier *h, int status, const char 
         }
         return;
     }
+    int rc = pfs_hier_check_index(p, h);
+    if (rc == SIM_EDIGEST) {
+        snprintf(text, sizeof(text), "%s: size or MD5 differs from the index",
+                 pfs_wire_file_name(h->path));
+        pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_REJECT, .text = text});
+        pfs_hier_drop_copy(p, h);
+        fetch_failed(p, h, text);
+        return;
+    }
     h->has_digest = true;
     h->digest = digest;
-    int rc = pfs_hier_hold(p, h, 0, true);
+    if (rc == 0) {
+        rc = pfs_hier_hold(p, h, 0, true);
+    }
     if (rc != 0) {
         snprintf(text, sizeof(text), "the copy can't be kept: %s", sim_err_text(rc));
         pfs_hier_drop_copy(p, h);
@@ -252,7 +263,7 @@ void pfs_root_assign(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     int rc = pfs_table_assign(h->table, p->now, &request, &place);
     if (rc != 0) {
         pfs_hier_message(p, h, PFS_WIRE_REFUSE, &m);
-        m.what = PFS_WIRE_WHY_NO_PLACE;
+        m.what = rc == SIM_EACCES ? PFS_WIRE_WHY_AVOIDED : PFS_WIRE_WHY_NO_PLACE;
         m.root = p->id.addr;
         m.next_xid = h->xid;
         snprintf(m.reason, sizeof(m.reason), "%s", sim_err_text(rc));

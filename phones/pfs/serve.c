@@ -1,5 +1,5 @@
-/* phones/pfs/serve.c -- being a parent: who gets one of the slots, the bodies, the signs of life, and the
- * reports to the root about children that come and go. */
+/* phones/pfs/serve.c -- being a parent: who gets one of the slots, the bodies, the signs of life,
+ * and the reports to the root about children that come and go. */
 #include <stdlib.h>
 #include <string.h>
 

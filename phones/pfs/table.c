@@ -128,8 +128,9 @@ void pfs_table_free(struct pfs_table *t)
 
 /* ---- The forest ---- */
 
-/* Depth of place `i`: 0 for the root and for holders; NONE when it hangs below somebody who has no parent, as the joiner
- * itself has none while a place is looked for: that keeps it from below itself, and everybody from below the lost. */
+/* Depth of place `i`: 0 for the root and for holders; NONE when it hangs below somebody who has no
+ * parent, as the joiner itself has none while a place is looked for: that keeps it from below
+ * itself, and everybody from below the lost. */
 static uint32_t depth_of(const struct pfs_table *t, uint32_t i)
 {
     uint32_t depth = 0;
@@ -265,7 +266,10 @@ int pfs_table_assign(struct pfs_table *t, sim_time now, const struct pfs_table_r
     }
     uint32_t parent = choose_parent(t, now, request);
     if (parent == NONE) {
-        return SIM_EFULL;
+        struct pfs_table_request tolerant = *request;
+        tolerant.avoid_len = 0;
+        return request->avoid_len > 0 && choose_parent(t, now, &tolerant) != NONE ? SIM_EACCES
+                                                                                  : SIM_EFULL;
     }
     int rc = known ? 0 : take_place(t, request->addr, &self);
     if (rc != 0) {

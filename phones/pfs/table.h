@@ -1,10 +1,12 @@
-/* phones/pfs/table.h -- the root's table of one hierarchy instance: who sits where, and who feeds whom. Pure.
+/* phones/pfs/table.h -- the root's table of one hierarchy instance: who sits where, and who feeds
+ * whom. Pure.
  *
- * The table is the authority within one XID: every connection between a parent and a child that still waits was assigned here, with the
- * parent's epoch of that moment, and a phone asks for a place only while it has no parent. So the real tree is
- * always part of this forest, which has no cycle. Place 0 is the root. A place is kept by its address
- * for as long as the table lives or somebody still sits below it. Without faults the forest is one
- * complete tree: place i is fed by place (i - 1) / fanout. */
+ * The table is the authority within one XID: every connection between a parent and a child that
+ * still waits was assigned here, with the parent's epoch of that moment, and a phone asks for a
+ * place only while it has no parent. So the real tree is always part of this forest, which has no
+ * cycle. Place 0 is the root. A place is kept by its address for as long as the table lives or
+ * somebody still sits below it. Without faults the forest is one complete tree: place i is fed by
+ * place (i - 1) / fanout. */
 #ifndef PHONES_PFS_TABLE_H
 #define PHONES_PFS_TABLE_H
 
@@ -40,8 +42,9 @@ struct pfs_table_request {
 struct pfs_table *pfs_table_new(sim_addr root, uint32_t fanout); /* NULL when out of memory */
 void pfs_table_free(struct pfs_table *t);                        /* NULL is fine */
 
-/* The shallowest free slot outside of the joiner's own subtree; those who hold the file and the root count as depth 0.
- * 0 and `*out`; SIM_EFULL when there is none, SIM_ELIMIT, SIM_ENOMEM. A joiner that sat somewhere is moved. */
+/* The shallowest free slot outside of the joiner's own subtree; those who hold the file and the
+ * root count as depth 0. 0 and `*out`; SIM_EFULL when there is none, SIM_ELIMIT, SIM_ENOMEM. A
+ * joiner that sat somewhere is moved. */
 int pfs_table_assign(struct pfs_table *t, sim_time now, const struct pfs_table_request *request,
                      struct pfs_table_place *out);
 /* `parent` says that it lost the child at `addr` of assignment `epoch`; older news are ignored. */

@@ -1,9 +1,11 @@
-/* phones/pfs/wire.h -- the bytes of peer firmware sharing: datagrams and stream messages, both ways.
+/* phones/pfs/wire.h -- the bytes of peer firmware sharing: datagrams and stream messages, both
+ * ways.
  *
  * Every message has the same 20-byte header and then the fields of its type, in the order of the
  * table in wire.c; PROTOCOL.md lists them with offsets. All numbers are big endian. The vendor's
- * format is not public, so every number here is our choice. Decoding is strict: a wrong magic, version, type or
- * length, a byte too many, a text with control characters or too long is SIM_EPROTO, and nothing is allocated. */
+ * format is not public, so every number here is our choice. Decoding is strict: a wrong magic,
+ * version, type or length, a byte too many, a text with control characters or too long is
+ * SIM_EPROTO, and nothing is allocated. */
 #ifndef PHONES_PFS_WIRE_H
 #define PHONES_PFS_WIRE_H
 
@@ -84,6 +86,7 @@ enum pfs_wire_why {
     PFS_WIRE_WHY_MOVED = 3,    /* the sender follows another root: `root`, `next_xid` */
     PFS_WIRE_WHY_LEAVING = 4,  /* the sender leaves, or left the hierarchy; `root`: a successor */
     PFS_WIRE_WHY_FAILED = 5,   /* the root `xid` can't get the file; `reason` */
+    PFS_WIRE_WHY_AVOIDED = 6,  /* the only parents to offer are those that the joiner avoids */
 };
 
 /* `flags` */
@@ -132,14 +135,16 @@ struct pfs_wire {
     char reason[PFS_REASON_MAX];
 };
 
-/* Writes `m` into `out` (PFS_WIRE_MAX bytes); returns the length. Texts that are too long are cut. */
+/* Writes `m` into `out` (PFS_WIRE_MAX bytes); returns the length. Texts that are too long are cut.
+ */
 size_t pfs_wire_encode(const struct pfs_wire *m, uint8_t *out);
 /* Reads one whole message of exactly `len` bytes. 0, or SIM_EPROTO with `*m` undefined. */
 int pfs_wire_decode(const uint8_t *bytes, size_t len, struct pfs_wire *m);
-/* The header alone (at least PFS_WIRE_HEADER bytes), to drop what concerns others cheaply. 0 or SIM_EPROTO. */
+/* The header alone (at least PFS_WIRE_HEADER bytes), to drop what concerns others cheaply. 0 or
+ * SIM_EPROTO. */
 int pfs_wire_peek(const uint8_t *bytes, size_t len, struct pfs_wire *m);
-/* Length of the stream message that begins at `bytes`: 0 when more bytes are needed to know, SIM_EPROTO when it can't
- * be one. */
+/* Length of the stream message that begins at `bytes`: 0 when more bytes are needed to know,
+ * SIM_EPROTO when it can't be one. */
 int pfs_wire_length(const uint8_t *bytes, size_t len);
 bool pfs_wire_is_stream(enum pfs_wire_type type);
 const char *pfs_wire_type_name(enum pfs_wire_type type); /* static */

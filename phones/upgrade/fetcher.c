@@ -106,6 +106,7 @@ static void try_now(struct fetcher *f, sim_time now)
 static void retry_record(struct fetcher *f, sim_time now, const char *why)
 {
     f->retries_total++;
+    snprintf(f->reason, sizeof(f->reason), "%s: %s", f->name, why); /* until it has an end */
     sim_world_record(f->world, &(struct sim_record){.at = now,
                                                     .node = f->node,
                                                     .kind = SIM_RECORD_RETRY,

@@ -2,7 +2,6 @@
 #include "phones/upgrade/upgrade.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 
 enum {
     UPGRADE_INDEX_MAX = 64 * 1024, /* bytes of a .loads; real ones have 650 to 1,206 */
-    UPGRADE_READ_CHUNK = 16 * 1024,
 };
 
 void upgrade_init(struct upgrade *u, struct sim_world *world, sim_node node,
@@ -99,6 +97,18 @@ static void fetch_alone(struct upgrade *u, sim_time now)
     }
 }
 
+/* The index's line for the current file, where it carries size and MD5 and nothing better is known;
+ * else NULL. */
+static const struct loads_file *index_line(const struct upgrade *u)
+{
+    const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
+    if ((known != NULL && known->has_digest) || u->parsed == NULL || u->next == 0 ||
+        !u->parsed->files[u->next - 1].has_md5) {
+        return NULL;
+    }
+    return &u->parsed->files[u->next - 1];
+}
+
 static void want(struct upgrade *u, struct pfs_want *out)
 {
     const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
@@ -110,8 +120,12 @@ static void want(struct upgrade *u, struct pfs_want *out)
         out->has_digest = true;
         out->digest = known->digest;
         out->digest_source = known->source;
-    } else if (u->parsed != NULL && u->next > 0 && u->parsed->files[u->next - 1].has_md5) {
+    } else if (index_line(u) != NULL) {
+        const struct loads_file *line = index_line(u);
         out->digest_source = SIM_DIGEST_LOADS;
+        out->has_md5 = true;
+        out->size = line->size;
+        memcpy(out->md5, line->md5, sizeof(out->md5));
     }
 }
 
@@ -187,37 +201,6 @@ static int read_index(struct upgrade *u, sim_file file)
     return rc;
 }
 
-/* The size and MD5 that some models' index lines carry, for files whose digest is not known better.
- */
-static bool matches_index(struct upgrade *u, sim_file file)
-{
-    const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
-    if ((known != NULL && known->has_digest) || u->parsed == NULL || u->next == 0 ||
-        !u->parsed->files[u->next - 1].has_md5) {
-        return true;
-    }
-    const struct loads_file *line = &u->parsed->files[u->next - 1];
-    uint64_t size = sim_world_file_size(u->world, file);
-    if (size != line->size) {
-        return false;
-    }
-    uint8_t *chunk = malloc(UPGRADE_READ_CHUNK);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool right =
-        chunk != NULL && context != NULL && EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1;
-    for (uint64_t at = 0; right && at < size;) {
-        size_t got = sim_world_file_read(u->world, file, at, chunk, UPGRADE_READ_CHUNK);
-        right = got > 0 && EVP_DigestUpdate(context, chunk, got) == 1;
-        at += got;
-    }
-    uint8_t md5[EVP_MAX_MD_SIZE];
-    right = right && EVP_DigestFinal_ex(context, md5, NULL) == 1 &&
-            memcmp(md5, line->md5, LOADS_MD5_LEN) == 0;
-    EVP_MD_CTX_free(context);
-    free(chunk);
-    return right;
-}
-
 /* The current file is there, sealed, in `file` (borrowed). */
 static void file_is_here(struct upgrade *u, sim_time now, sim_file file)
 {
@@ -229,35 +212,48 @@ static void file_is_here(struct upgrade *u, sim_time now, sim_file file)
             fail(u, reason);
             return;
         }
-    } else if (!matches_index(u, file)) {
-        record(u, now, SIM_RECORD_REJECT, 0, 0, "size or MD5 differs from the index");
-        snprintf(reason, sizeof(reason), "%.200s: size or MD5 differs from the index",
-                 current_name(u));
-        fail(u, reason);
-        return;
     }
     next_file(u, now);
 }
 
-/* Our own fetch came to its good end: seal, say so, keep it only where peers may want it. */
+/* A copy that the server gave and that is not what it should be: once more from the start, then the
+ * end. */
+static void wrong_copy(struct upgrade *u, sim_time now, const char *reason)
+{
+    if (u->tried_anew) {
+        fail(u, reason);
+        return;
+    }
+    u->tried_anew = true;
+    drop_file(u);
+    fetch_alone(u, now);
+}
+
+/* Our own fetch came to its good end: seal, check, say so, keep it only where peers may want it. */
 static void own_fetch_ended(struct upgrade *u, sim_time now)
 {
+    char reason[FETCHER_REASON_MAX];
     sim_file file = u->file;
-    bool must_read = u->next == 0 || (u->parsed != NULL && u->parsed->files[u->next - 1].has_md5);
-    u->from_server++;
     struct pfs_want w;
     want(u, &w);
-    record(u, now, SIM_RECORD_HOLD, (uint32_t)w.digest_source, sim_world_file_size(u->world, file),
-           NULL);
-    if (u->config.pfs != NULL || must_read) {
+    if (u->config.pfs != NULL || u->next == 0 || w.has_md5) {
         int rc = sim_world_file_seal(u->world, file);
         if (rc != 0) {
-            char reason[FETCHER_REASON_MAX];
             snprintf(reason, sizeof(reason), "%.200s: %s", current_name(u), sim_err_text(rc));
             fail(u, reason);
             return;
         }
     }
+    if (w.has_md5 && !verify_md5(u->world, file, w.size, w.md5)) {
+        snprintf(reason, sizeof(reason), "%.200s: size or MD5 differs from the index",
+                 current_name(u));
+        record(u, now, SIM_RECORD_REJECT, 0, 0, reason);
+        wrong_copy(u, now, reason);
+        return;
+    }
+    u->from_server++;
+    record(u, now, SIM_RECORD_HOLD, (uint32_t)w.digest_source, sim_world_file_size(u->world, file),
+           NULL);
     u->file = 0;
     if (u->config.pfs != NULL) {
         pfs_hold(u->config.pfs, now, &w, file);
@@ -273,6 +269,9 @@ void upgrade_fetch_done(struct upgrade *u, sim_time now, const struct sim_fetch_
     struct fetcher *f = u->fetcher;
     (void)result;
     if (f->state != FETCHER_DONE && f->state != FETCHER_FAILED) {
+        if (u->is_root_fetch) {
+            pfs_fetch_retries(u->config.pfs, now, f->reason);
+        }
         return; /* it tries again by itself */
     }
     bool is_good = f->state == FETCHER_DONE;
@@ -288,10 +287,8 @@ void upgrade_fetch_done(struct upgrade *u, sim_time now, const struct sim_fetch_
         own_fetch_ended(u, now);
         return;
     }
-    if (f->status == SIM_EDIGEST && !u->tried_anew) {
-        u->tried_anew = true;
-        drop_file(u);
-        fetch_alone(u, now);
+    if (f->status == SIM_EDIGEST) {
+        wrong_copy(u, now, f->reason);
         return;
     }
     fail(u, f->reason);
