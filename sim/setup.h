@@ -77,7 +77,7 @@ struct sim_server_setup {
     uint16_t block_size;    /* TFTP blksize asked for, 8..65464; 512 asks for none (RFC 2348) */
     uint16_t window;        /* TFTP windowsize asked for, 1..65535; 1 asks for none (RFC 7440) */
     sim_duration timeout;   /* TFTP: per datagram; HTTP: before a failed request is tried again */
-    uint32_t retries;       /* per datagram or request */
+    uint32_t retries;       /* times that a datagram or request is sent again */
     sim_duration stall;     /* a transfer fails after this long without progress */
     uint64_t uplink_bit_s;  /* of the server, all sites together; SIM_RATE_NONE */
     uint32_t max_transfers; /* 0: no limit */

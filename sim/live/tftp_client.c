@@ -543,7 +543,7 @@ static int init_machine(struct live_tftp_fetch *f, const struct live_fetch_targe
         .blksize = s->block_size,
         .windowsize = s->window,
         .timing = {.timeout = s->timeout > 0 ? s->timeout : SIM_S,
-                   .tries = s->retries > 0 ? s->retries : 1,
+                   .tries = s->retries + 1,
                    .stall = s->stall > 0 ? s->stall : SIM_NEVER,
                    .dally = DALLY},
     };

@@ -388,7 +388,7 @@ int server_tftp_new(struct server_tftp **out, uv_loop_t *loop,
         .windowsize_max =
             config->windowsize_max > 0 ? config->windowsize_max : SIM_TFTP_WINDOWSIZE_MAX,
         .timing = {.timeout = config->timeout > 0 ? config->timeout : TIMEOUT_DEFAULT_S * SIM_S,
-                   .tries = config->retries > 0 ? config->retries : TRIES_DEFAULT,
+                   .tries = config->retries > 0 ? config->retries + 1 : TRIES_DEFAULT,
                    .stall = SIM_NEVER},
     };
     /* After the last block of an upload: as long as the client may take to say it again. */

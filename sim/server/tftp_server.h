@@ -106,7 +106,7 @@ struct server_tftp_config {
     uint16_t blksize_max;       /* 8..65464; 0: 65464 */
     uint16_t windowsize_max;    /* 0: 65535 */
     sim_duration timeout;       /* before a datagram is sent again, at first; 0: 1 s */
-    uint32_t retries;           /* times that a datagram is sent; 0: 6 */
+    uint32_t retries;           /* times that a datagram is sent again; 0: TRIES_DEFAULT in all */
 };
 
 /* Binds and listens on `loop`. 0 and `*out`; or SIM_EADDRINUSE, SIM_EACCES (a port below 1024),
