@@ -436,6 +436,9 @@ void phone_power_off(struct phone *p, sim_time now, bool silent, bool for_good)
     phone_deinit(p);
     fetcher_init(&p->fetcher, p->world, p->node, &p->kind->policy);
     cucm_init(&p->cucm, &p->fetcher, p->kind->model, p->mac);
+    if (!for_good && p->has_failed) {
+        p->has_outcome = false; /* it will try again: what comes of that counts */
+    }
     p->has_failed = false;
     enter(p, now, PHONE_OFF, SIM_NEVER);
     if (for_good) {
@@ -446,11 +449,15 @@ void phone_power_off(struct phone *p, sim_time now, bool silent, bool for_good)
 
 void phone_power_on(struct phone *p, sim_time now)
 {
-    if (p->state != PHONE_OFF) {
-        return;
+    if (p->state != PHONE_OFF || p->deadline != SIM_NEVER) {
+        return; /* it is on, or was not switched off and waits for its start */
     }
     sim_world_set_down(p->world, p->node, false, false);
-    power_on(p, now);
+    if (now < p->start) {
+        p->deadline = p->start;
+    } else {
+        power_on(p, now);
+    }
     settle(p, now);
 }
 

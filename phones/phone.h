@@ -70,12 +70,12 @@ struct phone {
     uint64_t mac;
     sim_time start; /* the instant of its first power-on */
     enum phone_state state;
-    sim_time deadline;     /* of the state; SIM_NEVER */
-    bool has_outcome;      /* OUTCOME was recorded: it is said once */
-    bool has_failed;       /* LINGERING leads to FAILED */
-    bool is_upgraded;      /* runs the target load after the next reboot */
-    bool is_shared;        /* sharing is on, as the configuration said */
-    bool log;              /* console lines on */
+    sim_time deadline; /* of the state; SIM_NEVER */
+    bool has_outcome; /* OUTCOME was recorded: said once, and again after a crash of a failed one */
+    bool has_failed;  /* LINGERING leads to FAILED */
+    bool is_upgraded; /* runs the target load after the next reboot */
+    bool is_shared;   /* sharing is on, as the configuration said */
+    bool log;         /* console lines on */
     const sim_addr *peers; /* election "static" */
     uint32_t peers_len, peers_self;
     struct fetcher fetcher;
@@ -103,7 +103,8 @@ int phone_init(struct phone *p, const struct phone_kind *kind, const struct phon
 void phone_deinit(struct phone *p);
 
 /* For faults: the power goes (all is lost but the running load), or comes back. `for_good`: it
- * never will; the phone counts as failed. */
+ * never will; the phone counts as failed. Before its start a phone can be switched off too: then
+ * the start waits for the power, and what comes back earlier starts as planned. */
 void phone_power_off(struct phone *p, sim_time now, bool silent, bool for_good);
 void phone_power_on(struct phone *p, sim_time now);
 bool phone_is_on(const struct phone *p);

@@ -25,7 +25,8 @@ struct fault {
     const struct scenario_fault *what;
     enum fault_state state;
     sim_time at;     /* of ARMED by instant, of BROKEN's end */
-    uint32_t victim; /* phone that the trigger chose */
+    uint32_t victim; /* of a crash or a corrupt peer: phone that is named or the trigger chose */
+    bool holds;      /* it keeps `victim` switched off */
     uint8_t *seen;   /* per phone; NULL for faults without a trigger */
 };
 
@@ -36,9 +37,10 @@ struct faults {
     size_t len;
 };
 
+/* It waits for what the phones do: for a moment in a phone's part, or for somebody to play it. */
 static bool is_triggered(const struct scenario_fault *what)
 {
-    return what->at == SIM_NEVER && what->when != SCENARIO_FAULT_AT;
+    return what->who != SCENARIO_FAULT_NUMBER || what->when != SCENARIO_FAULT_AT;
 }
 
 static void say(struct faults *f, sim_time now, const char *text)
@@ -48,29 +50,51 @@ static void say(struct faults *f, sim_time now, const char *text)
         &(struct sim_record){.at = now, .node = f->node, .kind = SIM_RECORD_FAULT, .text = text});
 }
 
-static void phone_down(struct faults *f, sim_time now, const struct fault *fault, uint32_t number)
+/* Does any fault keep the phone switched off? */
+static bool is_held(const struct faults *f, uint32_t number)
 {
-    char text[128], addr[SIM_ADDR_TEXT_MAX];
-    struct phone *p = &f->site.phones[number];
-    if (number >= f->site.phones_len || !phone_is_on(p)) {
+    for (size_t i = 0; i < f->len; i++) {
+        if (f->list[i].holds && f->list[i].victim == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void phone_down(struct faults *f, sim_time now, struct fault *fault)
+{
+    char text[160], addr[SIM_ADDR_TEXT_MAX];
+    struct phone *p = &f->site.phones[fault->victim];
+    bool for_good = fault->what->down_for == SIM_NEVER;
+    bool was_held = is_held(f, fault->victim);
+
+    fault->holds = true;
+    if (was_held && !for_good) {
+        return; /* it is down already; now it takes both ends to bring it back */
+    }
+    snprintf(text, sizeof(text), "%s: phone %s %s%s", f->site.name, sim_addr_format(p->addr, addr),
+             fault->what->silent ? "loses its power, silently" : "crashes",
+             was_held         ? " for good while it is off"
+             : phone_is_on(p) ? ""
+                              : " before its start");
+    say(f, now, text);
+    phone_power_off(p, now, fault->what->silent, for_good);
+}
+
+/* Only what this fault took down, and only when no other fault keeps it there. */
+static void phone_up(struct faults *f, sim_time now, struct fault *fault)
+{
+    char text[160], addr[SIM_ADDR_TEXT_MAX];
+    struct phone *p = &f->site.phones[fault->victim];
+
+    fault->holds = false;
+    if (is_held(f, fault->victim)) {
         return;
     }
     snprintf(text, sizeof(text), "%s: phone %s %s", f->site.name, sim_addr_format(p->addr, addr),
-             fault->what->silent ? "loses its power, silently" : "crashes");
+             now < p->start ? "can start as planned" : "is switched on again");
     say(f, now, text);
-    phone_power_off(p, now, fault->what->silent, fault->what->down_for == SIM_NEVER);
-}
-
-static void phone_up(struct faults *f, sim_time now, uint32_t number)
-{
-    char text[128], addr[SIM_ADDR_TEXT_MAX];
-    struct phone *p = &f->site.phones[number];
-    if (number < f->site.phones_len) {
-        snprintf(text, sizeof(text), "%s: phone %s is switched on again", f->site.name,
-                 sim_addr_format(p->addr, addr));
-        say(f, now, text);
-        phone_power_on(p, now);
-    }
+    phone_power_on(p, now);
 }
 
 static void set_groups(struct faults *f, const struct fault *fault, uint32_t group)
@@ -86,23 +110,16 @@ static void set_groups(struct faults *f, const struct fault *fault, uint32_t gro
 static void act(struct faults *f, sim_time now, struct fault *fault, bool on)
 {
     const struct scenario_fault *what = fault->what;
-    bool by_number = what->who == SCENARIO_FAULT_NUMBER;
     switch (what->kind) {
     case SCENARIO_FAULT_CRASH:
+        if (fault->victim < f->site.phones_len) {
+            (on ? phone_down : phone_up)(f, now, fault);
+        }
+        return;
     case SCENARIO_FAULT_CORRUPT_PEER:
-        for (size_t i = 0; i < (by_number ? what->numbers_len : 1); i++) {
-            uint32_t number = by_number ? what->numbers[i] : fault->victim;
-            if (number >= f->site.phones_len) {
-                continue;
-            }
-            if (what->kind == SCENARIO_FAULT_CORRUPT_PEER) {
-                say(f, now, on ? "a peer sends corrupt bodies" : "the peer is sound again");
-                sim_world_set_corrupt(f->site.world, f->site.phones[number].node, on);
-            } else if (on) {
-                phone_down(f, now, fault, number);
-            } else {
-                phone_up(f, now, number);
-            }
+        if (fault->victim < f->site.phones_len) {
+            say(f, now, on ? "a peer sends corrupt bodies" : "the peer is sound again");
+            sim_world_set_corrupt(f->site.world, f->site.phones[fault->victim].node, on);
         }
         return;
     case SCENARIO_FAULT_PARTITION:
@@ -120,13 +137,53 @@ static void act(struct faults *f, sim_time now, struct fault *fault, bool on)
     }
 }
 
+static bool trigger_fits(const struct scenario_fault *what, uint8_t seen)
+{
+    if (what->who == SCENARIO_FAULT_ROOT && (seen & SEEN_ROOT) == 0) {
+        return false;
+    }
+    if (what->who == SCENARIO_FAULT_PARENT && ((seen & SEEN_PARENT) == 0 || (seen & SEEN_ROOT))) {
+        return false;
+    }
+    switch (what->when) {
+    case SCENARIO_FAULT_ROOT_WAITING:
+        return (seen & SEEN_WAITING) != 0;
+    case SCENARIO_FAULT_FETCHING:
+        return (seen & SEEN_FETCHING) != 0;
+    case SCENARIO_FAULT_SERVING:
+        return (seen & (SEEN_HOLDS | SEEN_PARENT)) == (SEEN_HOLDS | SEEN_PARENT);
+    case SCENARIO_FAULT_AT: /* whoever plays the part at that instant, or next */
+        return true;
+    }
+    return false;
+}
+
+/* Its instant has come. False: nobody plays the part that it is for; the next who does is hit. */
+static bool find_victim(const struct faults *f, struct fault *fault)
+{
+    if (fault->seen == NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < f->site.phones_len; i++) {
+        if (trigger_fits(fault->what, fault->seen[i])) {
+            fault->victim = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_wake(void *self, sim_time now)
 {
     struct faults *f = self;
     sim_time next = SIM_NEVER;
     for (size_t i = 0; i < f->len; i++) {
         struct fault *fault = &f->list[i];
-        if (fault->state == FAULT_DUE || (fault->state == FAULT_ARMED && now >= fault->at)) {
+        if (fault->state == FAULT_ARMED && now >= fault->at) {
+            fault->at = SIM_NEVER;
+            fault->state = find_victim(f, fault) ? FAULT_DUE : FAULT_ARMED;
+        }
+        if (fault->state == FAULT_DUE) {
             act(f, now, fault, true);
             fault->at = sim_time_add(now, fault->what->down_for);
             fault->state = fault->at == SIM_NEVER ? FAULT_OVER : FAULT_BROKEN;
@@ -184,27 +241,6 @@ static void mark(uint8_t *seen, const struct sim_record *r)
     }
 }
 
-static bool trigger_fits(const struct scenario_fault *what, uint8_t seen)
-{
-    if (what->who == SCENARIO_FAULT_ROOT && (seen & SEEN_ROOT) == 0) {
-        return false;
-    }
-    if (what->who == SCENARIO_FAULT_PARENT && ((seen & SEEN_PARENT) == 0 || (seen & SEEN_ROOT))) {
-        return false;
-    }
-    switch (what->when) {
-    case SCENARIO_FAULT_ROOT_WAITING:
-        return (seen & SEEN_WAITING) != 0;
-    case SCENARIO_FAULT_FETCHING:
-        return (seen & SEEN_FETCHING) != 0;
-    case SCENARIO_FAULT_SERVING:
-        return (seen & (SEEN_HOLDS | SEEN_PARENT)) == (SEEN_HOLDS | SEEN_PARENT);
-    case SCENARIO_FAULT_AT:
-        return false;
-    }
-    return false;
-}
-
 void faults_observe(struct faults *f, const struct sim_record *record)
 {
     if (f == NULL || record->name == NULL) {
@@ -224,7 +260,8 @@ void faults_observe(struct faults *f, const struct sim_record *record)
         mark(&fault->seen[number], record);
         bool chosen = what->who != SCENARIO_FAULT_NUMBER ||
                       (what->numbers_len > 0 && what->numbers[0] == number);
-        if (chosen && trigger_fits(what, fault->seen[number])) {
+        bool too_early = what->at != SIM_NEVER && record->at < what->at;
+        if (chosen && !too_early && trigger_fits(what, fault->seen[number])) {
             fault->victim = number;
             fault->state = FAULT_DUE;
             sim_world_wake_at(f->site.world, f->node, record->at);
@@ -325,7 +362,8 @@ int faults_new(struct faults **out, const struct faults_site *site)
         }
         struct fault *fault = &f->list[f->len++];
         fault->what = what;
-        fault->at = is_triggered(what) ? SIM_NEVER : what->at == SIM_NEVER ? 0 : what->at;
+        fault->victim = what->numbers_len > 0 ? what->numbers[0] : UINT32_MAX;
+        fault->at = what->at;
         if (is_triggered(what)) {
             fault->seen = calloc(site->phones_len + 1, 1);
             if (fault->seen == NULL) {
