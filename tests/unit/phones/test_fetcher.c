@@ -10,7 +10,9 @@ struct stub {
     struct sim_world world; /* first member */
     struct sim_rng rng;
     sim_time now;
-    unsigned fetches, cancels, retries;
+    unsigned fetches, cancels, retries, ends;
+    uint64_t ended_bytes; /* of the last TRANSFER_END */
+    uint32_t ended_status;
     enum sim_protocol protocol;
     char path[64];
     uint64_t file_size;
@@ -47,8 +49,12 @@ static void stub_cancel(struct sim_world *w, sim_fetch fetch)
 }
 static void stub_record(struct sim_world *w, const struct sim_record *record)
 {
-    if (record->kind == SIM_RECORD_RETRY) {
-        ((struct stub *)w)->retries++;
+    struct stub *s = (struct stub *)w;
+    s->retries += record->kind == SIM_RECORD_RETRY;
+    if (record->kind == SIM_RECORD_TRANSFER_END) {
+        s->ends++;
+        s->ended_bytes = record->b;
+        s->ended_status = record->a;
     }
 }
 static uint64_t stub_file_size(struct sim_world *w, sim_file file)
@@ -196,6 +202,25 @@ Test(fetcher, ignores_a_stale_answer_and_cancels_what_is_under_way)
     cr_assert_eq(world.cancels, 1);
     cr_assert_eq(f.state, FETCHER_IDLE);
     cr_assert_not(fetcher_fetch_done(&f, 0, 1, &result));
+}
+
+Test(fetcher, says_how_much_had_moved_when_it_cancels)
+{
+    static const struct {
+        uint64_t before, after, moved;
+    } rows[] = {{0, 3000000, 3000000}, {1000, 5000, 4000}, {1000, 0 /* lost its power */, 0}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        set_up(&http_then_tftp);
+        world.file_size = rows[i].before;
+        fetcher_start(&f, 0, &(struct fetcher_job){.name = "a", .is_firmware = true, .file = 5});
+        world.file_size = rows[i].after;
+        fetcher_cancel(&f);
+        cr_assert_eq(world.ends, 1);
+        cr_assert_eq(world.ended_status, (uint32_t)-SIM_ECANCELED);
+        cr_assert_eq(world.ended_bytes, rows[i].moved, "row %zu: %llu", i,
+                     (unsigned long long)world.ended_bytes);
+    }
 }
 
 Test(fetcher, fails_when_the_world_takes_no_request)
