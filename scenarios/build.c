@@ -136,7 +136,7 @@ static int reach_servers(struct scenario_run *run, struct sim_live_config *confi
 {
     int rc;
     if (run->scenario->server_url != NULL) {
-        rc = scenario_target_resolve(run->scenario, &config->wan_server, why);
+        rc = scenario_target_probe(run->scenario, &config->wan_server, why);
     } else {
         rc = start_server(run, why);
         if (rc == 0) {
@@ -375,7 +375,8 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
     }
     config.sites = run->setups;
     config.sites_len = run->sites_len;
-    if ((rc = check_machine(&config, options->method, why)) != 0 ||
+    if ((s->server_url != NULL && (rc = scenario_target_find(s, &config.wan_server, why)) != 0) ||
+        (rc = check_machine(&config, options->method, why)) != 0 ||
         (rc = scenario_catalog_new(s, options->method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, options->method, run->catalog)) != 0 ||
         (rc = reach_servers(run, &config, why)) != 0 ||
@@ -552,6 +553,7 @@ size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method
 {
     struct scenario_run *run = calloc(1, sizeof(*run));
     struct sim_live_config config = {.seed = s->seed};
+    char why[SCENARIO_WHY_MAX];
     size_t len = 0;
     if (run != NULL) {
         run->scenario = s;
@@ -560,6 +562,10 @@ size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method
         if (set_up_sites(run) == 0) {
             config.sites = run->setups;
             config.sites_len = run->sites_len;
+            if (s->server_url != NULL) { /* an address that is not known has no shortage: the run
+                                            says why */
+                scenario_target_find(s, &config.wan_server, why);
+            }
             len = sim_live_doctor(&config, fetch_mode(method), needs);
         }
         scenario_run_free(run);

@@ -35,12 +35,7 @@ void load_server_defaults(struct sim_server_setup *server)
 
 bool load_is_allowed(const struct scenario *s, sim_addr addr)
 {
-    for (size_t i = 0; i < s->server.allow_len; i++) {
-        if (sim_cidr_contains(&s->server.allow[i], addr)) {
-            return true;
-        }
-    }
-    return sim_addr_is_loopback(addr) || sim_addr_is_private(addr);
+    return sim_addr_is_target(addr, s->server.allow, s->server.allow_len);
 }
 
 void load_check_host(struct reader *r, const cJSON *item, const char *host)

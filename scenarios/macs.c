@@ -86,3 +86,9 @@ bool scenario_phone_shares(const struct scenario_phones *phones, uint32_t within
     return (uint64_t)((within + 1) * phones->pfs_share + 1e-9) >
            (uint64_t)(within * phones->pfs_share + 1e-9);
 }
+
+uint32_t scenario_phones_sharing(const struct scenario_phones *phones)
+{
+    return (uint32_t)(phones->count * phones->pfs_share +
+                      1e-9); /* the steps of shares() together */
+}

@@ -32,5 +32,7 @@ const struct scenario_mac_range *scenario_macs_find(const struct scenario_macs *
                                                     uint32_t *within);
 /* Is sharing on for phone `within` of the entry? Spreads a share evenly over the numbers. */
 bool scenario_phone_shares(const struct scenario_phones *phones, uint32_t within);
+/* For how many of the entry's phones it is on. */
+uint32_t scenario_phones_sharing(const struct scenario_phones *phones);
 
 #endif /* SCENARIOS_MACS_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "scenarios/load.h"
+#include "scenarios/macs.h"
 #include "sim/err.h"
 
 enum {
@@ -239,6 +240,10 @@ int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_sit
     }
     const struct scenario_site *site = scenario_site_class(s, index);
     uint32_t copy = index - site->first_index;
+    uint32_t alone = 0;
+    for (size_t i = 0; i < site->phones_len; i++) {
+        alone += site->phones[i].count - scenario_phones_sharing(&site->phones[i]);
+    }
     if (site->count == 1) {
         snprintf(name, SCENARIO_NAME_MAX, "%s", site->name);
     } else {
@@ -251,6 +256,7 @@ int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_sit
         .base = site->plan_base + (copy << (32 - site->plan_bits)),
         .bits = site->plan_bits,
         .phones = site->phones_total,
+        .alone = alone,
         .wan = site->wan,
         .lan = site->lan,
     };

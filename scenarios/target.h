@@ -5,10 +5,12 @@
 
 #include "scenarios/build.h"
 
-/* Resolves server.url, checks that the address may be a target (loopback, private, or in
- * server.allow) and that somebody answers there (TCP; TFTP has no such question). 0, or SIM_E* with
- * a sentence in `why`. */
-int scenario_target_resolve(const struct scenario *s, struct sim_live_server *out,
-                            char why[SCENARIO_WHY_MAX]);
+/* Resolves server.url and checks that the address may be a target (loopback, private, or in
+ * server.allow). 0, or SIM_E* with a sentence in `why`. */
+int scenario_target_find(const struct scenario *s, struct sim_live_server *out,
+                         char why[SCENARIO_WHY_MAX]);
+/* Does somebody answer there? TCP only: TFTP has no such question. 0, or SIM_E* with a sentence. */
+int scenario_target_probe(const struct scenario *s, const struct sim_live_server *target,
+                          char why[SCENARIO_WHY_MAX]);
 
 #endif /* SCENARIOS_TARGET_H */

@@ -105,3 +105,13 @@ bool sim_addr_is_private(sim_addr addr)
     }
     return false;
 }
+
+bool sim_addr_is_target(sim_addr addr, const struct sim_cidr *allow, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (sim_cidr_contains(&allow[i], addr)) {
+            return true;
+        }
+    }
+    return sim_addr_is_loopback(addr) || sim_addr_is_private(addr);
+}

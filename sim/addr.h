@@ -30,5 +30,7 @@ uint64_t sim_cidr_size(const struct sim_cidr *block);
 bool sim_addr_is_loopback(sim_addr addr); /* 127.0.0.0/8 */
 /* 10/8, 172.16/12, 192.168/16, 169.254/16, 100.64/10 (RFC 1918, 3927, 6598). */
 bool sim_addr_is_private(sim_addr addr);
+/* May a live run aim at it? Loopback, private, or in one of `len` blocks of `allow`. */
+bool sim_addr_is_target(sim_addr addr, const struct sim_cidr *allow, size_t len);
 
 #endif /* SIM_ADDR_H */

@@ -50,6 +50,7 @@ struct sim_site_setup {
     sim_addr base;   /* first address of its block; .0.1 of it is the gateway (the WAN relay) */
     uint8_t bits;    /* prefix length of the block */
     uint32_t phones; /* nodes that will be added */
+    uint32_t alone;  /* of these, phones that never share: each fetches all from the server */
     struct sim_wan_setup wan;
     struct sim_lan_setup lan;
 };

@@ -66,6 +66,20 @@ static uint64_t phones_of(const struct sim_live_config *config)
     return phones;
 }
 
+/* Phones of a site that share, and those that may fetch from a server at the same time. */
+static uint64_t sharing_of(const struct sim_site_setup *site, enum sim_live_fetch_mode fetch)
+{
+    assert(site->alone <= site->phones);
+    return fetch == SIM_LIVE_FETCH_ALL ? 0 : site->phones - site->alone;
+}
+
+static uint64_t fetching_of(const struct sim_site_setup *site, enum sim_live_fetch_mode fetch)
+{
+    uint64_t sharing = sharing_of(site, fetch);
+
+    return site->phones - sharing + (sharing < FDS_ROOTS ? sharing : FDS_ROOTS);
+}
+
 /* ---- Descriptors ---- */
 
 static uint64_t descriptors_of(const struct sim_site_setup *site, enum sim_live_fetch_mode fetch)
@@ -73,14 +87,7 @@ static uint64_t descriptors_of(const struct sim_site_setup *site, enum sim_live_
     uint64_t one = site->wan.none ? FDS_FETCH_DIRECT : FDS_FETCH_LINE;
     uint64_t lines = site->wan.none ? 0 : FDS_LINE;
 
-    switch (fetch) {
-    case SIM_LIVE_FETCH_ALL:
-        return lines + site->phones * one;
-    case SIM_LIVE_FETCH_ROOTS:
-        break;
-    }
-    return lines + (site->phones < FDS_ROOTS ? site->phones : FDS_ROOTS) * one +
-           (uint64_t)site->phones * FDS_TREE;
+    return lines + fetching_of(site, fetch) * one + sharing_of(site, fetch) * FDS_TREE;
 }
 
 static void check_descriptors(struct report *r, const struct sim_live_config *config,
@@ -153,10 +160,8 @@ static void check_source_ports(struct report *r, const struct sim_live_config *c
     }
     for (size_t i = 0; i < config->sites_len; i++) {
         const struct sim_site_setup *site = &config->sites[i];
-        uint64_t fetching =
-            fetch == SIM_LIVE_FETCH_ALL || site->phones < FDS_ROOTS ? site->phones : FDS_ROOTS;
 
-        connections += site->wan.none ? 0 : fetching;
+        connections += site->wan.none ? 0 : fetching_of(site, fetch);
     }
     sources = sources == 0 ? 1 : sources;
     room = room < PORTS_A_MINUTE ? room : PORTS_A_MINUTE;
@@ -237,12 +242,17 @@ static uint64_t memory_available(void)
 static void check_memory(struct report *r, const struct sim_live_config *config,
                          enum sim_live_fetch_mode fetch)
 {
-    uint64_t phones = phones_of(config);
-    uint64_t each =
-        BYTES_PHONE + (fetch == SIM_LIVE_FETCH_ALL ? (uint64_t)BYTES_FETCH : 2 * BYTES_STREAM);
-    struct sim_live_need *need =
-        add(r, "memory", BYTES_BASE + phones * each, memory_available(), "B");
+    uint64_t needed = BYTES_BASE;
+    struct sim_live_need *need;
 
+    for (size_t i = 0; i < config->sites_len; i++) {
+        const struct sim_site_setup *site = &config->sites[i];
+        uint64_t sharing = sharing_of(site, fetch);
+
+        needed += (uint64_t)site->phones * BYTES_PHONE + (site->phones - sharing) * BYTES_FETCH +
+                  sharing * 2 * BYTES_STREAM;
+    }
+    need = add(r, "memory", needed, memory_available(), "B");
     if (!need->enough) {
         snprintf(need->mend, sizeof(need->mend),
                  "fewer phones on this machine: spread the sites with --shard I/N");
@@ -312,7 +322,7 @@ static void check_lan(struct report *r, const struct sim_live_config *config,
     for (size_t i = 0; i < config->sites_len; i++) {
         const struct sim_site_setup *site = &config->sites[i];
 
-        demand += (site->phones + 3) / 4 * (site->lan.rate_bit_s / 8);
+        demand += (sharing_of(site, fetch) + 3) / 4 * (site->lan.rate_bit_s / 8);
     }
     need = add(r, "LAN capacity", demand, LAN_BYTES_S * threads, "B/s");
     if (!need->enough) {

@@ -43,13 +43,8 @@ static int check_target(const struct sim_server_setup *setup, sim_addr addr,
 {
     char text[SIM_ADDR_TEXT_MAX];
 
-    if (addr == 0 || sim_addr_is_loopback(addr) || sim_addr_is_private(addr)) {
+    if (addr == 0 || sim_addr_is_target(addr, setup->allow, setup->allow_len)) {
         return 0;
-    }
-    for (size_t i = 0; i < setup->allow_len; i++) {
-        if (sim_cidr_contains(&setup->allow[i], addr)) {
-            return 0;
-        }
     }
     snprintf(why, SIM_LIVE_TEXT_MAX,
              "the server's address %s is neither loopback nor private: name it in \"server\": { "

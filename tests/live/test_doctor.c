@@ -57,6 +57,25 @@ Test(doctor, five_thousand_phones_fit_the_promised_descriptors)
     cr_assert_leq(ask(SIM_LIVE_FETCH_ALL, "memory")->needed, UINT64_C(300) << 20);
 }
 
+Test(doctor, counts_phones_that_do_not_share_as_fetching)
+{
+    uint64_t before, memory;
+
+    bed_init(&bed, 1);
+    bed.sites[0].phones = 5000;
+    bed.sites[0].wan.none = false;
+    before = ask(SIM_LIVE_FETCH_ROOTS, "descriptors")->needed;
+    memory = ask(SIM_LIVE_FETCH_ROOTS, "memory")->needed;
+    bed.sites[0].alone = 4000;
+    cr_assert_eq(ask(SIM_LIVE_FETCH_ROOTS, "descriptors")->needed, before + 4000 * (3 - 2));
+    cr_assert_gt(ask(SIM_LIVE_FETCH_ROOTS, "memory")->needed, memory + UINT64_C(4000) * 20 * 1024);
+    bed.config.wan_server.http_addr = 0x0A000001;
+    cr_assert_eq(ask(SIM_LIVE_FETCH_ROOTS, "source ports")->needed, 4000 + 8);
+    bed.sites[0].alone = 5000;
+    cr_assert_eq(ask(SIM_LIVE_FETCH_ROOTS, "descriptors")->needed,
+                 ask(SIM_LIVE_FETCH_ALL, "descriptors")->needed);
+}
+
 Test(doctor, names_the_route_that_is_missing)
 {
     const struct sim_live_need *need;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenarios/macs.h"
 #include "scenarios/scenario.h"
 #include "sim/err.h"
 
@@ -208,5 +209,25 @@ Test(plan, no_phone_ever_has_the_real_broadcast_address)
     scenario_site_setup(s, s->sites_total - 1, &site, name);
     cr_assert_str_eq(address(last_of(&site)), "127.255.255.255");
     check_plan(s);
+    scenario_free(s);
+}
+
+Test(plan, counts_the_phones_that_do_not_share)
+{
+    struct sim_site_setup site;
+    char name[SCENARIO_NAME_MAX];
+    struct scenario *s = load("[{\"name\":\"b\",\"phones\":["
+                              "{\"system\":\"bare\",\"model\":\"A\",\"count\":7,\"pfs\":0.5},"
+                              "{\"system\":\"bare\",\"model\":\"A\",\"count\":5},"
+                              "{\"system\":\"cucm\",\"model\":\"A\",\"count\":3,\"pfs\":false}]}]");
+    cr_assert_eq(scenario_site_setup(s, 0, &site, name), 0);
+    uint32_t alone = 0, within;
+    sim_addr addr;
+    for (uint32_t i = 0; i < site.phones; i++) {
+        const struct scenario_phones *entry = scenario_phone(s, &site, i, &within, &addr);
+        alone += !scenario_phone_shares(entry, within);
+    }
+    cr_assert_eq(site.alone, 4 + 3);
+    cr_assert_eq(alone, site.alone);
     scenario_free(s);
 }

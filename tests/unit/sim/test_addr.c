@@ -65,3 +65,13 @@ Test(addr, tells_loopback_and_private_from_strangers)
         cr_assert_eq(sim_addr_is_private(addr), rows[i].private, "%s", rows[i].text);
     }
 }
+
+Test(addr, aims_at_strangers_only_when_they_are_listed)
+{
+    const struct sim_cidr allow[] = {{0xc6336400, 24}}; /* 198.51.100.0/24 */
+    cr_assert(sim_addr_is_target(0x7f000001, NULL, 0));
+    cr_assert(sim_addr_is_target(0xc0a80101, NULL, 0));
+    cr_assert_not(sim_addr_is_target(0xc6336407, NULL, 0));
+    cr_assert(sim_addr_is_target(0xc6336407, allow, 1));
+    cr_assert_not(sim_addr_is_target(0xc6336507, allow, 1));
+}
