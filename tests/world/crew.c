@@ -1,4 +1,5 @@
-/* tests/world/crew.c -- see crew.h. The laws look into the machine itself (phones/pfs/machine.h). */
+/* tests/world/crew.c -- see crew.h. The laws look into the machine itself (phones/pfs/machine.h).
+ */
 #include "tests/world/crew.h"
 
 #include <assert.h>
@@ -374,6 +375,10 @@ static void on_record(void *context, const struct sim_record *r)
         break;
     case SIM_RECORD_REJECT:
         c->rejects++;
+        for (unsigned i = 0; i < ph->rejected_len && i < 8; i++) {
+            c->asked_again += ph->rejected[i] == r->peer;
+        }
+        ph->rejected[ph->rejected_len++ % 8] = r->peer;
         for (size_t i = 0; i < c->len; i++) {
             c->rejects_of[i] += c->phones[i].addr == r->peer && c->phones[i].site == ph->site;
         }

@@ -1,7 +1,9 @@
-/* tests/world/crew.h -- phones for the lab: the least that an owner of a peer machine does, and the laws.
+/* tests/world/crew.h -- phones for the lab: the least that an owner of a peer machine does, and the
+ * laws.
  *
- * Each wants a list of files in order, fetches as root or after a fallback, lingers, stops. After every event
- * crew_check() holds the phone that was just told something to "What must always hold" of PROTOCOL.md. */
+ * Each wants a list of files in order, fetches as root or after a fallback, lingers, stops. After
+ * every event crew_check() holds the phone that was just told something to "What must always hold"
+ * of PROTOCOL.md. */
 #ifndef TESTS_WORLD_CREW_H
 #define TESTS_WORLD_CREW_H
 
@@ -32,7 +34,9 @@ struct crew_phone {
     sim_file fetch_file;
     unsigned from_peer, from_server, fallbacks, fetches;
     unsigned attaches, max_children, claims;
-    uint32_t depth; /* of its latest attachment */
+    uint32_t depth;       /* of its latest attachment */
+    sim_addr rejected[8]; /* whose bodies it threw away */
+    unsigned rejected_len;
     char reason[PFS_REASON_MAX];
 };
 
@@ -50,10 +54,12 @@ struct crew {
     unsigned wan_copies; /* fetches that ended well */
     unsigned claims, rejects, resumes, roots;
     unsigned rejects_of[CREW_MAX]; /* bodies of that phone that were thrown away */
-    char broken[400];              /* the first law that did not hold, "" */
+    unsigned asked_again; /* bodies thrown away of a sender whose body was thrown away before */
+    char broken[400];     /* the first law that did not hold, "" */
 };
 
-/* Defaults of the contract, and a lab with 0.2 ms latency and 20 KB files. Then change what the test is about. */
+/* Defaults of the contract, and a lab with 0.2 ms latency and 20 KB files. Then change what the
+ * test is about. */
 void crew_defaults(struct crew *c, uint64_t seed);
 /* Makes the lab; afterwards crew_add(). */
 void crew_open(struct crew *c);
@@ -64,7 +70,8 @@ void crew_add_many(struct crew *c, size_t n, sim_duration spread);
 bool crew_run(struct crew *c); /* true when all have ended */
 /* All that happens up to and at `at`. */
 void crew_run_until(struct crew *c, sim_time at);
-/* Power cut. Without `returns` its story ends here; else crew_restart() follows, and it starts over with its first file. */
+/* Power cut. Without `returns` its story ends here; else crew_restart() follows, and it starts over
+ * with its first file. */
 void crew_crash(struct crew *c, size_t phone, bool silent, bool returns);
 void crew_restart(struct crew *c, size_t phone);
 /* Phones that are root of their current or a held hierarchy. */

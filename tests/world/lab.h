@@ -1,8 +1,9 @@
 /* tests/world/lab.h -- the third world: tiny, deterministic, for tests of phones/.
  *
- * All of sim/world.h in one event heap: a LAN with a fixed latency, jitter and loss of datagrams, streams whose bytes take
- * time at a port's rate, a server with a delay and faults. Files are a few kilobytes of real bytes. Sites are subnets.
- * It leaves out: the WAN's sharing, TFTP, statistics beyond a few counters. */
+ * All of sim/world.h in one event heap: a LAN with a fixed latency, jitter and loss of datagrams,
+ * streams whose bytes take time at a port's rate, a server with a delay and faults. Files are a few
+ * kilobytes of real bytes. Sites are subnets. It leaves out: the WAN's sharing, TFTP, statistics
+ * beyond a few counters. */
 #ifndef TESTS_WORLD_LAB_H
 #define TESTS_WORLD_LAB_H
 
@@ -38,7 +39,8 @@ struct lab;
 struct lab *lab_new(const struct lab_config *config);
 void lab_free(struct lab *lab);
 struct sim_world *lab_world(struct lab *lab);
-/* Runs until nothing is left to happen, every node has finished, or config.limit. True when all have finished. */
+/* Runs until nothing is left to happen, every node has finished, or config.limit. True when all
+ * have finished. */
 bool lab_run(struct lab *lab);
 /* One event. False when there was none before the limit. */
 bool lab_step(struct lab *lab);
@@ -49,15 +51,16 @@ uint64_t lab_node_dials(const struct lab *lab, sim_node node);
 /* FNV-1a of all records so far: equal seeds give equal hashes. */
 uint64_t lab_trace_hash(const struct lab *lab);
 
-/* The server's answer from now on: 0, or a status that every fetch ends with, after `fetch_delay`. */
+/* The server's answer from now on: 0, or a status that every fetch ends with, after `fetch_delay`.
+ */
 void lab_server_fails(struct lab *lab, int status, const char *reason);
 void lab_server_stalls(struct lab *lab,
                        bool stalls); /* fetches stop half way, and fail 90 s later */
 void lab_server_corrupts(struct lab *lab, bool corrupt); /* fetched bytes are wrong from now on */
 /* The right digest of a file of the server. */
 void lab_digest(const struct lab *lab, const char *path, struct sim_digest *out);
-/* The node at the other end of a stream, SIM_NODE_NONE when the handle is dead; `*peer_stream`: its handle, 0 when it closed its
- * end. */
+/* The node at the other end of a stream, SIM_NODE_NONE when the handle is dead; `*peer_stream`: its
+ * handle, 0 when it closed its end. */
 sim_node lab_peer(const struct lab *lab, sim_stream stream, sim_stream *peer_stream);
 /* Raw bytes into a stream's reader, as if the peer had sent them: for fuzzing. */
 void lab_inject(struct lab *lab, sim_stream stream, const void *bytes, size_t len);

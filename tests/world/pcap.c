@@ -1,7 +1,8 @@
 /* tests/world/pcap.c -- writes a capture of peer messages for the dissector's test: pcap FILE.
  *
- * Every datagram type, and one connection whose messages and body are cut where it hurts: a message over two and three
- * segments, a body that contains what looks like messages, a message behind the body in the same segment. */
+ * Every datagram type, and one connection whose messages and body are cut where it hurts: a message
+ * over two and three segments, a body that contains what looks like messages, a message behind the
+ * body in the same segment. */
 #include <stdio.h>
 #include <string.h>
 
@@ -37,7 +38,9 @@ static void packet(uint8_t protocol, uint32_t from, uint32_t to, const uint8_t *
     le32((uint32_t)(20 + head_len + len));
     fwrite(ip, 1, sizeof(ip), out);
     fwrite(head, 1, head_len, out);
-    fwrite(bytes, 1, len, out);
+    if (len > 0) {
+        fwrite(bytes, 1, len, out);
+    }
 }
 
 static void udp(const uint8_t *bytes, size_t len)

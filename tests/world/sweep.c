@@ -1,11 +1,11 @@
 /* tests/world/sweep.c -- random worlds with faults, held to the laws after every event.
  *
- *   sweep [SEEDS [FIRST]]        each seed draws phones, numbers and faults; every tenth world runs twice and must
- *                                leave the same trace
- *   sweep 1 SEED log             one world again, with everybody's console on standard error
+ *   sweep [SEEDS [FIRST]]        each seed draws phones, numbers and faults; every tenth world runs
+ * twice and must leave the same trace sweep 1 SEED log             one world again, with
+ * everybody's console on standard error
  *
- * A failure prints the seed and the command that shows it. When all faults have ended, every phone must end too: upgraded, or
- * failed only where the server did something wrong. */
+ * A failure prints the seed and the command that shows it. When all faults have ended, every phone
+ * must end too: upgraded, or failed only where the server did something wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
