@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/flight.h"
 #include "sim/err.h"
 #include "sim/rng.h"
 
@@ -20,7 +21,8 @@ struct lane {
 struct analysis_collect {
     struct analysis_collect_config config;
     bool attached;
-    struct analysis_phone *phones; /* by node */
+    struct analysis_phone *phones;   /* by node */
+    struct analysis_flight *flights; /* by node */
     uint32_t phones_len;
     char **files; /* names of all firmware files, sorted, without folders; owned */
     size_t files_len;
@@ -57,6 +59,7 @@ void analysis_collect_free(struct analysis_collect *c)
     free(c->files);
     free(c->lanes);
     free(c->phases);
+    free(c->flights);
     free(c->phones);
     free(c);
 }
@@ -171,7 +174,8 @@ int analysis_collect_attach(struct analysis_collect *c,
     c->phones = calloc((size_t)config->nodes + 1, sizeof(c->phones[0]));
     c->phases =
         calloc((size_t)config->scenario->sites_total * SIM_PHASES_LEN + 1, sizeof(c->phases[0]));
-    if (c->lanes == NULL || c->phones == NULL || c->phases == NULL) {
+    c->flights = calloc((size_t)config->nodes + 1, sizeof(c->flights[0]));
+    if (c->lanes == NULL || c->phones == NULL || c->flights == NULL || c->phases == NULL) {
         return SIM_ENOMEM;
     }
     if ((rc = gather_names(c)) != 0) {
@@ -187,11 +191,6 @@ int analysis_collect_attach(struct analysis_collect *c,
     }
     c->attached = true;
     return 0;
-}
-
-void analysis_collect_close(struct analysis_collect *c)
-{
-    c->attached = false;
 }
 
 /* ---- Records ---- */
@@ -289,35 +288,87 @@ static void end_phone(struct analysis_collect *c, struct lane *lane, struct anal
     }
 }
 
+static void add_transfer(struct analysis_collect *c, unsigned lane_number, sim_node node,
+                         struct analysis_transfer transfer)
+{
+    if (c->config.transfers != NULL) {
+        transfer.node = node;
+        transfer.phone = c->phones[node].addr;
+        analysis_transfers_add(c->config.transfers, lane_number, &transfer);
+    }
+}
+
+/* What the phone was receiving ends without a word. */
+static void cut_transfer(struct analysis_collect *c, unsigned lane_number, sim_node node,
+                         sim_time at, int status)
+{
+    struct analysis_flight *flight = &c->flights[node];
+
+    if (analysis_flight_cut(flight)) {
+        add_transfer(c, lane_number, node,
+                     (struct analysis_transfer){.start = flight->began,
+                                                .end = at,
+                                                .from = flight->peer,
+                                                .bytes = ANALYSIS_TRANSFER_NO_BYTES,
+                                                .status = status,
+                                                .name = c->files[flight->file]});
+    }
+}
+
+static void begin_transfer(struct analysis_collect *c, unsigned lane_number,
+                           const struct sim_record *record)
+{
+    uint16_t file;
+
+    if (find_file(c, record->name, &file)) {
+        cut_transfer(c, lane_number, record->node, record->at, ANALYSIS_TRANSFER_CUT_OFF);
+        analysis_flight_begin(&c->flights[record->node], file, record);
+    }
+}
+
+/* Of a component; 0 when the scenario does not know (an index). */
+static uint64_t size_of(const struct analysis_collect *c, const struct analysis_phone *phone,
+                        const char *name)
+{
+    const struct scenario_firmware *f = &c->config.scenario->firmware[phone->firmware];
+
+    for (size_t i = 0; i < f->files_len; i++) {
+        if (strcmp(base_name(f->files[i].name), base_name(name)) == 0) {
+            return f->files[i].size;
+        }
+    }
+    return 0;
+}
+
 static void end_transfer(struct analysis_collect *c, unsigned lane_number,
                          const struct analysis_phone *phone, const struct sim_record *record)
 {
     struct lane *lane = &c->lanes[lane_number];
     uint16_t file;
 
-    if (record->a == 0 && find_file(c, record->name, &file)) {
-        if (record->peer != 0) {
-            lane->totals.peer_transfers++;
-        } else {
-            lane->totals.server_transfers++;
+    if (find_file(c, record->name, &file)) {
+        if (record->a == 0) {
+            lane->totals.peer_transfers += record->peer != 0;
+            lane->totals.server_transfers += record->peer == 0;
+        }
+        uint64_t size = size_of(c, phone, record->name);
+        if (analysis_flight_end(&c->flights[record->node], file, size, record)) {
             struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
             if (tree != NULL) {
                 tree->server_copies++;
             }
         }
     }
-    if (c->config.transfers != NULL && record->name != NULL) {
-        struct analysis_transfer transfer = {
-            .start = record->c,
-            .end = record->at,
-            .node = record->node,
-            .phone = phone->addr,
-            .from = record->peer,
-            .bytes = record->b,
-            .status = record->a > INT16_MAX ? SIM_EINVAL : -(int)record->a,
-            .name = record->name,
-        };
-        analysis_transfers_add(c->config.transfers, lane_number, &transfer);
+    if (record->name != NULL) {
+        add_transfer(c, lane_number, record->node,
+                     (struct analysis_transfer){
+                         .start = record->c,
+                         .end = record->at,
+                         .from = record->peer,
+                         .bytes = record->b,
+                         .status = record->a > INT16_MAX ? SIM_EINVAL : -(int)record->a,
+                         .name = record->name,
+                     });
     }
 }
 
@@ -395,6 +446,13 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
     switch (record->kind) {
     case SIM_RECORD_PHASE:
         enter_phase(c, phone, record);
+        if (record->a == SIM_PHASE_OFF) {
+            cut_transfer(c, lane_number, record->node, record->at, ANALYSIS_TRANSFER_CUT_OFF);
+            analysis_flight_forget(&c->flights[record->node]);
+        }
+        break;
+    case SIM_RECORD_TRANSFER_BEGIN:
+        begin_transfer(c, lane_number, record);
         break;
     case SIM_RECORD_TRANSFER_END:
         end_transfer(c, lane_number, phone, record);
@@ -434,7 +492,6 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
     case SIM_RECORD_BACK:
         phone->back = record->at;
         break;
-    case SIM_RECORD_TRANSFER_BEGIN:
     case SIM_RECORD_DETACH:
     case SIM_RECORD_FAULT:
     case SIM_RECORD_LOG:
@@ -499,6 +556,14 @@ uint64_t analysis_collect_fallbacks(const struct analysis_collect *c)
 }
 
 /* ---- Afterwards ---- */
+
+void analysis_collect_close(struct analysis_collect *c, sim_time ended)
+{
+    for (uint32_t node = 0; c->attached && node < c->config.nodes; node++) {
+        cut_transfer(c, c->phones[node].lane, node, ended, ANALYSIS_TRANSFER_UNFINISHED);
+    }
+    c->attached = false;
+}
 
 uint32_t analysis_collect_nodes(const struct analysis_collect *c)
 {

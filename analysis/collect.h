@@ -77,8 +77,9 @@ struct analysis_collect *analysis_collect_new(void);
  * begins. */
 int analysis_collect_attach(struct analysis_collect *c,
                             const struct analysis_collect_config *config);
-/* Records that come later (while the world is taken down) are dropped. */
-void analysis_collect_close(struct analysis_collect *c);
+/* The run ended then: transfers still open get their rows. Records that come later (while the world
+ * is taken down) are dropped. */
+void analysis_collect_close(struct analysis_collect *c, sim_time ended);
 void analysis_collect_free(struct analysis_collect *c); /* NULL is fine */
 
 /* The sink: sim_trace.write with the collector as context. */

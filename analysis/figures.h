@@ -59,7 +59,7 @@ struct analysis_site {
     struct analysis_times completion, back;
     struct sim_site_stats stats;
     struct analysis_bounds bounds;
-    uint64_t server_copies; /* whole firmware files that phones fetched from the server */
+    uint64_t server_copies; /* whole firmware files that came from the server */
     uint32_t first_node;    /* index into figures.order */
 };
 

@@ -390,7 +390,7 @@ static int go(struct session *s, cJSON **document)
     analysis_progress_free(s->progress);
     s->progress = NULL;
     s->story.progress = NULL;
-    analysis_collect_close(s->collect);
+    analysis_collect_close(s->collect, scenario_run_ended(s->run));
     if (analysis_interrupt_seen()) {
         status = ANALYSIS_INTERRUPTED;
     } else if (s->lost != NULL) {

@@ -269,6 +269,20 @@ static int advance(struct analysis_transfers *t, struct run *run)
     return 1;
 }
 
+static const char *outcome_text(int status)
+{
+    switch (status) {
+    case 0:
+        return "ok";
+    case ANALYSIS_TRANSFER_CUT_OFF:
+        return "cut off";
+    case ANALYSIS_TRANSFER_UNFINISHED:
+        return "unfinished";
+    default:
+        return sim_err_text(status);
+    }
+}
+
 static void write_row(struct analysis_output *to, const struct run *run)
 {
     char phone[SIM_ADDR_TEXT_MAX], from[SIM_ADDR_TEXT_MAX];
@@ -285,8 +299,11 @@ static void write_row(struct analysis_output *to, const struct run *run)
     analysis_output_seconds(to, item->start);
     analysis_output_print(to, ",");
     analysis_output_seconds(to, item->end);
-    analysis_output_print(to, ",%llu,%s\n", (unsigned long long)item->bytes,
-                          item->status == 0 ? "ok" : sim_err_text(item->status));
+    analysis_output_print(to, ",");
+    if (item->bytes != ANALYSIS_TRANSFER_NO_BYTES) {
+        analysis_output_print(to, "%llu", (unsigned long long)item->bytes);
+    }
+    analysis_output_print(to, ",%s\n", outcome_text(item->status));
 }
 
 static bool comes_before(const struct run *a, const struct run *b)

@@ -14,15 +14,23 @@
 #include "sim/addr.h"
 #include "sim/time.h"
 
+#define ANALYSIS_TRANSFER_NO_BYTES UINT64_MAX /* how many moved is not known: an empty field */
+
+/* Ends that no phone told of; other ends are 0 or SIM_E*. */
+enum {
+    ANALYSIS_TRANSFER_CUT_OFF = 1,    /* the phone's power went */
+    ANALYSIS_TRANSFER_UNFINISHED = 2, /* the run ended first */
+};
+
 struct analysis_transfers;
 
 struct analysis_transfer {
     sim_time start, end;
-    uint32_t node;  /* breaks ties of `end` */
-    sim_addr phone; /* who received it */
-    sim_addr from;  /* 0: the server */
-    uint64_t bytes;
-    int status;       /* 0 or SIM_E* */
+    uint32_t node;    /* breaks ties of `end` */
+    sim_addr phone;   /* who received it */
+    sim_addr from;    /* 0: the server */
+    uint64_t bytes;   /* or ANALYSIS_TRANSFER_NO_BYTES */
+    int status;       /* 0, SIM_E* or ANALYSIS_TRANSFER_* */
     const char *name; /* of the file; borrowed for the call, at most 1,023 bytes are kept */
 };
 

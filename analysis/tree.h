@@ -21,7 +21,7 @@ struct analysis_tree {
     uint32_t depth;         /* deepest attachment below the root */
     uint32_t phones;        /* times that the file was held whole and verified */
     uint32_t max_children;  /* open at one phone at once */
-    uint32_t server_copies; /* whole copies that phones fetched from the server */
+    uint32_t server_copies; /* whole copies that came from the server, right or wrong ones */
     uint8_t digest_source;  /* the weakest enum sim_digest_source seen */
     bool has_digest_source;
     bool shared; /* phones claimed, attached or served: it is a tree, not just a file */

@@ -3,7 +3,9 @@
  * names, floods of reasons. */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
@@ -12,6 +14,7 @@
 #include "analysis/progress.h"
 #include "analysis/result.h"
 #include "analysis/threshold.h"
+#include "sim/err.h"
 
 static const char scenario_text[] =
     "{ \"name\": \"x\", \"start\": { \"at\": \"10 s\" },"
@@ -202,6 +205,132 @@ Test(collect, a_path_and_a_bare_name_are_the_same_file_and_strangers_are_no_firm
     analysis_collect_totals(collect, &totals);
     cr_assert_eq(totals.server_transfers, 2);
     cr_assert_eq(totals.peer_transfers, 1);
+}
+
+/* ---- Transfers ---- */
+
+static void begins(sim_node node, sim_time at, const char *name, sim_addr peer, uint64_t offset)
+{
+    say((struct sim_record){.at = at,
+                            .node = node,
+                            .kind = SIM_RECORD_TRANSFER_BEGIN,
+                            .name = name,
+                            .peer = peer,
+                            .b = offset});
+}
+
+static void ends(sim_node node, sim_time at, const char *name, sim_addr peer, int status,
+                 uint64_t bytes)
+{
+    say((struct sim_record){.at = at,
+                            .node = node,
+                            .kind = SIM_RECORD_TRANSFER_END,
+                            .name = name,
+                            .peer = peer,
+                            .a = (uint32_t)-status,
+                            .b = bytes});
+}
+
+static uint64_t wan_copies(void)
+{
+    struct analysis_facts all = facts();
+    struct analysis_figures *f = NULL;
+
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    uint64_t copies = f->wan_copies;
+    analysis_figures_free(f);
+    return copies;
+}
+
+Test(collect, a_wan_copy_is_a_whole_file_from_the_server_in_one_piece_or_several)
+{
+    begins(0, 1, "a.sbn", 0, 0);
+    ends(0, 2, "a.sbn", 0, 0, 1000000);
+    cr_assert_eq(wan_copies(), 1, "in one piece");
+
+    begins(1, 1, "a.sbn", 0, 0);
+    ends(1, 2, "a.sbn", 0, SIM_ETIMEDOUT, 600000);
+    cr_assert_eq(wan_copies(), 1, "not yet");
+    begins(1, 3, "a.sbn", 0, 600000);
+    ends(1, 4, "a.sbn", 0, 0, 400000);
+    cr_assert_eq(wan_copies(), 2, "in two");
+
+    begins(2, 1, "L.loads", 0, 0);
+    ends(2, 2, "L.loads", 0, 0, 500);
+    cr_assert_eq(wan_copies(), 3, "an index, whose size only its end tells");
+}
+
+Test(collect, a_tail_of_a_copy_from_a_peer_is_no_wan_copy)
+{
+    begins(0, 1, "a.sbn", 7, 0);
+    ends(0, 2, "a.sbn", 7, SIM_ECLOSED, 900000);
+    begins(0, 3, "a.sbn", 0, 900000);
+    ends(0, 4, "a.sbn", 0, 0, 100000);
+    cr_assert_eq(wan_copies(), 0);
+    begins(1, 1, "a.sbn", 0, 0);
+    ends(1, 2, "a.sbn", 0, SIM_ECANCELED, 600000);
+    begins(1, 3, "a.sbn", 7, 600000);
+    ends(1, 4, "a.sbn", 7, 0, 400000);
+    cr_assert_eq(wan_copies(), 0, "the head came from the server, the rest from a peer");
+}
+
+Test(collect, a_copy_with_a_wrong_digest_crossed_the_wan_too)
+{
+    begins(0, 1, "a.sbn", 0, 0);
+    ends(0, 2, "a.sbn", 0, SIM_EDIGEST, 1000000);
+    cr_assert_eq(wan_copies(), 1);
+    begins(0, 3, "a.sbn", 0, 0);
+    ends(0, 4, "a.sbn", 0, 0, 1000000);
+    cr_assert_eq(wan_copies(), 2, "and so did the second one");
+}
+
+Test(collect, a_phone_that_lost_its_copy_begins_its_sum_anew)
+{
+    begins(0, 1, "a.sbn", 0, 0);
+    ends(0, 2, "a.sbn", 0, SIM_ECANCELED, 900000);
+    say((struct sim_record){.at = 3, .node = 0, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_OFF});
+    begins(0, 4, "a.sbn", 7, 0);
+    ends(0, 5, "a.sbn", 7, SIM_ECLOSED, 500000);
+    begins(0, 6, "a.sbn", 0, 500000);
+    ends(0, 7, "a.sbn", 0, 0, 500000);
+    cr_assert_eq(wan_copies(), 0);
+}
+
+Test(collect, a_transfer_without_an_end_has_a_row_too)
+{
+    char folder[] = "/tmp/pfsim-test-XXXXXX", path[64], text[1024], why[ANALYSIS_WHY_MAX];
+    struct analysis_transfers *transfers = NULL;
+    struct analysis_output *o = NULL;
+
+    cr_assert_not_null(mkdtemp(folder));
+    analysis_collect_free(collect);
+    cr_assert_eq(analysis_transfers_new(&transfers, folder, 2, why), 0);
+    collect = analysis_collect_new();
+    struct analysis_collect_config config = {
+        .scenario = scenario, .nodes = 11, .lanes = 2, .phone = phone_of, .transfers = transfers};
+    cr_assert_eq(analysis_collect_attach(collect, &config), 0);
+    begins(0, 1 * SIM_S, "a.sbn", 0, 0);
+    say((struct sim_record){
+        .at = 2 * SIM_S, .node = 0, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_OFF});
+    begins(6, 3 * SIM_S, "a.sbn", 0x7f010005, 10);
+    begins(7, 3 * SIM_S, "a.sbn", 0, 0);
+    ends(7, 4 * SIM_S, "a.sbn", 0, SIM_ECANCELED, 9);
+    analysis_collect_close(collect, 5 * SIM_S);
+    cr_assert_eq(analysis_output_open(&o, folder, "t.csv", why), 0);
+    cr_assert_eq(analysis_transfers_write(transfers, o, why), 0);
+    cr_assert_eq(analysis_output_commit(o, why), 0);
+    analysis_transfers_free(transfers);
+    snprintf(path, sizeof(path), "%s/t.csv", folder);
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+    rmdir(folder);
+    cr_assert_str_eq(text, "phone,file,from,via,start_s,end_s,bytes,outcome\n"
+                           "127.1.0.2,a.sbn,server,server,1.000000,2.000000,,cut off\n"
+                           "127.1.1.4,a.sbn,server,server,0.000000,4.000000,9,cancelled\n"
+                           "127.1.1.3,a.sbn,127.1.0.5,peer,3.000000,5.000000,,unfinished\n");
 }
 
 Test(collect, a_flood_of_reasons_is_kept_in_bounds)
