@@ -89,37 +89,70 @@ static int add_index(struct sim_catalog *c, const struct scenario_firmware *fw)
     return rc;
 }
 
-static int add_firmware(struct sim_catalog *c, const struct scenario *s,
-                        const struct scenario_firmware *fw, char why[SCENARIO_WHY_MAX])
+/* The server has one file of a name, so entries of firmware[] that share one must mean the same. */
+static int differ(const struct scenario_firmware *fw, const char *name, char why[SCENARIO_WHY_MAX])
 {
-    int rc = 0;
-    char own[SIM_CONTENT_NAME_MAX];
-    snprintf(own, sizeof(own), "%s.loads", fw->load);
-    if (fw->directory != NULL) {
-        rc = sim_catalog_add_directory(c, "", true, fw->directory);
-        if (rc != 0 && rc != SIM_EEXIST) {
-            snprintf(why, SCENARIO_WHY_MAX, "firmware folder %.300s: %s", fw->directory,
-                     sim_err_text(rc));
-            return rc;
-        }
-    } else {
-        for (size_t i = 0; i < fw->files_len; i++) {
-            rc = sim_catalog_add_synthetic(c, fw->files[i].name, true, fw->files[i].size, s->seed);
-            if (rc != 0 && rc != SIM_EEXIST) { /* two models may share a component */
-                snprintf(why, SCENARIO_WHY_MAX, "firmware file %.300s: %s", fw->files[i].name,
-                         sim_err_text(rc));
-                return rc;
+    snprintf(why, SCENARIO_WHY_MAX,
+             "firmware of %.60s: its %.200s has other bytes than the file of that name that came "
+             "before; the server can have only one of them",
+             fw->model, name);
+    return SIM_EEXIST;
+}
+
+static int add_files(struct sim_catalog *c, const struct scenario *s,
+                     const struct scenario_firmware *fw, char why[SCENARIO_WHY_MAX])
+{
+    for (size_t i = 0; i < fw->files_len; i++) {
+        const struct scenario_file *file = &fw->files[i];
+        int rc = sim_catalog_add_synthetic(c, file->name, true, file->size, s->seed);
+        if (rc == SIM_EEXIST) { /* two models may share a component */
+            const struct sim_content made = {
+                .kind = SIM_CONTENT_SYNTHETIC,
+                .size = file->size,
+                .key = sim_content_key(file->name, file->size, s->seed),
+            };
+            if (!sim_content_equal(sim_catalog_find(c, file->name), &made)) {
+                return differ(fw, file->name, why);
             }
-        }
-    }
-    if (sim_catalog_find(c, own) == NULL) {
-        rc = add_index(c, fw);
-        if (rc != 0) {
-            snprintf(why, SCENARIO_WHY_MAX, "index %.300s: %s", own, sim_err_text(rc));
+        } else if (rc != 0) {
+            snprintf(why, SCENARIO_WHY_MAX, "firmware file %.300s: %s", file->name,
+                     sim_err_text(rc));
             return rc;
         }
     }
     return 0;
+}
+
+static int add_folder(struct sim_catalog *c, const struct scenario_firmware *fw,
+                      char why[SCENARIO_WHY_MAX])
+{
+    int rc = sim_catalog_add_directory(c, "", true, fw->directory);
+    if (rc == SIM_EEXIST) {
+        return differ(fw, sim_catalog_clash(c), why);
+    }
+    if (rc != 0) {
+        snprintf(why, SCENARIO_WHY_MAX, "firmware folder %.300s: %s", fw->directory,
+                 sim_err_text(rc));
+    }
+    return rc;
+}
+
+static int add_firmware(struct sim_catalog *c, const struct scenario *s,
+                        const struct scenario_firmware *fw, char why[SCENARIO_WHY_MAX])
+{
+    char own[SIM_CONTENT_NAME_MAX];
+    int rc = fw->directory != NULL ? add_folder(c, fw, why) : add_files(c, s, fw, why);
+    if (rc != 0) {
+        return rc;
+    }
+    snprintf(own, sizeof(own), "%s.loads", fw->load);
+    if (sim_catalog_find(c, own) == NULL) {
+        rc = add_index(c, fw);
+        if (rc != 0) {
+            snprintf(why, SCENARIO_WHY_MAX, "index %.300s: %s", own, sim_err_text(rc));
+        }
+    }
+    return rc;
 }
 
 static int add_default(struct sim_catalog *c, const struct scenario *s)
@@ -146,6 +179,7 @@ int scenario_catalog_new(const struct scenario *s, enum scenario_method method,
 {
     struct sim_catalog *c = sim_catalog_new();
     struct maker *m = calloc(1, sizeof(*m));
+    why[0] = '\0';
     int rc = c == NULL || m == NULL ? SIM_ENOMEM : 0;
     if (rc == 0) {
         *m = (struct maker){.scenario = s, .method = method};
@@ -157,8 +191,11 @@ int scenario_catalog_new(const struct scenario *s, enum scenario_method method,
     for (size_t i = 0; rc == 0 && i < s->firmware_len; i++) {
         rc = add_firmware(c, s, &s->firmware[i], why);
     }
-    if (rc == 0) {
+    if (rc == 0 && sim_catalog_find(c, "XMLDefault.cnf.xml") == NULL) { /* else a folder has one */
         rc = add_default(c, s);
+    }
+    if (rc != 0 && why[0] == '\0') {
+        snprintf(why, SCENARIO_WHY_MAX, "the scenario's content: %s", sim_err_text(rc));
     }
     if (rc != 0) {
         if (m != NULL) {
@@ -261,15 +298,16 @@ static int write_content(struct sink *sink, const struct sim_content *content)
     return close_temporary(sink, fd, rc, content->name, path, temporary);
 }
 
-static int write_config(struct sink *sink, const struct maker *m, uint64_t mac)
+static int write_config(struct sink *sink, const struct sim_catalog *c, const struct maker *m,
+                        uint64_t mac)
 {
     char name[64], path[PATH_MAX], temporary[PATH_MAX];
     static uint8_t bytes[SIM_CONTENT_RESOLVED_MAX];
     size_t len;
-    if (config_of_phone(m, mac, bytes, &len) != 0) {
-        return 0; /* a system without configuration */
-    }
     snprintf(name, sizeof(name), "SEP%012llX.cnf.xml", (unsigned long long)mac);
+    if (sim_catalog_find(c, name) != NULL || config_of_phone(m, mac, bytes, &len) != 0) {
+        return 0; /* a folder has one; or a system without configuration */
+    }
     int fd = open_temporary(sink, name, path, temporary);
     int rc = fd < 0 ? fd : write_all(fd, bytes, len);
     sink->bytes += len;
@@ -295,7 +333,7 @@ int scenario_content_write(const struct scenario *s, enum scenario_method method
     const struct maker *m = sim_catalog_resolver_context(c);
     for (size_t i = 0; rc == 0 && i < m->macs.len; i++) {
         for (uint64_t k = 0; rc == 0 && k < m->macs.ranges[i].count; k++) {
-            rc = write_config(&sink, m, m->macs.ranges[i].first + k);
+            rc = write_config(&sink, c, m, m->macs.ranges[i].first + k);
         }
     }
     *count = sink.count;

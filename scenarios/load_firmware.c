@@ -10,6 +10,7 @@
 
 #include "phones/provisioning/loads.h"
 #include "scenarios/load.h"
+#include "sim/content.h"
 #include "sim/err.h"
 
 enum {
@@ -169,7 +170,8 @@ static bool list_folder(struct reader *r, const cJSON *item, const char *folder,
         }
         if (path_len < 0 || (size_t)path_len >= sizeof(path) || !is_file_name(entry->d_name) ||
             strlen(entry->d_name) > SCENARIO_FILE_MAX || ends_in_loads(entry->d_name) ||
-            stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) {
+            sim_content_is_configuration(entry->d_name) || stat(path, &st) != 0 ||
+            !S_ISREG(st.st_mode) || st.st_size <= 0) {
             continue;
         }
         files[len].size = (uint64_t)st.st_size;
@@ -346,6 +348,11 @@ static void check_pair(struct reader *r, const cJSON *item, const struct scenari
             if (same && mine->size != other->size) {
                 reader_error(r, item, mine->name, NULL,
                              "one size for files of one name: the server has only one of them");
+            }
+            if (same && mine->has_sha256 && other->has_sha256 &&
+                memcmp(&mine->sha256, &other->sha256, sizeof(mine->sha256)) != 0) {
+                reader_error(r, item, mine->name, NULL,
+                             "one sha256 for files of one name: the server has only one of them");
             }
             same_files = same_files && (i != j || same);
         }

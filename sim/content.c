@@ -42,7 +42,8 @@ struct sim_catalog {
     size_t slots_len;
     sim_content_resolver resolve;
     void *resolve_context;
-    pthread_mutex_t lock; /* of the digests */
+    char clash[SIM_CONTENT_NAME_MAX]; /* see sim_catalog_clash() */
+    pthread_mutex_t lock;             /* of the digests */
 };
 
 struct sim_catalog *sim_catalog_new(void)
@@ -290,6 +291,38 @@ static char *join(char *out, size_t cap, const char *a, const char *b, bool slas
     return out;
 }
 
+bool sim_content_is_configuration(const char *name)
+{
+    size_t len = strlen(name);
+
+    return (len >= 4 &&
+            (strcasecmp(name + len - 4, ".xml") == 0 || strcasecmp(name + len - 4, ".tlv") == 0)) ||
+           strcasestr(name, ".cnf") != NULL;
+}
+
+/* A name that is there already is fine when it stands for the same bytes. */
+static int add_or_compare(struct sim_catalog *c, const char *name, bool is_firmware,
+                          const char *path)
+{
+    const struct sim_content *old = sim_catalog_find(c, name);
+    if (old == NULL) {
+        return sim_catalog_add_file(c, name, is_firmware && !sim_content_is_configuration(name),
+                                    path);
+    }
+    struct entry mapped = {.content = {.kind = SIM_CONTENT_FILE}};
+    int rc = map_file(&mapped, path);
+    if (rc != 0) {
+        return rc;
+    }
+    if (!sim_content_equal(old, &mapped.content) && c->clash[0] == '\0') {
+        memcpy(c->clash, name, strlen(name) + 1); /* shorter than that: find() knows it */
+    }
+    if (mapped.mapping != NULL) {
+        munmap(mapped.mapping, (size_t)mapped.content.size);
+    }
+    return 0;
+}
+
 int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is_firmware,
                               const char *path)
 {
@@ -313,14 +346,20 @@ int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is
         } else if (S_ISREG(st.st_mode)) {
             rc = join(name, sizeof(name), prefix, found[i]->d_name, false) == NULL
                      ? SIM_EINVAL
-                     : sim_catalog_add_file(c, name, is_firmware, file);
+                     : add_or_compare(c, name, is_firmware, file);
         }
     }
+    rc = rc == 0 && c->clash[0] != '\0' ? SIM_EEXIST : rc;
     for (int i = 0; i < count; i++) {
         free(found[i]);
     }
     free(found);
     return rc;
+}
+
+const char *sim_catalog_clash(const struct sim_catalog *c)
+{
+    return c->clash;
 }
 
 void sim_catalog_set_resolver(struct sim_catalog *c, sim_content_resolver resolve, void *context)
@@ -376,6 +415,22 @@ size_t sim_content_read(const struct sim_content *content, uint64_t offset, void
         memcpy(bytes, content->bytes + offset, len);
     }
     return len;
+}
+
+bool sim_content_equal(const struct sim_content *a, const struct sim_content *b)
+{
+    uint8_t left[4096], right[4096];
+    bool is_equal = a->size == b->size;
+
+    if (a->kind == SIM_CONTENT_SYNTHETIC && b->kind == SIM_CONTENT_SYNTHETIC && a->key == b->key) {
+        return is_equal;
+    }
+    for (uint64_t at = 0; is_equal && at < a->size; at += sizeof(left)) {
+        size_t len = sim_content_read(a, at, left, sizeof(left));
+        is_equal =
+            sim_content_read(b, at, right, sizeof(right)) == len && memcmp(left, right, len) == 0;
+    }
+    return is_equal;
 }
 
 static int digest_synthetic(const struct sim_content *content, struct sim_digest *out)

@@ -51,10 +51,20 @@ int sim_catalog_add_synthetic(struct sim_catalog *c, const char *name, bool is_f
 int sim_catalog_add_file(struct sim_catalog *c, const char *name, bool is_firmware,
                          const char *path);
 /* Every regular file of a folder, not its sub-folders, under `prefix` + its file name, in the order
- * of their names' bytes. SIM_ELIMIT over 100,000 names (our choice: a wrong folder). After an error
- * some of them may be there already. */
+ * of their names' bytes. With `is_firmware` all of them are, but what provisioning keeps beside it:
+ * *.xml, *.tlv and *.cnf*. A name that is there already is passed over when its bytes are the same;
+ * else the answer is SIM_EEXIST, once all others are in, and sim_catalog_clash() has the first such
+ * name. SIM_ELIMIT over 100,000 names (our choice: a wrong folder). After another error some of
+ * them may be there already. */
 int sim_catalog_add_directory(struct sim_catalog *c, const char *prefix, bool is_firmware,
                               const char *path);
+
+/* By its name: phones' settings and trust lists, no load's component whatever folder it is in. */
+bool sim_content_is_configuration(const char *name);
+/* The first name that a folder brought with other bytes; "" when none did. */
+const char *sim_catalog_clash(const struct sim_catalog *c);
+/* Have both the same bytes? Reads them. */
+bool sim_content_equal(const struct sim_content *a, const struct sim_content *b);
 
 /* For small files that are made when asked for (one SEP<mac>.cnf.xml per phone): called by
  * sim_catalog_resolve() for names that the catalog does not hold. Writes at most

@@ -205,11 +205,78 @@ Test(content, a_folder_gives_its_regular_files_in_order)
     cr_assert_str_eq(sim_catalog_at(c, 1)->name, "fw/b.sbn");
     cr_assert_str_eq(sim_catalog_at(c, 2)->name, "fw/c.sbn");
     cr_assert_eq(sim_catalog_at(c, 2)->size, 3);
-    cr_assert_eq(sim_catalog_add_directory(c, "fw/", true, folder), SIM_EEXIST);
+    cr_assert_eq(sim_catalog_add_directory(c, "fw/", true, folder), 0, "the same again is fine");
+    cr_assert_eq(sim_catalog_count(c), 3);
     cr_assert_eq(sim_catalog_add_directory(c, "", true, "/nowhere/at/all"), SIM_ENOTFOUND);
     cr_assert_eq(sim_catalog_add_directory(c, "../", true, folder), SIM_EINVAL);
     sim_catalog_free(c);
     remove_folder(folder);
+}
+
+Test(content, a_second_folder_adds_what_is_new_and_names_what_differs)
+{
+    char first[64], second[64];
+    struct sim_catalog *c = sim_catalog_new();
+    make_folder(first);
+    write_file(first, "a.sbn", "the same");
+    write_file(first, "b.sbn", "one");
+    make_folder(second);
+    write_file(second, "a.sbn", "the same");
+    write_file(second, "c.sbn", "new");
+    cr_assert_eq(sim_catalog_add_directory(c, "", true, first), 0);
+    cr_assert_eq(sim_catalog_add_directory(c, "", true, second), 0);
+    cr_assert_eq(sim_catalog_count(c), 3);
+    cr_assert_not_null(sim_catalog_find(c, "c.sbn"));
+    cr_assert_str_eq(sim_catalog_clash(c), "");
+    write_file(second, "b.sbn", "two");
+    write_file(second, "d.sbn", "behind the one that differs");
+    cr_assert_eq(sim_catalog_add_directory(c, "", true, second), SIM_EEXIST);
+    cr_assert_str_eq(sim_catalog_clash(c), "b.sbn");
+    cr_assert_not_null(sim_catalog_find(c, "d.sbn"));
+    cr_assert_eq(sim_catalog_find(c, "b.sbn")->bytes[0], 'o');
+    sim_catalog_free(c);
+    remove_folder(first);
+    remove_folder(second);
+}
+
+Test(content, settings_in_a_folder_of_firmware_are_none)
+{
+    char folder[64];
+    static const char *const settings[] = {"XMLDefault.cnf.xml", "ITLFile.tlv", "Ringlist.XML",
+                                           "SIP000000000001.cnf"};
+    struct sim_catalog *c = sim_catalog_new();
+    make_folder(folder);
+    for (size_t i = 0; i < 4; i++) {
+        write_file(folder, settings[i], "x");
+    }
+    write_file(folder, "L.loads", "x");
+    write_file(folder, "jar.sbn", "x");
+    cr_assert_eq(sim_catalog_add_directory(c, "", true, folder), 0);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_not(sim_catalog_find(c, settings[i])->is_firmware, "%s", settings[i]);
+    }
+    cr_assert(sim_catalog_find(c, "L.loads")->is_firmware);
+    cr_assert(sim_catalog_find(c, "jar.sbn")->is_firmware);
+    sim_catalog_free(c);
+    remove_folder(folder);
+}
+
+Test(content, synthetic_bytes_equal_only_themselves)
+{
+    struct sim_catalog *c = sim_catalog_new();
+    uint8_t bytes[9000];
+    sim_content_synthetic(sim_content_key("a", sizeof(bytes), 1), 0, bytes, sizeof(bytes));
+    cr_assert_eq(sim_catalog_add_synthetic(c, "a", true, sizeof(bytes), 1), 0);
+    cr_assert_eq(sim_catalog_add_synthetic(c, "b", true, sizeof(bytes), 1), 0);
+    cr_assert_eq(sim_catalog_add_memory(c, "c", true, bytes, sizeof(bytes)), 0);
+    bytes[8999] ^= 1;
+    cr_assert_eq(sim_catalog_add_memory(c, "d", true, bytes, sizeof(bytes)), 0);
+    const struct sim_content *a = sim_catalog_find(c, "a");
+    cr_assert(sim_content_equal(a, a));
+    cr_assert_not(sim_content_equal(a, sim_catalog_find(c, "b")));
+    cr_assert(sim_content_equal(a, sim_catalog_find(c, "c")));
+    cr_assert_not(sim_content_equal(a, sim_catalog_find(c, "d")));
+    sim_catalog_free(c);
 }
 
 Test(content, reading_ends_with_the_file)
