@@ -68,9 +68,14 @@ void pfs_root_announce(struct pfs *p, struct pfs_hier *h)
 
 void pfs_root_answer(struct pfs *p, struct pfs_hier *h)
 {
-    if (p->config.election == PFS_BROADCAST &&
-        p->now >= sim_time_add(h->announced_at, PFS_ANSWER_GAP)) {
+    if (p->config.election != PFS_BROADCAST) {
+        return;
+    }
+    sim_time next = sim_time_add(h->announced_at, PFS_ANSWER_GAP);
+    if (p->now >= next) {
         pfs_root_announce(p, h);
+    } else {
+        h->announce_at = sim_time_min(h->announce_at, next); /* not now, but not never */
     }
 }
 

@@ -1,4 +1,5 @@
-/* tests/world/lab.c -- see lab.h. */
+/* tests/world/lab.c -- see lab.h: the heap, nodes, datagrams, files, the server, faults. Streams
+ * are in lab_stream.c. */
 #include "tests/world/lab.h"
 
 #include <assert.h>
@@ -6,124 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    BODY_PIECES = 6,       /* a body or fetch arrives in so many pieces */
-    INPUT_MAX = 64 * 1024, /* bytes kept for a node that does not consume */
-    DIAL_LIMIT_S = 10,
-    STALL_S = 90, /* a fetch without progress ends with SIM_ESTALLED */
-};
-
-enum kind { EV_ALARM, EV_DATAGRAM, EV_ACCEPT, EV_OPENED, EV_PIECE, EV_TELL_CLOSED, EV_FETCH };
-
-struct event {
-    sim_time at;
-    uint64_t seq;
-    enum kind kind;
-    sim_node node;
-    uint64_t a; /* stream, fetch, alarm's number */
-    int why;
-    uint8_t *bytes;
-    size_t len;
-    sim_addr from;
-    bool broadcast;
-};
-
-struct node {
-    uint32_t site;
-    sim_addr addr;
-    const struct sim_node_ops *ops;
-    void *self;
-    struct sim_rng rng;
-    uint32_t group;
-    bool listening, down, silent, corrupt, finished;
-    uint64_t alarm; /* number of the latest alarm; older events are void */
-    uint64_t dials;
-    unsigned sending; /* bodies under way */
-    uint32_t life;    /* times it went down */
-};
-
-/* A piece of what waits to be carried in one direction. */
-struct piece {
-    struct piece *next;
-    uint8_t *bytes;
-    size_t len;
-    sim_file from;      /* of a body */
-    bool body_end, end; /* last of a body; end of the stream */
-};
-
-struct end { /* one end of a connection, and what flows towards it */
-    sim_node node;
-    uint32_t life; /* of the node when it opened */
-    bool open;     /* the node knows it and has not closed it */
-    uint64_t tag;
-    struct piece *first, **last; /* towards this end */
-    bool moving;                 /* an EV_PIECE is scheduled */
-    sim_time clear_at;           /* no piece arrives before */
-    uint8_t *input;
-    size_t input_len;
-    sim_file body_file;
-    uint64_t body_left, notify_every, notify_at;
-    bool in_body;
-};
-
-struct conn {
-    struct end ends[2]; /* 0: the dialer */
-};
-
-struct file {
-    sim_node node;
-    uint8_t *bytes;
-    size_t size, cap;
-    bool live, sealed;
-};
-
-struct fetch {
-    sim_node node;
-    uint32_t life;
-    bool live, stalled;
-    sim_file file;
-    char *path;
-    uint64_t got, total;
-};
-
-struct lab {
-    struct sim_world base;
-    struct lab_config config;
-    sim_time now;
-    uint64_t seq;
-    struct event *heap;
-    size_t heap_len, heap_cap;
-    struct node *nodes;
-    size_t nodes_len, nodes_cap;
-    struct conn *conns;
-    size_t conns_len, conns_cap;
-    struct file *files;
-    size_t files_len, files_cap;
-    struct fetch *fetches;
-    size_t fetches_len, fetches_cap;
-    size_t unfinished;
-    struct sim_rng rng;
-    struct lab_counts counts;
-    uint64_t hash;
-    int server_status;
-    char server_reason[SIM_WORLD_REASON_MAX];
-    bool server_down, server_stalls, server_corrupts;
-    sim_stream reading; /* stream whose node is in stream_input */
-};
-
-#define GROW(array, len, cap)                                                                      \
-    do {                                                                                           \
-        if ((len) == (cap)) {                                                                      \
-            (cap) = (cap) == 0 ? 16 : (cap)*2;                                                     \
-            (array) = realloc((array), (cap) * sizeof(*(array)));                                  \
-            assert((array) != NULL);                                                               \
-        }                                                                                          \
-    } while (0)
-
-static struct lab *lab_of(struct sim_world *w)
-{
-    return (struct lab *)w;
-}
+#include "tests/world/lab_inside.h"
 
 /* ---- The heap ---- */
 
@@ -132,7 +16,7 @@ static bool before(const struct event *a, const struct event *b)
     return a->at != b->at ? a->at < b->at : a->seq < b->seq;
 }
 
-static void push(struct lab *l, struct event ev)
+void lab_push(struct lab *l, struct event ev)
 {
     GROW(l->heap, l->heap_len, l->heap_cap);
     ev.seq = l->seq++;
@@ -170,13 +54,13 @@ static struct event pop(struct lab *l)
 
 /* ---- Nodes ---- */
 
-static bool reaches(const struct lab *l, sim_node a, sim_node b)
+bool lab_reaches(const struct lab *l, sim_node a, sim_node b)
 {
     const struct node *x = &l->nodes[a], *y = &l->nodes[b];
     return x->site == y->site && x->group == y->group;
 }
 
-static sim_node find_node(const struct lab *l, uint32_t site, sim_addr addr)
+sim_node lab_find_node(const struct lab *l, uint32_t site, sim_addr addr)
 {
     for (size_t i = 0; i < l->nodes_len; i++) {
         if (l->nodes[i].site == site && l->nodes[i].addr == addr && addr != 0) {
@@ -195,7 +79,7 @@ static sim_node op_add_node(struct sim_world *w, uint32_t site, sim_addr addr, u
                             const struct sim_node_ops *ops, void *self)
 {
     struct lab *l = lab_of(w);
-    if (addr != 0 && find_node(l, site, addr) != SIM_NODE_NONE) {
+    if (addr != 0 && lab_find_node(l, site, addr) != SIM_NODE_NONE) {
         return SIM_NODE_NONE;
     }
     GROW(l->nodes, l->nodes_len, l->nodes_cap);
@@ -212,9 +96,9 @@ static void op_wake_at(struct sim_world *w, sim_node node, sim_time at)
     struct node *n = &l->nodes[node];
     n->alarm++;
     if (at != SIM_NEVER) {
-        push(l,
-             (struct event){
-                 .at = at > l->now ? at : l->now, .kind = EV_ALARM, .node = node, .a = n->alarm});
+        lab_push(
+            l, (struct event){
+                   .at = at > l->now ? at : l->now, .kind = EV_ALARM, .node = node, .a = n->alarm});
     }
 }
 
@@ -234,7 +118,7 @@ static int op_listen(struct sim_world *w, sim_node node, bool on)
 static void carry(struct lab *l, sim_node from, sim_node to, const void *bytes, size_t len,
                   bool broadcast)
 {
-    if (!reaches(l, from, to) || sim_rng_chance_ppm(&l->rng, l->config.loss_ppm)) {
+    if (!lab_reaches(l, from, to) || sim_rng_chance_ppm(&l->rng, l->config.loss_ppm)) {
         return;
     }
     struct event ev = {.kind = EV_DATAGRAM,
@@ -246,13 +130,13 @@ static void carry(struct lab *l, sim_node from, sim_node to, const void *bytes, 
                              sim_rng_between(&l->rng, 0, l->config.jitter)};
     ev.bytes = malloc(len > 0 ? len : 1);
     memcpy(ev.bytes, bytes, len);
-    push(l, ev);
+    lab_push(l, ev);
 }
 
 static int op_send(struct sim_world *w, sim_node node, sim_addr to, const void *bytes, size_t len)
 {
     struct lab *l = lab_of(w);
-    sim_node target = find_node(l, l->nodes[node].site, to);
+    sim_node target = lab_find_node(l, l->nodes[node].site, to);
     if (len > SIM_WORLD_DATAGRAM_MAX) {
         return SIM_EINVAL;
     }
@@ -276,227 +160,6 @@ static int op_broadcast(struct sim_world *w, sim_node node, const void *bytes, s
         }
     }
     return 0;
-}
-
-/* ---- Streams ---- */
-
-static sim_stream handle_of(size_t conn, unsigned side)
-{
-    return ((sim_stream)conn << 1 | side) + 1;
-}
-
-/* The end that a live handle means; NULL. */
-static struct end *end_of(const struct lab *l, sim_stream s)
-{
-    if (s == 0 || (s - 1) >> 1 >= l->conns_len) {
-        return NULL;
-    }
-    struct end *e = &l->conns[(s - 1) >> 1].ends[(s - 1) & 1];
-    const struct node *n = &l->nodes[e->node];
-    return e->open && !n->down && n->life == e->life ? e : NULL;
-}
-
-static struct end *other_of(const struct lab *l, sim_stream s)
-{
-    return &l->conns[(s - 1) >> 1].ends[((s - 1) & 1) ^ 1];
-}
-
-static sim_stream other_handle(sim_stream s)
-{
-    return ((s - 1) ^ 1) + 1;
-}
-
-/* Returns how many bodies ended in what was dropped. */
-static unsigned drop_pieces(struct end *e)
-{
-    unsigned bodies = 0;
-    while (e->first != NULL) {
-        struct piece *piece = e->first;
-        e->first = piece->next;
-        bodies += piece->body_end;
-        free(piece->bytes);
-        free(piece);
-    }
-    e->last = &e->first;
-    return bodies;
-}
-
-/* Schedules the first piece towards the end of handle `to`, if nothing moves yet. */
-static void move(struct lab *l, sim_stream to)
-{
-    struct end *e = &l->conns[(to - 1) >> 1].ends[(to - 1) & 1];
-    struct end *sender = other_of(l, to);
-    if (e->moving || e->first == NULL) {
-        return;
-    }
-    sim_time at = l->now + l->config.latency;
-    if (e->first->from != 0) {
-        unsigned sharing = l->nodes[sender->node].sending;
-        uint64_t rate = l->config.port_rate / (sharing > 0 ? sharing : 1);
-        at += e->first->len * SIM_S / (rate > 0 ? rate : 1);
-    }
-    e->clear_at = at > e->clear_at ? at : e->clear_at;
-    e->moving = true;
-    push(l, (struct event){.at = e->clear_at, .kind = EV_PIECE, .node = e->node, .a = to});
-}
-
-static void queue(struct lab *l, sim_stream to, struct piece piece)
-{
-    struct end *e = &l->conns[(to - 1) >> 1].ends[(to - 1) & 1];
-    struct piece *kept = malloc(sizeof(*kept));
-    *kept = piece;
-    kept->next = NULL;
-    *e->last = kept;
-    e->last = &kept->next;
-    move(l, to);
-}
-
-static void tell_closed(struct lab *l, sim_stream s, int why, sim_duration after)
-{
-    push(l, (struct event){.at = l->now + after,
-                           .kind = EV_TELL_CLOSED,
-                           .node = l->conns[(s - 1) >> 1].ends[(s - 1) & 1].node,
-                           .a = s,
-                           .why = why});
-}
-
-static int op_dial(struct sim_world *w, sim_node node, sim_addr to, sim_stream *out)
-{
-    struct lab *l = lab_of(w);
-    sim_node target = find_node(l, l->nodes[node].site, to);
-    if (target == node || to == 0) {
-        return SIM_EINVAL;
-    }
-    GROW(l->conns, l->conns_len, l->conns_cap);
-    struct conn *c = &l->conns[l->conns_len++];
-    memset(c, 0, sizeof(*c));
-    c->ends[0] = (struct end){.node = node, .life = l->nodes[node].life, .open = true};
-    c->ends[1] = (struct end){.node = target == SIM_NODE_NONE ? node : target};
-    *out = handle_of(l->conns_len - 1, 0);
-    l->counts.dials++;
-    l->nodes[node].dials++;
-    if (target == SIM_NODE_NONE || !reaches(l, node, target) ||
-        (l->nodes[target].down && l->nodes[target].silent)) {
-        tell_closed(l, *out, SIM_ETIMEDOUT, DIAL_LIMIT_S * SIM_S);
-    } else {
-        push(l, (struct event){.at = l->now + l->config.latency,
-                               .kind = EV_ACCEPT,
-                               .node = target,
-                               .a = handle_of(l->conns_len - 1, 1)});
-    }
-    return 0;
-}
-
-static void fix_queues(struct lab *l)
-{
-    /* conns may have moved in memory: a queue's tail that points into its own end must follow */
-    for (size_t i = 0; i < l->conns_len; i++) {
-        for (int k = 0; k < 2; k++) {
-            struct end *e = &l->conns[i].ends[k];
-            if (e->first == NULL) {
-                e->last = &e->first;
-            }
-        }
-    }
-}
-
-static int dial_and_fix(struct sim_world *w, sim_node node, sim_addr to, sim_stream *out)
-{
-    size_t cap = lab_of(w)->conns_cap;
-    int rc = op_dial(w, node, to, out);
-    if (rc == 0) {
-        struct lab *l = lab_of(w);
-        if (cap != l->conns_cap) {
-            fix_queues(l);
-        } else {
-            struct conn *c = &l->conns[l->conns_len - 1];
-            c->ends[0].last = &c->ends[0].first;
-            c->ends[1].last = &c->ends[1].first;
-        }
-    }
-    return rc;
-}
-
-static int op_stream_send(struct sim_world *w, sim_stream s, const void *bytes, size_t len)
-{
-    struct lab *l = lab_of(w);
-    if (end_of(l, s) == NULL || len > SIM_WORLD_MESSAGE_MAX) {
-        return SIM_EINVAL;
-    }
-    struct piece piece = {.bytes = malloc(len > 0 ? len : 1), .len = len};
-    memcpy(piece.bytes, bytes, len);
-    queue(l, other_handle(s), piece);
-    return 0;
-}
-
-static int op_stream_send_body(struct sim_world *w, sim_stream s, sim_file file, uint64_t offset,
-                               uint64_t len)
-{
-    struct lab *l = lab_of(w);
-    struct end *e = end_of(l, s);
-    if (e == NULL || file == 0 || file > l->files_len || !l->files[file - 1].live ||
-        offset + len > l->files[file - 1].size || len == 0) {
-        return SIM_EINVAL;
-    }
-    const struct file *f = &l->files[file - 1];
-    struct node *n = &l->nodes[e->node];
-    l->counts.unsealed_bodies += !f->sealed;
-    l->counts.bodies++;
-    l->counts.body_bytes += len;
-    n->sending++;
-    uint64_t sent = 0, step = len / BODY_PIECES + 1;
-    while (sent < len) {
-        size_t part = (size_t)(len - sent < step ? len - sent : step);
-        struct piece piece = {
-            .bytes = malloc(part), .len = part, .from = file, .body_end = sent + part == len};
-        memcpy(piece.bytes, f->bytes + offset + sent, part);
-        if (n->corrupt && sent == 0) {
-            piece.bytes[part / 2] ^= 0x55;
-        }
-        sent += part;
-        queue(l, other_handle(s), piece);
-    }
-    return 0;
-}
-
-static int op_receive_body(struct sim_world *w, sim_stream s, sim_file file, uint64_t len,
-                           uint64_t notify_every)
-{
-    struct lab *l = lab_of(w);
-    struct end *e = end_of(l, s);
-    if (e == NULL || l->reading != s || e->in_body || file == 0 || file > l->files_len ||
-        !l->files[file - 1].live || l->files[file - 1].sealed) {
-        return SIM_EINVAL;
-    }
-    e->in_body = true;
-    e->body_file = file;
-    e->body_left = len;
-    e->notify_every = e->notify_at = notify_every;
-    return 0;
-}
-
-static void op_stream_close(struct sim_world *w, sim_stream s)
-{
-    struct lab *l = lab_of(w);
-    struct end *e = end_of(l, s);
-    if (e != NULL) {
-        e->open = false;
-        queue(l, other_handle(s), (struct piece){.end = true});
-    }
-}
-
-static void op_set_tag(struct sim_world *w, sim_stream s, uint64_t tag)
-{
-    struct end *e = end_of(lab_of(w), s);
-    if (e != NULL) {
-        e->tag = tag;
-    }
-}
-
-static uint64_t op_tag(struct sim_world *w, sim_stream s)
-{
-    struct end *e = end_of(lab_of(w), s);
-    return e == NULL ? 0 : e->tag;
 }
 
 /* ---- Files ---- */
@@ -535,10 +198,10 @@ static void op_file_free(struct sim_world *w, sim_file file)
             }
             if (sends || (e->in_body && e->body_file == file)) {
                 e->in_body = false;
-                drop_pieces(e);
+                lab_drop_pieces(e);
                 l->nodes[l->conns[i].ends[k ^ 1].node].sending -= sends;
-                tell_closed(l, handle_of(i, k), SIM_ERESET, l->config.latency);
-                tell_closed(l, handle_of(i, k ^ 1), SIM_ERESET, l->config.latency);
+                lab_tell_closed(l, lab_handle_of(i, k), SIM_ERESET, l->config.latency);
+                lab_tell_closed(l, lab_handle_of(i, k ^ 1), SIM_ERESET, l->config.latency);
             }
         }
     }
@@ -582,7 +245,7 @@ static size_t op_file_read(struct sim_world *w, sim_file file, uint64_t offset, 
     return count;
 }
 
-static void append(struct file *f, const uint8_t *bytes, size_t len)
+void lab_append(struct file *f, const uint8_t *bytes, size_t len)
 {
     if (len == 0) {
         return;
@@ -629,8 +292,9 @@ static int op_fetch(struct sim_world *w, sim_node node, const struct sim_fetch_r
                                                   .total = l->config.file_size};
     *out = l->fetches_len;
     l->counts.fetches++;
-    push(l, (struct event){
-                .at = l->now + l->config.fetch_delay, .kind = EV_FETCH, .node = node, .a = *out});
+    lab_push(l,
+             (struct event){
+                 .at = l->now + l->config.fetch_delay, .kind = EV_FETCH, .node = node, .a = *out});
     return 0;
 }
 
@@ -678,23 +342,23 @@ static void step_fetch(struct lab *l, sim_fetch handle)
                 return;
             }
             f->stalled = true;
-            push(l, (struct event){.at = l->now + STALL_S * SIM_S,
-                                   .kind = EV_FETCH,
-                                   .node = f->node,
-                                   .a = handle});
+            lab_push(l, (struct event){.at = l->now + STALL_S * SIM_S,
+                                       .kind = EV_FETCH,
+                                       .node = f->node,
+                                       .a = handle});
             return;
         }
         f->stalled = false;
         uint8_t *bytes = malloc((size_t)part);
         server_bytes(l, f->path, file->size, bytes, (size_t)part);
         bytes[0] ^= l->server_corrupts ? 0x11 : 0;
-        append(file, bytes, (size_t)part);
+        lab_append(file, bytes, (size_t)part);
         free(bytes);
         f->got += part;
-        push(l, (struct event){.at = l->now + part * SIM_S / l->config.fetch_rate,
-                               .kind = EV_FETCH,
-                               .node = f->node,
-                               .a = handle});
+        lab_push(l, (struct event){.at = l->now + part * SIM_S / l->config.fetch_rate,
+                                   .kind = EV_FETCH,
+                                   .node = f->node,
+                                   .a = handle});
     }
 }
 
@@ -737,8 +401,8 @@ static void op_finished(struct sim_world *w, sim_node node)
 static void move_all(struct lab *l)
 {
     for (size_t i = 0; i < l->conns_len; i++) {
-        move(l, handle_of(i, 0));
-        move(l, handle_of(i, 1));
+        lab_move(l, lab_handle_of(i, 0));
+        lab_move(l, lab_handle_of(i, 1));
     }
 }
 
@@ -766,9 +430,9 @@ static void op_set_down(struct sim_world *w, sim_node node, bool down, bool sile
     for (size_t i = 0; i < l->conns_len; i++) {
         for (unsigned k = 0; k < 2; k++) {
             if (l->conns[i].ends[k].node == node && l->conns[i].ends[k].open) {
-                drop_pieces(&l->conns[i].ends[k ^ 1]);
+                lab_drop_pieces(&l->conns[i].ends[k ^ 1]);
                 if (!silent) {
-                    tell_closed(l, handle_of(i, k ^ 1), SIM_ERESET, l->config.latency);
+                    lab_tell_closed(l, lab_handle_of(i, k ^ 1), SIM_ERESET, l->config.latency);
                 }
             }
         }
@@ -812,13 +476,13 @@ static const struct sim_world_ops ops = {
     .listen = op_listen,
     .send = op_send,
     .broadcast = op_broadcast,
-    .dial = dial_and_fix,
-    .stream_send = op_stream_send,
-    .stream_send_body = op_stream_send_body,
-    .receive_body = op_receive_body,
-    .stream_close = op_stream_close,
-    .stream_set_tag = op_set_tag,
-    .stream_tag = op_tag,
+    .dial = lab_op_dial,
+    .stream_send = lab_op_stream_send,
+    .stream_send_body = lab_op_stream_send_body,
+    .receive_body = lab_op_receive_body,
+    .stream_close = lab_op_stream_close,
+    .stream_set_tag = lab_op_set_tag,
+    .stream_tag = lab_op_tag,
     .file_new = op_file_new,
     .file_free = op_file_free,
     .file_size = op_file_size,
@@ -839,163 +503,6 @@ static const struct sim_world_ops ops = {
 
 /* ---- Events ---- */
 
-static void close_end(struct lab *l, sim_stream s, int why)
-{
-    struct end *e = end_of(l, s);
-    if (e == NULL) {
-        return;
-    }
-    const struct node *n = &l->nodes[e->node];
-    /* The tag still counts in the notice; the handle is dead after it. */
-    n->ops->stream_closed(n->self, l->now, s, why);
-    l->conns[(s - 1) >> 1].ends[(s - 1) & 1].open = false;
-}
-
-static void violation(struct lab *l, sim_stream s)
-{
-    drop_pieces(&l->conns[(s - 1) >> 1].ends[(s - 1) & 1]);
-    tell_closed(l, other_handle(s), SIM_ERESET, l->config.latency);
-    close_end(l, s, SIM_EPROTO);
-}
-
-/* Gives the reader what has arrived: message bytes, or body bytes into the copy. */
-static void feed(struct lab *l, sim_stream s, const uint8_t *bytes, size_t len)
-{
-    size_t index = (s - 1) >> 1, side = (s - 1) & 1;
-#define END (&l->conns[index].ends[side]) /* conns move when a node dials in a notice */
-    for (;;) {
-        if (end_of(l, s) == NULL) {
-            return;
-        }
-        const struct node *n = &l->nodes[END->node];
-        if (END->in_body) {
-            uint64_t left = END->body_left;
-            /* What waits in the input came before what is new. */
-            if (END->input_len > 0) {
-                size_t part = END->input_len < left ? END->input_len : (size_t)left;
-                append(&l->files[END->body_file - 1], END->input, part);
-                memmove(END->input, END->input + part, END->input_len - part);
-                END->input_len -= part;
-                END->body_left -= part;
-            } else {
-                size_t part = len < left ? len : (size_t)left;
-                if (part == 0 && left > 0) {
-                    return;
-                }
-                append(&l->files[END->body_file - 1], bytes, part);
-                bytes += part;
-                len -= part;
-                END->body_left -= part;
-            }
-            if (END->body_left == 0) {
-                END->in_body = false;
-                n->ops->body_received(n->self, l->now, s);
-            }
-            continue;
-        }
-        if (len > 0) {
-            if (END->input == NULL) {
-                END->input = malloc(INPUT_MAX);
-            }
-            assert(END->input_len + len <= INPUT_MAX);
-            memcpy(END->input + END->input_len, bytes, len);
-            END->input_len += len;
-            len = 0;
-        }
-        if (END->input_len == 0) {
-            return;
-        }
-        l->reading = s;
-        /* An exact copy, so that ASan sees a read beyond it. */
-        size_t given = END->input_len;
-        uint8_t *copy = malloc(given);
-        memcpy(copy, END->input, given);
-        size_t used = n->ops->stream_input(n->self, l->now, s, copy, given);
-        free(copy);
-        l->reading = 0;
-        if (end_of(l, s) == NULL) {
-            return;
-        }
-        assert(used <= given);
-        memmove(END->input, END->input + used, given - used);
-        END->input_len = given - used;
-        if (used == 0 && !END->in_body) {
-            if (END->input_len >= SIM_WORLD_MESSAGE_MAX) {
-                violation(l, s);
-            }
-            return;
-        }
-    }
-#undef END
-}
-
-static void arrive(struct lab *l, sim_stream to)
-{
-    struct end *e = &l->conns[(to - 1) >> 1].ends[(to - 1) & 1];
-    struct end *sender = other_of(l, to);
-    const struct node *n = &l->nodes[e->node];
-
-    e->moving = false;
-    if (e->first == NULL) {
-        return;
-    }
-    if (!reaches(l, e->node, sender->node) || (n->down && n->silent) ||
-        (l->nodes[sender->node].down && l->nodes[sender->node].silent)) {
-        return; /* stands still; move() is called again when something changes */
-    }
-    struct piece piece = *e->first;
-    free(e->first);
-    e->first = piece.next;
-    if (e->first == NULL) {
-        e->last = &e->first;
-    }
-    bool gone = end_of(l, to) == NULL;
-    if (piece.body_end && l->nodes[sender->node].sending > 0) {
-        l->nodes[sender->node].sending--;
-    }
-    if (gone) {
-        unsigned bodies = drop_pieces(e);
-        l->nodes[sender->node].sending -=
-            bodies < l->nodes[sender->node].sending ? bodies : l->nodes[sender->node].sending;
-        if (!piece.end) {
-            tell_closed(l, other_handle(to), e->life == n->life ? SIM_ECLOSED : SIM_ERESET,
-                        l->config.latency);
-        }
-    } else if (piece.end) {
-        close_end(l, to, SIM_ECLOSED);
-    } else {
-        move(l, to);
-        feed(l, to, piece.bytes, piece.len);
-        if (piece.body_end && end_of(l, other_handle(to)) != NULL) {
-            const struct node *from = &l->nodes[other_of(l, to)->node];
-            from->ops->body_sent(from->self, l->now, other_handle(to));
-        }
-    }
-    free(piece.bytes);
-}
-
-static void accept_dial(struct lab *l, sim_stream s)
-{
-    struct end *e = &l->conns[(s - 1) >> 1].ends[(s - 1) & 1];
-    const struct node *n = &l->nodes[e->node];
-
-    if ((n->down && n->silent) || !reaches(l, e->node, other_of(l, s)->node)) {
-        tell_closed(l, other_handle(s), SIM_ETIMEDOUT, DIAL_LIMIT_S * SIM_S);
-        return;
-    }
-    if (n->down || !n->listening) {
-        tell_closed(l, other_handle(s), SIM_EREFUSED, l->config.latency);
-        return;
-    }
-    e->open = true;
-    e->life = n->life;
-    push(l, (struct event){.at = l->now + l->config.latency,
-                           .kind = EV_OPENED,
-                           .node = other_of(l, s)->node,
-                           .a = other_handle(s)});
-    n->ops->stream_opened(n->self, l->now, s, l->nodes[other_of(l, s)->node].addr, false);
-}
-
 static void handle(struct lab *l, struct event *ev)
 {
     const struct node *n = &l->nodes[ev->node];
@@ -1014,19 +521,19 @@ static void handle(struct lab *l, struct event *ev)
         }
         return;
     case EV_ACCEPT:
-        accept_dial(l, ev->a);
+        lab_accept_dial(l, ev->a);
         return;
     case EV_OPENED:
-        if (end_of(l, ev->a) != NULL) {
-            n->ops->stream_opened(n->self, l->now, ev->a, l->nodes[other_of(l, ev->a)->node].addr,
-                                  true);
+        if (lab_end_of(l, ev->a) != NULL) {
+            n->ops->stream_opened(n->self, l->now, ev->a,
+                                  l->nodes[lab_other_of(l, ev->a)->node].addr, true);
         }
         return;
     case EV_PIECE:
-        arrive(l, ev->a);
+        lab_arrive(l, ev->a);
         return;
     case EV_TELL_CLOSED:
-        close_end(l, ev->a, ev->why);
+        lab_close_end(l, ev->a, ev->why);
         return;
     case EV_FETCH:
         step_fetch(l, ev->a);
@@ -1078,7 +585,7 @@ void lab_free(struct lab *l)
     }
     for (size_t i = 0; i < l->conns_len; i++) {
         for (int k = 0; k < 2; k++) {
-            drop_pieces(&l->conns[i].ends[k]);
+            lab_drop_pieces(&l->conns[i].ends[k]);
             free(l->conns[i].ends[k].input);
         }
     }
@@ -1144,12 +651,12 @@ void lab_server_corrupts(struct lab *l, bool corrupt)
 
 sim_node lab_peer(const struct lab *l, sim_stream stream, sim_stream *peer_stream)
 {
-    if (end_of(l, stream) == NULL) {
+    if (lab_end_of(l, stream) == NULL) {
         return SIM_NODE_NONE;
     }
-    const struct end *other = other_of(l, stream);
-    *peer_stream = other_handle(stream);
-    if (end_of(l, *peer_stream) == NULL) {
+    const struct end *other = lab_other_of(l, stream);
+    *peer_stream = lab_other_handle(stream);
+    if (lab_end_of(l, *peer_stream) == NULL) {
         *peer_stream = 0;
     }
     return other->node;
@@ -1157,7 +664,7 @@ sim_node lab_peer(const struct lab *l, sim_stream stream, sim_stream *peer_strea
 
 void lab_inject(struct lab *l, sim_stream stream, const void *bytes, size_t len)
 {
-    if (end_of(l, stream) != NULL) {
-        feed(l, stream, bytes, len);
+    if (lab_end_of(l, stream) != NULL) {
+        lab_feed(l, stream, bytes, len);
     }
 }

@@ -236,9 +236,12 @@ static void judge(struct crew *c, const struct plan *plan)
             snprintf(c->broken, sizeof(c->broken), "phone %zu fell back without a fault", i);
         }
     }
-    /* Everybody wanted it within the time that the first one serves. */
-    if (quiet && c->broken[0] == '\0' && c->config.linger >= 30 * SIM_S &&
-        plan->spread <= 20 * SIM_S) {
+    /* Everybody wanted it within the time that the first one serves, and nobody is elected and has
+     * fetched before a root that just announced itself, or a holder, may answer. */
+    sim_duration election =
+        (c->config.ads + 1) * c->config.ad_interval + c->config.root_wait + c->config.listen;
+    if (quiet && election >= PFS_ANSWER_MAX + PFS_ANSWER_GAP && c->broken[0] == '\0' &&
+        c->config.linger >= 30 * SIM_S && plan->spread <= 20 * SIM_S) {
         size_t groups = 0;
         bool seen[8] = {false};
         for (size_t i = 0; i < c->len; i++) {
