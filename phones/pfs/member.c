@@ -291,7 +291,8 @@ static void send_join(struct pfs *p, struct pfs_hier *h, bool to_root)
     if (refused == 0) {
         m.what = PFS_WIRE_REFUSED_NOT; /* the first of the list was not refused just now */
     }
-    pfs_log(p, PFS_LOG_INF, "XID%08X Tx Join to %s", (unsigned)h->xid, to_root ? "root" : "parent");
+    pfs_log(p, PFS_LOG_INF, "XID%08X Tx Join to %s", (unsigned)(to_root ? h->root.xid : h->xid),
+            to_root ? "root" : "parent");
     pfs_link_send(p, q->up, &m);
 }
 
