@@ -1,7 +1,7 @@
 // LINK: lab
-/* Three phones and a hostile neighbour that the input drives: it sends datagrams and stream messages, garbage or
- * nearly right, dials, accepts and hangs up. Whatever it does, the laws of crew.c must hold, and nobody may take a wrong
- * copy. */
+/* Three phones and a hostile neighbour that the input drives: it sends datagrams and stream
+ * messages, garbage or nearly right, dials, accepts and hangs up. Whatever it does, the laws of
+ * crew.c must hold, and nobody may take a wrong copy. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>

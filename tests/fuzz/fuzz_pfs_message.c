@@ -1,5 +1,6 @@
 // LINK: phones
-/* Any bytes as a peer message: refused, or read into something that writes back to the same bytes. */
+/* Any bytes as a peer message: refused, or read into something that writes back to the same bytes.
+ */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>
