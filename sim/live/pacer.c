@@ -8,10 +8,11 @@
  * the bodies of fetches. */
 #include <assert.h>
 
+#include "sim/line.h"
 #include "sim/live/inner.h"
 
 enum {
-    PIECE_MIN = 1448,       /* bytes: one segment */
+    PIECE_MIN = SIM_LINE_SEGMENT,
     PIECE_MAX = 256 * 1024, /* bytes: about what a socket takes at once */
     PIECES_A_TURN = 8,      /* caught up in one turn of the loop */
 };

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sim/err.h"
+#include "sim/line.h"
 #include "sim/server/kernel.h"
 #include "sim/server/name.h"
 #include "sim/server/range.h"
@@ -352,7 +353,7 @@ static enum MHD_Result proceed(struct connection *c)
     if (c->state == EXPECT_RESPONSE_TIME) {
         c->state = EXPECT_UPLINK;
         sim_time due =
-            sim_server_uplink_take(&common->uplink, now, HEAD_BYTES + SIM_SERVER_SEGMENT_HEAD);
+            sim_server_uplink_take(&common->uplink, now, HEAD_BYTES + SIM_LINE_SEGMENT_HEAD);
         if (due > now) {
             wait_in(c, &c->http->paces, due);
             return MHD_YES;

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "sim/line.h"
+
 void sim_server_line_push(struct sim_server_line *line, struct sim_server_node *node, sim_time due)
 {
     assert(node->line == NULL);
@@ -104,15 +106,15 @@ sim_time sim_server_uplink_take(struct sim_server_uplink *uplink, sim_time now, 
 
 uint64_t sim_server_uplink_tcp(uint64_t payload)
 {
-    uint64_t segments = payload / SIM_SERVER_SEGMENT + (payload % SIM_SERVER_SEGMENT != 0);
-    return payload + segments * SIM_SERVER_SEGMENT_HEAD;
+    uint64_t segments = payload / SIM_LINE_SEGMENT + (payload % SIM_LINE_SEGMENT != 0);
+    return payload + segments * SIM_LINE_SEGMENT_HEAD;
 }
 
 uint32_t sim_server_uplink_chunk(const struct sim_server_uplink *uplink)
 {
-    uint64_t segments = uplink->bit_s / 500 / 8 / SIM_SERVER_SEGMENT; /* in 1/500 s */
+    uint64_t segments = uplink->bit_s / 500 / 8 / SIM_LINE_SEGMENT; /* in 1/500 s */
     if (segments < 1) {
         segments = 1;
     }
-    return (uint32_t)(segments > 11 ? 11 : segments) * SIM_SERVER_SEGMENT;
+    return (uint32_t)(segments > 11 ? 11 : segments) * SIM_LINE_SEGMENT;
 }

@@ -17,8 +17,6 @@
 enum {
     SIM_SERVER_WAITING_MAX = 20000, /* requests that wait for a place; more are refused. As many as
                                        there are descriptors for them here; our choice */
-    SIM_SERVER_SEGMENT = 1448, /* bytes of payload in a full TCP segment on an Ethernet, and the */
-    SIM_SERVER_SEGMENT_HEAD = 52, /* IPv4 and TCP headers (with timestamps) that travel with it */
 };
 
 /* A line of waiting requests, first come, first served; linked through the nodes. */

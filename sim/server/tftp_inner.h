@@ -22,7 +22,6 @@ enum {
     SERVER_TFTP_BATCHES = 4,          /* batches in one turn, then others get theirs */
     SERVER_TFTP_RECEIVE = 65536 + 64, /* bytes: any UDP datagram */
     SERVER_TFTP_BUFFER = 70000,       /* bytes to send: a batch, or one block with its header */
-    SERVER_TFTP_IP_UDP = 28,          /* bytes of headers charged to the uplink per datagram */
 };
 
 /* Alarms: a heap of instants behind one timerfd. Embedded in what waits. */

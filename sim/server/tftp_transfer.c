@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sim/err.h"
+#include "sim/line.h"
 #include "sim/server/tftp_inner.h"
 
 /* The only transfer, with a client that answers in less than SPIN_RTT, looks for the next ACK for
@@ -225,7 +226,7 @@ static int send_batch(struct server_tftp_transfer *t, sim_time now, bool *more)
             break;
         } else if (hooks->take != NULL) {
             size_t size = out.kind == SIM_TFTP_BLOCK ? SIM_TFTP_HEADER + (size_t)out.size : out.len;
-            sim_time at = hooks->take(hooks->context, now, size + SERVER_TFTP_IP_UDP);
+            sim_time at = hooks->take(hooks->context, now, size + SIM_LINE_DATAGRAM_HEAD);
             if (out.kind == SIM_TFTP_BLOCK && at > now) { /* small packets do not wait */
                 t->held = out;
                 t->phase = SERVER_TFTP_PHASE_HOLDING;
