@@ -379,7 +379,7 @@ void live_world_soon_close(struct live_world *w);
 void live_world_set_ops(struct live_world *w);
 /* The current figures of a site, on its own loop or when nothing runs. */
 void live_site_figures(struct live_site *site, struct sim_site_stats *out);
-/* Counts body bytes that came over a line that is none. */
+/* Counts bytes of packets, headers too, that came over a line that is none. */
 void live_site_note_direct(struct live_site *site, sim_time now, uint64_t bytes);
 
 /* ---- Datagrams (lan.c) ---- */

@@ -10,17 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/line.h"
 #include "sim/live/inner.h"
+#include "sim/wan/wan.h"
 
 enum {
     URL_MAX = 256 + 3 * 2 * SIM_WORLD_PATH_MAX + 64, /* host, base and path percent-encoded */
-    TCP_SEGMENT = 1448,       /* contract, result.wan.bytes: body bytes of a segment */
-    TCP_HEADERS = 20 + 32,    /* IPv4, TCP with timestamps */
-    UDP_HEADERS = 20 + 8 + 4, /* IPv4, UDP, TFTP */
+    TFTP_HEADERS = SIM_LINE_DATAGRAM_HEAD + SIM_LINE_TFTP,
     REQUEST_BYTES = 200, /* about what an HTTP request of a phone has, for a line that is none */
     RRQ_BYTES = 60,      /* about what a read request with options has */
     SMALL_FIRST = 4096,  /* bytes of room for a small file at first; doubles */
 };
+
+static_assert(SIM_LINE_SEGMENT + SIM_LINE_SEGMENT_HEAD == SIM_LINE_MTU &&
+                  SIM_LINE_SEGMENT == (int)SIM_WAN_MSS &&
+                  SIM_LINE_SEGMENT_HEAD == (int)SIM_WAN_TCP_OVERHEAD &&
+                  SIM_LINE_DATAGRAM_HEAD == (int)SIM_WAN_UDP_OVERHEAD,
+              "a line that is none counts like one");
 
 struct live_request {
     struct live_soon soon;
@@ -52,13 +58,13 @@ static bool is_wan(const struct live_request *r)
     return r->place == SIM_SERVER_WAN;
 }
 
-/* Bytes of a body as packets, the way the contract counts them. */
+/* Bytes of a body of that length as packets, the way the contract counts them. */
 static uint64_t packet_bytes(const struct live_request *r, uint64_t bytes)
 {
     const struct live_world *w = r->node->world;
     uint64_t unit =
-        r->protocol == SIM_PROTOCOL_TFTP ? w->live->config.server->block_size : TCP_SEGMENT;
-    uint64_t headers = r->protocol == SIM_PROTOCOL_TFTP ? UDP_HEADERS : TCP_HEADERS;
+        r->protocol == SIM_PROTOCOL_TFTP ? w->live->config.server->block_size : SIM_LINE_SEGMENT;
+    uint64_t headers = r->protocol == SIM_PROTOCOL_TFTP ? TFTP_HEADERS : SIM_LINE_SEGMENT_HEAD;
 
     return bytes + (bytes + unit - 1) / unit * headers;
 }
@@ -66,7 +72,9 @@ static uint64_t packet_bytes(const struct live_request *r, uint64_t bytes)
 static void count_body(struct live_request *r, sim_time now, uint64_t bytes, bool resent)
 {
     struct sim_site_stats *stats = &r->node->site->stats;
+    uint64_t before = packet_bytes(r, r->bytes);
 
+    r->bytes += bytes;
     if (!is_wan(r)) {
         stats->lan_payload_bytes += bytes;
         return;
@@ -78,11 +86,11 @@ static void count_body(struct live_request *r, sim_time now, uint64_t bytes, boo
         stats->wan_config_bytes += bytes;
     }
     if (r->direct) {
-        live_site_note_direct(r->node->site, now, bytes);
+        live_site_note_direct(r->node->site, now, packet_bytes(r, r->bytes) - before);
     }
 }
 
-/* What only the end of a request tells: headers of its packets, what went up. */
+/* What only the end of a request tells: what went up. */
 static void count_end(struct live_request *r, int status, uint64_t bytes)
 {
     struct sim_site_stats *stats = &r->node->site->stats;
@@ -95,14 +103,14 @@ static void count_end(struct live_request *r, int status, uint64_t bytes)
     if (!r->direct || !is_wan(r)) {
         return;
     }
-    stats->wan_bytes += packet_bytes(r, bytes) - bytes;
     if (r->protocol == SIM_PROTOCOL_TFTP) {
         uint64_t window = (uint64_t)r->node->world->live->config.server->block_size *
                           r->node->world->live->config.server->window;
-        stats->wan_up_bytes += RRQ_BYTES + (bytes + window - 1) / window * UDP_HEADERS;
+        stats->wan_up_bytes += RRQ_BYTES + (bytes + window - 1) / window * TFTP_HEADERS;
     } else {
-        stats->wan_up_bytes += REQUEST_BYTES + TCP_HEADERS +
-                               (bytes + 2 * TCP_SEGMENT - 1) / (2 * TCP_SEGMENT) * TCP_HEADERS;
+        stats->wan_up_bytes +=
+            REQUEST_BYTES + SIM_LINE_SEGMENT_HEAD +
+            (bytes + 2 * SIM_LINE_SEGMENT - 1) / (2 * SIM_LINE_SEGMENT) * SIM_LINE_SEGMENT_HEAD;
     }
 }
 
@@ -247,7 +255,6 @@ static int on_body(void *owner, const uint8_t *bytes, size_t len)
     if (r->first_byte == SIM_NEVER) {
         r->first_byte = now;
     }
-    r->bytes += len;
     count_body(r, now, len, false);
     rc = r->file != NULL ? live_file_append(r->file, bytes, len) : take_small(r, bytes, len);
     if (rc != 0 || r->notify_every == 0) {
@@ -273,7 +280,6 @@ static void on_done(void *owner, const struct sim_fetch_result *driver, uint64_t
     r->http = NULL;
     r->tftp = NULL;
     count_body(r, live_loop_now(r->node->world->loop), resent, true);
-    r->bytes += resent;
     result.bytes = r->bytes;
     if (r->first_byte < result.first_byte) {
         result.first_byte = r->first_byte;

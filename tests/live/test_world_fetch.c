@@ -151,6 +151,11 @@ static void a_firmware_file_comes(enum sim_protocol protocol, bool with_line)
     cr_assert_eq(stats.fetch_errors, 0);
     cr_assert_gt(stats.wan_up_bytes, 0);
     cr_assert_leq(stats.wan_first, stats.wan_last);
+    if (!with_line && stats.wan_first / SIM_S == stats.wan_last / SIM_S) { /* all in one second */
+        cr_assert_eq(stats.wan_peak_bit_s, stats.wan_bytes * 8,
+                     "bytes %llu, in the busiest second %llu", (unsigned long long)stats.wan_bytes,
+                     (unsigned long long)stats.wan_peak_bit_s / 8);
+    }
     if (!with_line && protocol == SIM_PROTOCOL_HTTP) { /* 208 segments, 52 bytes of headers each */
         cr_assert_eq(stats.wan_bytes, FIRMWARE + 208 * 52);
     } else if (!with_line) { /* 586 blocks, 32 bytes each */
