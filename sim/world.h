@@ -13,8 +13,8 @@
  *  - All nodes of one site live in one world object on one thread; a `struct sim_world` is never
  *    shared. A live run with several loops has several world objects, each with its own sites.
  *  - Handles (sim_stream, sim_fetch, sim_file) are numbers with a generation: a stale one is
- *    answered SIM_EINVAL or ignored, never followed. After `stream_closed` or `fetch_done` a handle is
- *    dead.
+ *    answered SIM_EINVAL or ignored, never followed. After `stream_closed` or `fetch_done` a handle
+ * is dead.
  *  - Addresses are in host byte order. Ports do not appear: datagrams and streams use the peer port
  *    of the set-up (4051). A node can only reach, and be reached from, its own subnet.
  *  - Bytes given to a call are copied before it returns; bytes in a notice are borrowed for the
@@ -391,8 +391,8 @@ static inline void sim_world_set_wan(struct sim_world *w, uint32_t site, bool up
 {
     w->ops->set_wan(w, site, up);
 }
-/* The server answers nothing while it is down: new connections are refused, old ones reset. Affects
- * the sites of this world object. */
+/* The server, and with it the load server of a site that has one, answers nothing while it is down:
+ * new connections are refused, old ones reset. Affects the sites of this world object. */
 static inline void sim_world_set_server(struct sim_world *w, bool up)
 {
     w->ops->set_server(w, up);

@@ -431,8 +431,12 @@ static void world_set_server(struct sim_world *base, bool up)
 
     w->server_down = !up;
     for (size_t i = 0; i < w->by_base_len; i++) {
-        if (w->by_base[i]->relay != NULL) {
-            live_relay_set_server(w->by_base[i]->relay, up);
+        struct live_relay *relays[] = {w->by_base[i]->relay, w->by_base[i]->load_relay};
+
+        for (size_t k = 0; k < 2; k++) {
+            if (relays[k] != NULL) {
+                live_relay_set_server(relays[k], up);
+            }
         }
     }
     if (!up) {
