@@ -65,7 +65,8 @@ static bool protocols_have(const struct scenario_kinds *kinds, enum sim_protocol
     return false;
 }
 
-static int start_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
+static int start_server(struct scenario_run *run, const struct sim_server_identity *identity,
+                        char why[SCENARIO_WHY_MAX])
 {
     const struct sim_server_setup *setup = &run->server_setup;
     struct sim_server_config config = {
@@ -73,6 +74,7 @@ static int start_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
         .http = protocols_have(&run->kinds, SIM_PROTOCOL_HTTP),
         .https = protocols_have(&run->kinds, SIM_PROTOCOL_HTTPS),
         .tftp = protocols_have(&run->kinds, SIM_PROTOCOL_TFTP),
+        .identity = identity,
         .http_port = setup->port,
         .https_port = protocols_have(&run->kinds, SIM_PROTOCOL_HTTP) ? 0 : setup->port,
         .tftp_port = setup->tftp_port,
@@ -89,13 +91,15 @@ static int start_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
 
 /* One load server serves all sites: each reaches it without its line, and its port is not shared.
  */
-static int start_load_server(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
+static int start_load_server(struct scenario_run *run, const struct sim_server_identity *identity,
+                             char why[SCENARIO_WHY_MAX])
 {
     struct sim_server_config config = {
         .catalog = run->catalog,
         .http = protocols_have(&run->kinds, SIM_PROTOCOL_HTTP),
         .https = protocols_have(&run->kinds, SIM_PROTOCOL_HTTPS),
         .tftp = protocols_have(&run->kinds, SIM_PROTOCOL_TFTP),
+        .identity = identity,
     };
     return sim_server_start(&run->load_server, &config, why);
 }
@@ -131,30 +135,66 @@ static bool needs_load_server(const struct scenario_run *run)
     return false;
 }
 
-static int reach_servers(struct scenario_run *run, struct sim_live_config *config,
-                         char why[SCENARIO_WHY_MAX])
+/* Phones trust the certificate of this run's own servers, whatever tls.ca_file says: that is for
+ * real ones. */
+static int trust(struct scenario_run *run, const struct sim_server *server)
 {
-    int rc;
-    if (run->scenario->server_url != NULL) {
-        rc = scenario_target_probe(run->scenario, &config->wan_server, why);
-    } else {
-        rc = start_server(run, why);
+    struct sim_server_ports ports;
+    sim_server_ports(server, &ports);
+    if (ports.ca_file[0] == '\0' || run->kinds.ca_file != NULL) {
+        return 0;
+    }
+    run->kinds.ca_file = strdup(ports.ca_file);
+    run->server_setup.tls_ca_file = run->kinds.ca_file;
+    return run->kinds.ca_file != NULL ? 0 : SIM_ENOMEM;
+}
+
+static int start_servers(struct scenario_run *run, struct sim_live_config *config,
+                         const struct sim_server_identity *identity, char why[SCENARIO_WHY_MAX])
+{
+    int rc = 0;
+    if (run->scenario->server_url == NULL) {
+        rc = start_server(run, identity, why);
         if (rc == 0) {
-            struct sim_server_ports ports;
-            sim_server_ports(run->server, &ports);
             target_of_embedded(run->server, &config->wan_server);
-            if (run->server_setup.tls_ca_file == NULL && ports.ca_file[0] != '\0') {
-                run->kinds.ca_file = strdup(ports.ca_file);
-                run->server_setup.tls_ca_file = run->kinds.ca_file;
-            }
+            rc = trust(run, run->server);
         }
     }
     if (rc == 0 && needs_load_server(run)) {
-        rc = start_load_server(run, why);
+        rc = start_load_server(run, identity, why);
         if (rc == 0) {
             target_of_embedded(run->load_server, &config->lan_server);
         }
     }
+    return rc;
+}
+
+static int reach_servers(struct scenario_run *run, struct sim_live_config *config,
+                         char why[SCENARIO_WHY_MAX])
+{
+    struct sim_server_identity *identity = NULL;
+    bool is_secure = protocols_have(&run->kinds, SIM_PROTOCOL_HTTPS);
+    bool is_real = run->scenario->server_url != NULL;
+    int rc = 0;
+
+    if (is_real && is_secure && needs_load_server(run) && run->server_setup.tls_verify) {
+        /* One store of certificates for all: it holds those of the real server. */
+        snprintf(
+            why, SCENARIO_WHY_MAX,
+            "the load servers of this run have a certificate of their own, which phones of a "
+            "real HTTPS server do not trust: say \"tls\": { \"verify\": false }, or take http");
+        return SIM_ETLS;
+    }
+    if (is_real) {
+        rc = scenario_target_probe(run->scenario, &config->wan_server, why);
+    }
+    if (rc == 0 && is_secure) {
+        rc = sim_server_identity_new(&identity, 0);
+    }
+    if (rc == 0) {
+        rc = start_servers(run, config, identity, why);
+    }
+    sim_server_identity_free(identity);
     return rc;
 }
 

@@ -132,3 +132,28 @@ void sim_server_pem_free(char *pem)
         free(pem);
     }
 }
+
+int sim_server_identity_new(struct sim_server_identity **out, sim_addr addr)
+{
+    struct sim_server_identity *identity = calloc(1, sizeof(*identity));
+    if (identity == NULL) {
+        return SIM_ENOMEM;
+    }
+    int rc = sim_server_certificate_make(addr != 0 ? addr : 0x7f000001, &identity->certificate,
+                                         &identity->key);
+    if (rc != 0) {
+        free(identity);
+        return rc;
+    }
+    *out = identity;
+    return 0;
+}
+
+void sim_server_identity_free(struct sim_server_identity *identity)
+{
+    if (identity != NULL) {
+        sim_server_pem_free(identity->certificate);
+        sim_server_pem_free(identity->key);
+        free(identity);
+    }
+}

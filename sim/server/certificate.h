@@ -7,9 +7,14 @@
 #define SIM_SERVER_CERTIFICATE_H
 
 #include "sim/addr.h"
+#include "sim/server/server.h"
 
 enum {
     SIM_SERVER_PEM_MAX = 256 * 1024, /* bytes of a PEM file that we read; our choice */
+};
+
+struct sim_server_identity { /* see server.h */
+    char *certificate, *key;
 };
 
 /* `*certificate` and `*key` are strings for sim_server_pem_free(). 0 or SIM_ETLS. */

@@ -234,6 +234,13 @@ static int start_https(struct sim_server_host *host, char why[SIM_SERVER_TEXT_MA
     const struct sim_server_config *config = &host->config;
     char *certificate = NULL, *key = NULL;
     int rc;
+    if (config->identity != NULL) {
+        rc = write_ca(host, config->identity->certificate, why);
+        if (rc == 0) {
+            rc = start_http(host, true, config->identity->certificate, config->identity->key, why);
+        }
+        return rc;
+    }
     if (config->tls_cert_file != NULL && config->tls_key_file != NULL) {
         const char *path = config->tls_cert_file;
         rc = sim_server_pem_read(path, &certificate);

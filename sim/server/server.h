@@ -21,6 +21,14 @@ enum {
     SIM_SERVER_TEXT_MAX = 512,
 };
 
+/* A key and its self-signed certificate, made in this process and kept in its memory, so that the
+ * servers of one run are trusted alike. */
+struct sim_server_identity;
+
+/* For servers at `addr` (0: 127.0.0.1). 0, SIM_ENOMEM or SIM_ETLS. */
+int sim_server_identity_new(struct sim_server_identity **out, sim_addr addr);
+void sim_server_identity_free(struct sim_server_identity *identity); /* NULL is fine; wipes it */
+
 struct sim_server_config {
     const struct sim_catalog *catalog; /* NULL: none; borrowed until sim_server_start() returns */
     const char *root;                  /* a folder served read-only; NULL: none */
@@ -31,7 +39,9 @@ struct sim_server_config {
     bool http, https, tftp;
     uint16_t http_port, https_port, tftp_port; /* 0: the kernel chooses */
     const char *tls_cert_file,
-        *tls_key_file;      /* PEM; NULL: a self-signed one is made for this run */
+        *tls_key_file; /* PEM; NULL: a self-signed one is made for this run */
+    const struct sim_server_identity *identity; /* in their place: made before, for several servers;
+                                                   NULL: none; borrowed as the catalog is */
     uint64_t uplink_bit_s;  /* of all that leaves the server together; SIM_RATE_NONE */
     uint32_t max_transfers; /* HTTP and TFTP together; 0: no limit */
     enum sim_overflow overflow;

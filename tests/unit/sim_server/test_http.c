@@ -487,6 +487,33 @@ Test(server_https, is_trusted_by_the_certificate_made_for_the_run)
     cr_assert_neq(access(ca_file, F_OK), 0, "removed at the end");
 }
 
+Test(server_https, two_servers_of_one_identity_are_trusted_alike)
+{
+    struct scratch s;
+    struct sim_server_identity *identity;
+    struct sim_server *servers[2];
+    struct sim_server_ports ports[2];
+    char arguments[900];
+    scratch_make(&s);
+    scratch_write(&s, "file", "hello", 5);
+    cr_assert_eq(sim_server_identity_new(&identity, 0), 0);
+    struct sim_server_config config = {.https = true, .root = s.path, .identity = identity};
+    for (size_t i = 0; i < 2; i++) {
+        servers[i] = server_start(&config, &ports[i]);
+    }
+    sim_server_identity_free(identity);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(arguments, sizeof(arguments), "--cacert %s https://127.0.0.1:%u/file -o /dev/null",
+                 ports[i / 2].ca_file, ports[i % 2].https);
+        cr_assert_eq(curl(arguments), 0, "%s", arguments);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        sim_server_stop(servers[i]);
+        cr_assert_neq(access(ports[i].ca_file, F_OK), 0, "removed at the end");
+    }
+    scratch_remove(&s);
+}
+
 Test(server_https, takes_a_certificate_of_the_users)
 {
     struct scratch s;
