@@ -208,6 +208,7 @@ static int open_relay(struct live_site *site, const struct sim_site_setup *line,
         .tcp2_port = server->https_port,
         .udp_addr = server->tftp_addr,
         .udp_port = server->tftp_port,
+        .stall = config->server->stall,
         .sources = config->server->sources,
         .sources_len = config->server->sources_len,
     };

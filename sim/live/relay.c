@@ -11,6 +11,7 @@
 
 #include "sim/live/relay_parts.h"
 
+#define STALL_DEFAULT (60 * SIM_S)
 #define LOW_WATER_TIME (2 * SIM_MS) /* of sending at the line's rate: a few turns of a loop */
 
 enum {
@@ -118,6 +119,7 @@ static void settle(struct live_relay *r)
         }
     }
     sim_time next = sim_time_min(sim_wan_deadline(r->wan), r->accept_again);
+    next = sim_time_min(next, r->look_at);
     next = sim_time_min(next, relay_udp_tick(r));
     if (next == SIM_NEVER) {
         live_timer_clear(r->loop, &r->timer);
@@ -227,9 +229,11 @@ int live_relay_new(struct live_relay **out, struct live_loop *loop,
     }
     r->loop = loop;
     r->config = *config;
+    r->config.stall = config->stall != 0 ? config->stall : STALL_DEFAULT;
     r->listener[0] = r->listener[1] = -1;
     r->udp.first_fd = r->udp.second_fd = -1;
     r->accept_again = SIM_NEVER;
+    r->look_at = SIM_NEVER;
     r->first_free = RELAY_NONE;
     r->timer.fire = timer_fired;
     r->worst = 1.0;

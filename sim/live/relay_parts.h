@@ -58,6 +58,7 @@ struct relay_flow {
     int phone_fd, server_fd;      /* -1: none */
     uint8_t target;               /* 0, 1: which server */
     bool server_gone, phone_gone; /* reset; the other end will learn of it from the line */
+    sim_time moved;               /* when anything last did */
     sim_addr phone_addr;
     sim_wan_flow flow;
     struct relay_way way[2]; /* by enum sim_wan_direction */
@@ -110,6 +111,7 @@ struct live_relay {
     int listener[2];
     uint16_t port[2];
     sim_time accept_again; /* no descriptors were left; SIM_NEVER */
+    sim_time look_at;      /* the first instant at which a server may be found hanging; SIM_NEVER */
     size_t next_source;
     uint64_t low_water; /* bytes unsent below which more is read from the source */
     struct relay_flow *flows;

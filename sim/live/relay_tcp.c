@@ -139,8 +139,33 @@ void relay_tcp_listener_ready(struct live_relay *r, uint32_t index)
     }
 }
 
+/* A phone that gives up ends its side; the server is told, and may still answer what it heard. One
+ * that hangs would keep both descriptors for ever. */
+static void end_hanging(struct live_relay *r)
+{
+    r->look_at = SIM_NEVER;
+    for (uint32_t i = 0; i < r->flows_used; i++) {
+        struct relay_flow *f = &r->flows[i];
+        if (f->generation % 2 == 0 || !f->way[SIM_WAN_UP].source_ended) {
+            continue;
+        }
+        if (r->now >= sim_time_add(f->moved, r->config.stall)) {
+            if (f->phone_gone || f->server_gone) { /* its reset does not come through either */
+                drop_flow(r, f, true);
+                continue;
+            }
+            relay_tcp_abort(r, f, SIM_WAN_UP);
+            f->moved = r->now;
+        }
+        r->look_at = sim_time_min(r->look_at, sim_time_add(f->moved, r->config.stall));
+    }
+}
+
 void relay_tcp_tick(struct live_relay *r)
 {
+    if (r->look_at <= r->now) {
+        end_hanging(r);
+    }
     if (r->accept_again > r->now) {
         return;
     }
@@ -217,6 +242,10 @@ void relay_tcp_ready(struct live_relay *r, uint32_t index, uint32_t generation, 
         return;
     }
     if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) {
+        if (phone && !f->way[out].source_ended) {
+            f->moved = r->now;
+            r->look_at = sim_time_min(r->look_at, sim_time_add(r->now, r->config.stall));
+        }
         f->way[out].source_ended = true;
     }
     if ((events & EPOLLERR) != 0) {
@@ -239,6 +268,7 @@ void relay_tcp_event(struct live_relay *r, const struct sim_wan_event *event)
     struct relay_flow *f = &r->flows[event->user];
 
     assert(f->flow == event->flow);
+    f->moved = r->now;
     switch (event->kind) {
     case SIM_WAN_ARRIVED:
         if (r->server_down || dial(r, f) != 0) {

@@ -161,7 +161,9 @@ static void *origin(void *argument)
     int stop = rig->origin_stop[0];
     bool *open = calloc(ORIGIN_FDS, sizeof(*open));
 
-    epoll_ctl(set, EPOLL_CTL_ADD, rig->origin_fd, &event);
+    if (!rig->deaf) {
+        epoll_ctl(set, EPOLL_CTL_ADD, rig->origin_fd, &event);
+    }
     event.data.fd = stop;
     epoll_ctl(set, EPOLL_CTL_ADD, stop, &event);
     for (bool run = true; run;) {
@@ -267,9 +269,9 @@ struct sim_wan_setup rig_line(uint64_t bit_s, sim_duration rtt, uint64_t queue_p
     };
 }
 
-void rig_start(struct rig *rig, const struct sim_wan_setup *line, bool refuse)
+static void start_rig(struct rig *rig, const struct sim_wan_setup *line, bool refuse,
+                      sim_duration stall)
 {
-    memset(rig, 0, sizeof(*rig));
     rig->site = (struct sim_site_setup){
         .name = "rig", .class_name = "rig", .base = RIG_PHONE, .bits = 16, .wan = *line};
     start_origin(rig, refuse);
@@ -282,6 +284,7 @@ void rig_start(struct rig *rig, const struct sim_wan_setup *line, bool refuse)
         .tcp_port = rig->origin_port,
         .udp_addr = INADDR_LOOPBACK,
         .udp_port = rig->origin_udp_port,
+        .stall = stall,
     };
     must(live_relay_new(&rig->relay, rig->loop, &config) == 0, "live_relay_new");
     sem_init(&rig->called, 0, 0);
@@ -290,6 +293,19 @@ void rig_start(struct rig *rig, const struct sim_wan_setup *line, bool refuse)
     must(live_watch_open(rig->loop, &rig->command, rig->command_fd) == 0, "live_watch_open");
     live_watch_set(&rig->command, UV_READABLE);
     must(pthread_create(&rig->loop_thread, NULL, run_loop, rig) == 0, "pthread_create");
+}
+
+void rig_start(struct rig *rig, const struct sim_wan_setup *line, bool refuse)
+{
+    memset(rig, 0, sizeof(*rig));
+    start_rig(rig, line, refuse, 60 * SIM_S);
+}
+
+void rig_start_deaf(struct rig *rig, const struct sim_wan_setup *line, sim_duration stall)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->deaf = true;
+    start_rig(rig, line, false, stall);
 }
 
 void rig_stop(struct rig *rig)

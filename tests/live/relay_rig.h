@@ -37,6 +37,7 @@ struct rig {
     int origin_fd, udp_fd;
     uint16_t origin_port, origin_udp_port;
     int origin_stop[2];
+    bool deaf; /* connections are taken by the kernel, but nobody reads, answers or ends them */
     atomic_uint_least32_t last_peer; /* address of the newest connection, host order */
     _Atomic uint64_t origin_sent;    /* bytes the origin's kernel has taken */
 };
@@ -49,6 +50,8 @@ static inline uint8_t rig_byte(uint64_t i)
 struct sim_wan_setup rig_line(uint64_t bit_s, sim_duration rtt, uint64_t queue_packets);
 /* Aborts on any failure: the tests would have nothing to test. `refuse`: no origin listens. */
 void rig_start(struct rig *rig, const struct sim_wan_setup *line, bool refuse);
+/* An origin that hangs (a stopped process): see `deaf`; and the relay's bound for it. */
+void rig_start_deaf(struct rig *rig, const struct sim_wan_setup *line, sim_duration stall);
 void rig_stop(struct rig *rig);
 /* Runs `call` on the loop's thread and waits for it. */
 void rig_run(struct rig *rig, void (*call)(struct rig *rig, void *argument), void *argument);

@@ -4,10 +4,12 @@
  * ones. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/live/relay_rig.h"
@@ -115,6 +117,56 @@ Test(relay, a_refusal_and_a_reset_reach_the_phone_after_a_round_trip)
     cr_assert_eq(got, -1);
     cr_assert_eq(errno, ECONNRESET);
     close(fd);
+    rig_stop(&rig);
+}
+
+static unsigned descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    cr_assert_not_null(folder);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+Test(relay, a_server_that_hangs_does_not_keep_the_descriptors_of_phones_that_gave_up)
+{
+    enum { PHONES = 20 };
+    struct sim_wan_setup line = rig_line(10000000, 10 * SIM_MS, 200);
+    struct timespec pause = {.tv_nsec = 10000000};
+    int waiting, fds[PHONES];
+    uint8_t byte;
+
+    rig_start_deaf(&rig, &line, 300 * SIM_MS);
+    waiting = rig_connect(&rig, 10); /* it has not given up: it stays */
+    rig_ask(waiting, 8);
+    fds[0] = rig_connect(&rig, 11);
+    rig_ask(fds[0], 8);
+    uint64_t begin = rig_clock();
+    shutdown(fds[0], SHUT_WR);
+    cr_assert_eq(recv(fds[0], &byte, 1, 0), -1);
+    cr_assert_eq(errno, ECONNRESET, "errno %d", errno);
+    cr_assert_geq(rig_clock() - begin, 300 * SIM_MS, "not before the bound");
+    close(fds[0]);
+    unsigned before = descriptors();
+    for (uint32_t i = 0; i < PHONES; i++) {
+        fds[i] = rig_connect(&rig, 20 + i);
+        rig_ask(fds[i], 8);
+    }
+    for (uint32_t i = 0; i < PHONES; i++) {
+        close(fds[i]);
+    }
+    for (int i = 0; i < 1000 && descriptors() > before; i++) {
+        nanosleep(&pause, NULL); /* at most 10 s */
+    }
+    cr_assert_leq(descriptors(), before);
+    cr_assert_eq(recv(waiting, &byte, 1, MSG_DONTWAIT), -1);
+    cr_assert(errno == EAGAIN || errno == EWOULDBLOCK, "errno %d", errno);
+    close(waiting);
     rig_stop(&rig);
 }
 
