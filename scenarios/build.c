@@ -119,6 +119,37 @@ static void target_of_embedded(const struct sim_server *server, struct sim_live_
     sim_addr_format(ports.addr, out->host);
 }
 
+/* Of a CUCM's TFTP service: HTTP and HTTPS; RFC 1350. */
+enum { NOMINAL_HTTP = 6970, NOMINAL_HTTPS = 6971, NOMINAL_TFTP = 69 };
+
+static size_t describe(const struct sim_server *server, const char *name, char *out, size_t cap)
+{
+    struct sim_server_ports ports;
+    char addr[SIM_ADDR_TEXT_MAX];
+    sim_server_ports(server, &ports);
+    const struct {
+        const char *protocol;
+        unsigned port, nominal;
+    } ways[] = {{"HTTP", ports.http, NOMINAL_HTTP},
+                {"HTTPS", ports.https, NOMINAL_HTTPS},
+                {"TFTP", ports.tftp, NOMINAL_TFTP}};
+    const char *before = "";
+    size_t len = (size_t)snprintf(out, cap, "%s at %s: ", name, sim_addr_format(ports.addr, addr));
+    for (size_t i = 0; i < 3; i++) {
+        if (ways[i].port != 0) {
+            len += (size_t)snprintf(out + len, cap - len, "%s%s on port %u", before,
+                                    ways[i].protocol, ways[i].port);
+            before = ", ";
+        }
+        if (ways[i].port != 0 && ways[i].port != ways[i].nominal) {
+            len += (size_t)snprintf(out + len, cap - len, " (for %u)", ways[i].nominal);
+        }
+    }
+    len += (size_t)snprintf(out + len, cap - len, "\n");
+    assert(len < cap); /* three ways of at most 40 characters each */
+    return len;
+}
+
 static bool needs_load_server(const struct scenario_run *run)
 {
     if (run->options.method == SCENARIO_LOAD_SERVER) {
@@ -552,6 +583,18 @@ sim_time scenario_run_start(const struct scenario_run *run, sim_node node)
 {
     assert(node < run->phones_len);
     return phone_of(run, node)->start;
+}
+
+void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX])
+{
+    size_t len = 0;
+    out[0] = '\0';
+    if (run->server != NULL) {
+        len = describe(run->server, "server", out, SCENARIO_SERVERS_TEXT_MAX);
+    }
+    if (run->load_server != NULL) {
+        describe(run->load_server, "load server", out + len, SCENARIO_SERVERS_TEXT_MAX - len);
+    }
 }
 
 void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out)

@@ -68,6 +68,11 @@ unsigned scenario_run_lanes(const struct scenario_run *run);
 /* The instant at which phone `node` is switched on. */
 sim_time scenario_run_start(const struct scenario_run *run, sim_node node);
 
+/* Where this run's own servers listen, a line each, ports beside those that they stand for: "server
+ * at 127.0.0.1: HTTP on port 41251 (for 6970), TFTP on port 35123 (for 69)". Empty without any. */
+enum { SCENARIO_SERVERS_TEXT_MAX = 400 };
+void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX]);
+
 void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
 /* False when there is no embedded server. */
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out);
