@@ -60,8 +60,9 @@ static void raise_to(sim_duration *bound, sim_duration value)
     }
 }
 
-void analysis_bounds_site(const struct scenario *s, const struct scenario_site *site,
-                          const struct sim_catalog *catalog, struct analysis_bounds *out)
+void analysis_bounds_site(const struct scenario *s, enum scenario_method method,
+                          const struct scenario_site *site, const struct sim_catalog *catalog,
+                          struct analysis_bounds *out)
 {
     struct analysis_bounds b = {0};
     uint64_t wan = site->wan.none ? SIM_RATE_NONE : site->wan.down_bit_s;
@@ -84,6 +85,10 @@ void analysis_bounds_site(const struct scenario *s, const struct scenario_site *
     }
     if (wan != SIM_RATE_NONE) {
         b.wan_floor = sim_time_of_bytes(b.copy_bytes, wan);
+    }
+    if (method == SCENARIO_LOAD_SERVER) {
+        wan = SIM_RATE_NONE; /* its copy is there before the run */
+    } else {
         raise_to(&b.optimum, b.wan_floor);
     }
     if (port != SIM_RATE_NONE) {
@@ -97,19 +102,19 @@ void analysis_bounds_site(const struct scenario *s, const struct scenario_site *
     *out = b;
 }
 
-void analysis_bounds_all(const struct scenario *s, const struct sim_catalog *catalog,
-                         struct analysis_bounds *out)
+void analysis_bounds_all(const struct scenario *s, enum scenario_method method,
+                         const struct sim_catalog *catalog, struct analysis_bounds *out)
 {
     struct analysis_bounds sum = {0};
 
     for (size_t i = 0; i < s->sites_len; i++) {
         struct analysis_bounds b;
-        analysis_bounds_site(s, &s->sites[i], catalog, &b);
+        analysis_bounds_site(s, method, &s->sites[i], catalog, &b);
         raise_to(&sum.wan_floor, b.wan_floor);
         raise_to(&sum.optimum, b.optimum);
         sum.copy_bytes += b.copy_bytes * s->sites[i].count;
     }
-    if (s->server.uplink_bit_s != SIM_RATE_NONE) {
+    if (s->server.uplink_bit_s != SIM_RATE_NONE && method != SCENARIO_LOAD_SERVER) {
         raise_to(&sum.optimum, sim_time_of_bytes(sum.copy_bytes, s->server.uplink_bit_s));
     }
     *out = sum;

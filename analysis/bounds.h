@@ -10,7 +10,9 @@
  *
  * The last term is generous: a phone can't send what it does not have yet. For the scenario both
  * are those of the slowest site, and the optimum is at least one copy per model and site over the
- * server's uplink. Left out, so that the bounds stay bounds: boot, protocol headers, round trips.
+ * server's uplink. A load server holds its copy before the
+ * run: its optimum has no line and no uplink in it, only the LAN (wan_floor stays: what its copy
+ * took). Left out, so that the bounds stay bounds: boot, protocol headers, round trips.
  * A line or port without a limit adds nothing. */
 #ifndef ANALYSIS_BOUNDS_H
 #define ANALYSIS_BOUNDS_H
@@ -36,10 +38,11 @@ uint64_t analysis_bounds_firmware(const struct scenario *s, uint32_t firmware,
 /* Do phones of this entry need the firmware (they don't run it yet)? */
 bool analysis_bounds_wants(const struct scenario *s, const struct scenario_phones *phones);
 /* One copy of a class of sites. */
-void analysis_bounds_site(const struct scenario *s, const struct scenario_site *site,
-                          const struct sim_catalog *catalog, struct analysis_bounds *out);
+void analysis_bounds_site(const struct scenario *s, enum scenario_method method,
+                          const struct scenario_site *site, const struct sim_catalog *catalog,
+                          struct analysis_bounds *out);
 /* The whole scenario; copy_bytes over all sites. */
-void analysis_bounds_all(const struct scenario *s, const struct sim_catalog *catalog,
-                         struct analysis_bounds *out);
+void analysis_bounds_all(const struct scenario *s, enum scenario_method method,
+                         const struct sim_catalog *catalog, struct analysis_bounds *out);
 
 #endif /* ANALYSIS_BOUNDS_H */

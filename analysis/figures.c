@@ -168,8 +168,9 @@ static void fill_site(struct analysis_figures *f, uint32_t index, struct analysi
         count_phone(&site->phones, analysis_collect_phone(facts->collect, f->order[i]));
     }
     facts->stats(facts->context, index, &site->stats);
-    analysis_bounds_site(facts->scenario, scenario_site_class(facts->scenario, index),
-                         facts->catalog, &site->bounds);
+    analysis_bounds_site(facts->scenario, facts->method,
+                         scenario_site_class(facts->scenario, index), facts->catalog,
+                         &site->bounds);
     if (!setup->wan.none) {
         f->configured_bit_s += setup->wan.down_bit_s;
     }
@@ -215,7 +216,7 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
     }
     f->all.completion = times_of(&f->completion);
     f->all.back = times_of(&f->back);
-    analysis_bounds_all(facts->scenario, facts->catalog, &f->all.bounds);
+    analysis_bounds_all(facts->scenario, facts->method, facts->catalog, &f->all.bounds);
     if (facts->sites > 1 && facts->wan_peak_bit_s > f->all.stats.wan_peak_bit_s) {
         f->all.stats.wan_peak_bit_s = facts->wan_peak_bit_s;
     }

@@ -9,6 +9,7 @@
 
 #include "result_schema_json.h"
 #include "sim/err.h"
+#include "sim/units.h"
 
 const char *analysis_result_schema(void)
 {
@@ -373,7 +374,7 @@ static void add_cautions(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "caution");
     const struct analysis_counts *phones = &f->all.phones;
-    char text[256];
+    char text[320], size[SIM_UNITS_TEXT_MAX];
 
     if (f->facts->interrupted) {
         add_caution(list, "The run was interrupted: the figures cover what happened until then.");
@@ -391,10 +392,17 @@ static void add_cautions(cJSON *to, const struct analysis_figures *f)
     }
     if (f->facts->method == SCENARIO_LOAD_SERVER) {
         snprintf(text, sizeof(text),
-                 "The load servers' own copies (%" PRIu64
-                 " B) crossed the WAN before the run began: "
-                 "neither their bytes nor their time is in these figures.",
-                 f->all.bounds.copy_bytes);
+                 "The load servers' own copies (%s) crossed the WAN before the run began: "
+                 "neither their bytes nor their time is in these figures, nor in optimum_s, which "
+                 "is the best that any scheme could do on this LAN.",
+                 sim_units_format_size(f->all.bounds.copy_bytes, size));
+        add_caution(list, text);
+    }
+    if (f->all.completion.count > 0 && f->all.completion.last < f->all.bounds.optimum) {
+        snprintf(text, sizeof(text), "The distance to the optimum is below 1: %s.",
+                 phones->failed + phones->unfinished > 0
+                     ? "the bound is for all phones, and not all of them completed"
+                     : "some bytes did not cross the line or the ports in this run");
         add_caution(list, text);
     }
     if (f->digest_first_use > 0) {

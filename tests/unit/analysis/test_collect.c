@@ -378,18 +378,59 @@ Test(collect, bounds_are_the_closed_forms)
 
     /* 1 MB at 8 Mbit/s is 1 s; 4 MB over 8 + 4 x 100 Mbit/s are 78.4 ms; the current phone needs
      * nothing. */
-    analysis_bounds_site(scenario, &scenario->sites[0], NULL, &b);
+    analysis_bounds_site(scenario, SCENARIO_PFS, &scenario->sites[0], NULL, &b);
     cr_assert_eq(b.copy_bytes, 1000000);
     cr_assert_eq(b.wan_floor, SIM_S);
     cr_assert_eq(b.optimum, SIM_S);
     scenario->sites[0].wan.none = true;
-    analysis_bounds_site(scenario, &scenario->sites[0], NULL, &b);
+    analysis_bounds_site(scenario, SCENARIO_PFS, &scenario->sites[0], NULL, &b);
     cr_assert_eq(b.wan_floor, 0);
     cr_assert_eq(b.optimum, 80 * SIM_MS, "one file through one port");
     scenario->sites[0].wan.none = false;
     scenario->server.uplink_bit_s = 4000000;
-    analysis_bounds_all(scenario, NULL, &b);
+    analysis_bounds_all(scenario, SCENARIO_PFS, NULL, &b);
     cr_assert_eq(b.optimum, 4 * SIM_S, "two sites share 4 Mbit/s");
+}
+
+Test(collect, the_bound_of_load_servers_has_no_line_in_it)
+{
+    struct analysis_bounds b;
+
+    analysis_bounds_site(scenario, SCENARIO_LOAD_SERVER, &scenario->sites[0], NULL, &b);
+    cr_assert_eq(b.wan_floor, SIM_S, "what its copy took");
+    cr_assert_eq(b.optimum, 80 * SIM_MS, "one file through one port");
+    scenario->server.uplink_bit_s = 4000000;
+    analysis_bounds_all(scenario, SCENARIO_LOAD_SERVER, NULL, &b);
+    cr_assert_eq(b.optimum, 80 * SIM_MS);
+}
+
+static bool has_caution(const char *word, enum scenario_method method)
+{
+    struct analysis_facts all = facts();
+    struct analysis_figures *f = NULL;
+    bool found = false;
+    const cJSON *caution;
+
+    all.method = method;
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cJSON *d = analysis_result_document(f);
+    cJSON_ArrayForEach(caution, cJSON_GetObjectItem(d, "caution"))
+    {
+        found = found || strstr(caution->valuestring, word) != NULL;
+    }
+    cJSON_Delete(d);
+    analysis_figures_free(f);
+    return found;
+}
+
+Test(collect, a_distance_below_1_is_never_silent)
+{
+    upgrade(0, 10 * SIM_S + 500 * SIM_MS); /* the optimum is 1 s */
+    cr_assert(has_caution("not all of them completed", SCENARIO_PFS));
+    cr_assert(has_caution("best that any scheme could do on this LAN", SCENARIO_LOAD_SERVER));
+    cr_assert_not(has_caution("below 1", SCENARIO_LOAD_SERVER), "its optimum is 80 ms");
+    upgrade(1, 11 * SIM_S + 500 * SIM_MS);
+    cr_assert_not(has_caution("below 1", SCENARIO_PFS));
 }
 
 static bool met(const char *metric, const char *op, double limit, double *value)
