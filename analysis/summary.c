@@ -12,6 +12,7 @@
 enum {
     REASONS_SHOWN = 8,
     SITES_SHOWN = 8,
+    PAGE_WIDTH = 100,
 };
 
 /* ---- Values ---- */
@@ -360,6 +361,28 @@ static void print_failures(const struct analysis_style *style, const cJSON *d)
     free(sorted);
 }
 
+/* "  - the text", broken between words where it would leave the page. */
+static void print_item(const struct analysis_style *style, const char *text)
+{
+    size_t column = 4;
+
+    fprintf(style->to, "  - ");
+    while (*text != '\0') {
+        size_t word = strcspn(text, " "), gap = strspn(text + word, " ");
+        if (column > 4 && column + word > PAGE_WIDTH) {
+            fprintf(style->to, "\n    ");
+            column = 4;
+        }
+        /* The gap belongs to the next word, unless that begins a line. */
+        size_t next = strcspn(text + word + gap, " ");
+        bool breaks = text[word + gap] == '\0' || column + word + gap + next > PAGE_WIDTH;
+        fprintf(style->to, "%.*s%.*s", (int)word, text, breaks ? 0 : (int)gap, text + word);
+        column += word + gap;
+        text += word + gap;
+    }
+    fprintf(style->to, "\n");
+}
+
 void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d)
 {
     const cJSON *validity = cJSON_GetObjectItemCaseSensitive(d, "validity");
@@ -372,7 +395,7 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
         cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(validity, "reasons"))
         {
             const char *text = cJSON_GetStringValue(item);
-            fprintf(style->to, "  - %s\n", text == NULL ? "?" : text);
+            print_item(style, text == NULL ? "?" : text);
         }
         fprintf(style->to, "  What to do: give it more loops (\"threads\"), fewer phones or slower "
                            "ports (lan.rate),\n  a quieter machine; pfsim doctor SCENARIO compares "
@@ -386,7 +409,7 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
     cJSON_ArrayForEach(item, caution)
     {
         const char *text = cJSON_GetStringValue(item);
-        fprintf(style->to, "  - %s\n", text == NULL ? "?" : text);
+        print_item(style, text == NULL ? "?" : text);
     }
 }
 

@@ -289,6 +289,17 @@ Test(program, a_folder_that_cannot_be_written_is_told_before_the_run)
     SAYS(ran.err, "/proc/nowhere");
 }
 
+static size_t longest_line(const char *text)
+{
+    size_t longest = 0;
+
+    for (size_t len; *text != '\0'; text += len + (text[len] == '\n')) {
+        len = strcspn(text, "\n");
+        longest = len > longest ? len : longest;
+    }
+    return longest;
+}
+
 Test(program, compare_puts_the_first_over_the_second)
 {
     cr_assert_eq(pfsim("compare S --json --out O"), 0);
@@ -300,8 +311,14 @@ Test(program, compare_puts_the_first_over_the_second)
     cr_assert(has_file("compare.json") && has_file("traditional/phones.csv") &&
               has_file("pfs/result.json"));
     cr_assert_eq(pfsim("compare S --methods load-server,pfs"), 0);
-    SAYS(ran.out, "load-server/pfs");
+    SAYS(ran.out, "pfs is");
+    SAYS(ran.out, "30 MB            2 MB   15.0 x less\n");
+    SAYS(ran.out, "719 ms          719 ms   about the same\n");
+    SAYS(ran.out, "80 ms          1.33 s\n"); /* each its own bound */
     SAYS(ran.out, "crossed the WAN before the run began");
+    cr_assert_eq(pfsim("compare S --methods pfs,traditional"), 0);
+    SAYS(ran.out, "2 MB           30 MB   15.0 x more\n");
+    cr_assert(longest_line(ran.out) <= 100, "%zu columns", longest_line(ran.out));
 }
 
 Test(program, typos_end_with_2_and_the_nearest_word)
