@@ -27,9 +27,9 @@ struct live_fetch_target {
         *url; /* HTTP(S): the server's true URL, with the encoded path: Host and SNI come from it */
     const char *path;  /* TFTP: the file name of the RRQ */
     uint64_t offset;   /* HTTP: continue from here (Range); a server that answers 200 instead of 206
-                          is   read past these bytes, which count as resent; a 206 that starts elsewhere
-                          is SIM_EPROTO.   TFTP: the first `offset` bytes are read and counted as
-                          resent, not given to `body` */
+                          is   read past these bytes, which count as resent; a 206 that starts
+                          elsewhere   is SIM_EPROTO.   TFTP: the first `offset` bytes are read and
+                          counted as   resent, not given to `body` */
     bool keep_alive;   /* HTTP: the connection may serve the phone's next request */
     uint64_t body_max; /* more is SIM_ELIMIT; 0: no limit (firmware) */
 };

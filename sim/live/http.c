@@ -1,8 +1,9 @@
-/* sim/live/http.c -- HTTP and HTTPS fetches by libcurl: phones, the pool of handles, the calls of fetch.h.
+/* sim/live/http.c -- HTTP and HTTPS fetches by libcurl: phones, the pool of handles, the calls of
+ * fetch.h.
  *
- * The shape is told in http_parts.h. Leaves out: what is on the wire (libcurl) and where the bytes go (the
- * owner). Handles are pooled, last used first, and never given back before the end: as many as were in
- * flight at once. */
+ * The shape is told in http_parts.h. Leaves out: what is on the wire (libcurl) and where the bytes
+ * go (the owner). Handles are pooled, last used first, and never given back before the end: as many
+ * as were in flight at once. */
 #include "sim/live/http_parts.h"
 
 #include <assert.h>
@@ -180,7 +181,8 @@ void http_fetch_enqueue(struct live_http_fetch *fetch)
     http_wake(http);
 }
 
-/* Back to where it was after http_request_dress(), so that nothing of one phone reaches the next. */
+/* Back to where it was after http_request_dress(), so that nothing of one phone reaches the next.
+ */
 void http_fetch_recycle(struct live_http_fetch *fetch)
 {
     struct live_http *http = fetch->http;
@@ -275,7 +277,8 @@ void live_http_cancel(struct live_http_fetch *fetch)
             http_fetch_recycle(fetch);
             return;
         }
-        /* From within libcurl, perhaps from this very fetch's body: take it away when that is over. */
+        /* From within libcurl, perhaps from this very fetch's body: take it away when that is over.
+         */
         live_timer_clear(http->loop, &fetch->deadline);
         fetch->state = HTTP_FETCH_CANCELLED;
         fetch->next = http->doomed;
@@ -362,8 +365,8 @@ static void on_idle_closed(uv_handle_t *handle)
     on_handle_closed(handle->data);
 }
 
-/* A server that goes away while TLS writes must cost a fetch, not the process; with CURLOPT_NOSIGNAL
- * libcurl leaves that to us. Whoever has chosen a handler keeps it. */
+/* A server that goes away while TLS writes must cost a fetch, not the process; with
+ * CURLOPT_NOSIGNAL libcurl leaves that to us. Whoever has chosen a handler keeps it. */
 static void ignore_sigpipe(void)
 {
     struct sigaction now;

@@ -1,9 +1,10 @@
-/* sim/live/http_multi.c -- libcurl's multis on the loop: descriptors, timers, turns, finished transfers.
+/* sim/live/http_multi.c -- libcurl's multis on the loop: descriptors, timers, turns, finished
+ * transfers.
  *
- * All connections sit in one epoll descriptor of ours that libuv watches: a libuv handle a connection would
- * cost two more system calls each and could not close in the turn in which libcurl closes. libcurl's callbacks
- * only note what it wants; http_work() gives it, since libcurl must not be called from its own callbacks.
- * Leaves out: what a request is. */
+ * All connections sit in one epoll descriptor of ours that libuv watches: a libuv handle a
+ * connection would cost two more system calls each and could not close in the turn in which libcurl
+ * closes. libcurl's callbacks only note what it wants; http_work() gives it, since libcurl must not
+ * be called from its own callbacks. Leaves out: what a request is. */
 #include "sim/live/http_parts.h"
 
 #include <arpa/inet.h>
@@ -53,8 +54,8 @@ static bool bind_to(int fd, sim_addr source)
     struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(source)};
     const int on = 1;
 
-    /* The port is chosen at connect(), when the other end is known: an address then has 28,000 ports for each
-     * server, not in all. Without it (an old kernel) there are only fewer. */
+    /* The port is chosen at connect(), when the other end is known: an address then has 28,000
+     * ports for each server, not in all. Without it (an old kernel) there are only fewer. */
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
     return bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0;
 }
@@ -127,7 +128,8 @@ void http_phone_shut(struct live_http *http, struct http_phone *phone)
             phone->forget = true; /* in use: when that is over */
             continue;
         }
-        /* The server sees the end now; libcurl finds the connection dead when it next looks for one. */
+        /* The server sees the end now; libcurl finds the connection dead when it next looks for
+         * one. */
         shutdown(fd, SHUT_RDWR);
         s->old = false;
     }
@@ -171,8 +173,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     return 0;
 }
 
-/* The server has closed a kept connection. libcurl notices when it next looks at it; the server, and a line in between,
- * see our end now. */
+/* The server has closed a kept connection. libcurl notices when it next looks at it; the server,
+ * and a line in between, see our end now. */
 static void on_idle_end(struct live_http *http, int fd)
 {
     shutdown(fd, SHUT_RDWR);
@@ -204,8 +206,8 @@ static void on_timer_fired(struct live_timer *timer, sim_time now)
     http_work(multi->http);
 }
 
-/* libcurl: call me in so many ms; 0: at once, but not from in here; -1: no need. Waking it early does no harm, so
- * an earlier timer stays: most of these instants never come. */
+/* libcurl: call me in so many ms; 0: at once, but not from in here; -1: no need. Waking it early
+ * does no harm, so an earlier timer stays: most of these instants never come. */
 static int on_timer_wanted(CURLM *curl, long timeout_ms, void *context)
 {
     struct http_multi *multi = context;

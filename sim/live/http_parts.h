@@ -7,9 +7,10 @@
  * http_text.c     URLs, ranges, durations: pure functions
  * http_tls.c      one certificate store for all connections
  *
- * Shape: phones are dealt to many small multis, since a multi's connection pool is walked for every request;
- * one phone's requests always use the same multi. Its source address is an option of its connections
- * and libcurl only reuses a connection with equal options, so phones never share one. */
+ * Shape: phones are dealt to many small multis, since a multi's connection pool is walked for every
+ * request; one phone's requests always use the same multi. Its source address is an option of its
+ * connections and libcurl only reuses a connection with equal options, so phones never share one.
+ */
 #ifndef SIM_LIVE_HTTP_PARTS_H
 #define SIM_LIVE_HTTP_PARTS_H
 
@@ -23,19 +24,21 @@
 #include "sim/live/loop.h"
 
 enum {
-    /* Phones dealt to one multi. A request of 1,500 phones costs (tests/live/test_http_phones.c) 1.5 times
-     * one of 50 with any share from 10 to 200, 3 times with 500, 8 times with all in one. A multi costs 35 KB and two
-     * descriptors. */
+    /* Phones dealt to one multi. A request of 1,500 phones costs
+     * (tests/live/test_http_phones.c) 1.5 times one of 50 with any share from 10 to 200, 3 times
+     * with 500, 8 times with all in one. A multi costs 35 KB and two descriptors. */
     HTTP_PHONES_PER_MULTI = 50,
     /* Connections kept per phone of a multi, all kinds together; a phone uses one or two. */
     HTTP_CONNECTIONS_KEPT = 4,
     /* Our choice; real phones follow few. */
     HTTP_REDIRECTS_MAX = 5,
-    /* Bytes that a handle in flight reads at once: 2 GB/s, 22 KB a phone (tests/bench/bench_http.c). */
+    /* Bytes that a handle in flight reads at once: 2 GB/s, 22 KB a phone
+       (tests/bench/bench_http.c). */
     HTTP_BUFFER = 8192,
     /* Bytes of header lines of one answer; more is SIM_EPROTO. Our choice. */
     HTTP_HEAD_MAX = 64 * 1024,
-    /* Bytes of an error page or a redirect's body that are read to keep the connection; more ends it. */
+    /* Bytes of an error page or a redirect's body that are read to keep the connection; more ends
+       it. */
     HTTP_ERROR_BODY_MAX = 64 * 1024,
     /* Bytes of a host name with its NUL (RFC 1035: 255). */
     HTTP_HOST_MAX = 256,
@@ -179,7 +182,8 @@ void http_fetch_enqueue(struct live_http_fetch *fetch); /* IDLE or DONE -> PENDI
 
 int http_multi_new(struct http_multi **out, struct live_http *http);
 void http_multi_free(struct http_multi *multi);
-/* Gives pending fetches to libcurl, gives libcurl its turns, reports what is finished. Only from the loop. */
+/* Gives pending fetches to libcurl, gives libcurl its turns, reports what is finished. Only from
+ * the loop. */
 void http_work(struct live_http *http);
 /* Makes http_work() run in the loop's next turn. */
 void http_wake(struct live_http *http);
@@ -201,10 +205,12 @@ int http_place_of(struct live_http *http, const char *url, struct http_place *ou
 int http_request_dress(struct live_http_fetch *fetch);
 /* What differs from request to request. 0 or SIM_E*. */
 int http_request_set(struct live_http_fetch *fetch);
-/* True when the answer was a redirect that may be followed: it is prepared. `why` and `*status` when it may not. */
+/* True when the answer was a redirect that may be followed: it is prepared. `why` and `*status`
+ * when it may not. */
 bool http_request_redirected(struct live_http_fetch *fetch, int *status, char *why);
 void http_request_deadline(struct live_timer *timer, sim_time now);
-/* Looks at the answer's head, once: is its body the file, and from where? Sets takes_body, skip, verdict. */
+/* Looks at the answer's head, once: is its body the file, and from where? Sets takes_body, skip,
+ * verdict. */
 void http_request_judge(struct live_http_fetch *fetch);
 
 /* ---- http_result.c ---- */
@@ -215,8 +221,8 @@ void http_fetch_report(struct live_http_fetch *fetch, int status, const char *wh
 int http_result_of(struct live_http_fetch *fetch, CURLcode rc, char *why);
 /* ---- http_text.c ---- */
 
-/* By libcurl's own reader, so that what is checked is what would be dialled. 0, or SIM_EINVAL (no http or https
- * URL with a host), SIM_ENOMEM. */
+/* By libcurl's own reader, so that what is checked is what would be dialled. 0, or SIM_EINVAL (no
+ * http or https URL with a host), SIM_ENOMEM. */
 int http_place_read(const char *url, struct http_place *out);
 /* The value of Content-Range (RFC 9110, 14.4). False, with `out` untouched, for what is none. */
 bool http_range_read(const char *text, struct http_range *out);

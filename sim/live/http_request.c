@@ -1,7 +1,7 @@
 /* sim/live/http_request.c -- one request: its options, what comes in, redirects, the deadline.
  *
- * Redirects are followed by us, not by libcurl: where one leads is checked before anything is dialled.
- * Leaves out: when libcurl runs (http_multi.c), what the end means (http_result.c). */
+ * Redirects are followed by us, not by libcurl: where one leads is checked before anything is
+ * dialled. Leaves out: when libcurl runs (http_multi.c), what the end means (http_result.c). */
 #include "sim/live/http_parts.h"
 
 #include <assert.h>
@@ -36,8 +36,8 @@ int http_place_of(struct live_http *http, const char *url, struct http_place *ou
     return rc;
 }
 
-/* No emulated line in between: the server is dialled itself. A name's address is not ours to know; its
- * port tells, since a relay listens on a port of the kernel's choice. */
+/* No emulated line in between: the server is dialled itself. A name's address is not ours to know;
+ * its port tells, since a relay listens on a port of the kernel's choice. */
 static bool is_direct(const struct live_http_fetch *fetch)
 {
     return fetch->place.port == fetch->target.connect_port &&
@@ -331,7 +331,8 @@ int http_request_set(struct live_http_fetch *fetch)
         SET(CURLOPT_INTERFACE, (char *)NULL);
         fetch->dressed_source = 0;
     } else if (fetch->dressed_source != target->source) {
-        /* Kept connections are told apart by this. Without the prefix libcurl first looks for a network card of that name. */
+        /* Kept connections are told apart by this. Without the prefix libcurl first looks for a
+         * network card of that name. */
         snprintf(device, sizeof(device), "host!%s", sim_addr_format(target->source, text));
         SET(CURLOPT_INTERFACE, device);
         fetch->dressed_source = target->source;

@@ -1,7 +1,7 @@
 /* sim/live/http_result.c -- what came of a request: one of our statuses, and the cause in words.
  *
- * Reasons name the server as the scenario does, not the relay that stands before it, and never a user or
- * password; they name no phone, so that the same trouble reads the same for all. */
+ * Reasons name the server as the scenario does, not the relay that stands before it, and never a
+ * user or password; they name no phone, so that the same trouble reads the same for all. */
 #include "sim/live/http_parts.h"
 
 #include <assert.h>

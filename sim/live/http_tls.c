@@ -1,8 +1,9 @@
 /* sim/live/http_tls.c -- one certificate store for all connections of a loop.
  *
- * libcurl makes an SSL_CTX for every connection and would fill each one's store anew: with Debian's 140
- * certificates that is 30 ms of parsing a handshake. We load once and lend. Leaves out: sessions, which
- * are not resumed, since a handle serves one phone after another and phones are strangers to each other. */
+ * libcurl makes an SSL_CTX for every connection and would fill each one's store anew: with Debian's
+ * 140 certificates that is 30 ms of parsing a handshake. We load once and lend. Leaves out:
+ * sessions, which are not resumed, since a handle serves one phone after another and phones are
+ * strangers to each other. */
 #include "sim/live/http_parts.h"
 
 #include <openssl/err.h>

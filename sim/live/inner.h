@@ -300,7 +300,8 @@ struct live_site {
     struct live_fifo fifo;
     struct live_timer fifo_timer;
     struct live_relay *relay; /* NULL: no line */
-    struct live_relay *load_relay; /* the port of the site's load server; NULL: none, or not paced */
+    struct live_relay
+        *load_relay; /* the port of the site's load server; NULL: none, or not paced */
     struct sim_site_setup load_setup; /* its "line": lan.rate, two ports' latency each way */
     struct sim_site_stats stats;
     uint64_t second, second_bytes; /* a line that is none: bytes in this second, for the peak */

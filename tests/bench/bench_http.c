@@ -1,11 +1,12 @@
-/* tests/bench/bench_http.c -- what the HTTP client of sim/live can do, beside wrk, against nginx on this machine.
+/* tests/bench/bench_http.c -- what the HTTP client of sim/live can do, beside wrk, against nginx on
+ * this machine.
  *
- *   bench_http            4 KB a request from 1,000 phones, a new connection each, five rounds of ours and of
- *                         wrk with "Connection: close" in turn: both medians and their ratio
- *   bench_http keep       the same over kept connections, beside wrk with keep-alive
- *   bench_http big        one 256 MB file by one phone: bytes a second
- *   bench_http many [N]   N phones (5,000) fetching a large file at once: memory of this process
- *   bench_http tls        4 KB over HTTPS from 200 phones, a new connection each, verified
+ *   bench_http            4 KB a request from 1,000 phones, a new connection each, five rounds of
+ * ours and of wrk with "Connection: close" in turn: both medians and their ratio bench_http keep
+ * the same over kept connections, beside wrk with keep-alive bench_http big        one 256 MB file
+ * by one phone: bytes a second bench_http many [N]   N phones (5,000) fetching a large file at
+ * once: memory of this process bench_http tls        4 KB over HTTPS from 200 phones, a new
+ * connection each, verified
  *
  * One loop, so one thread; so has wrk. Not a test: it judges nothing. */
 #include <stdbool.h>

@@ -15,12 +15,15 @@ cat >"$WORK/big.json" <<EOF
   "pfs": { "port": $port, "root_wait": "2 s", "linger": "1 s" } }
 EOF
 for method in traditional pfs; do
-    run_status 0 "5,000 phones, $method" "$PFSIM" run "$WORK/big.json" --method $method --json --quiet
+    "$PFSIM" run "$WORK/big.json" --method $method --json --quiet >"$WORK/out" 2>"$WORK/err"
+    status=$?
+    # Whether two busy cores keep up with 5,000 phones is not the question here: 4 says honestly that they did not.
+    [ $status -eq 0 ] || [ $status -eq 4 ] || fail "5,000 phones, $method: status $status: $(tail -n 3 "$WORK/err")"
     [ -s "$WORK/out" ] || continue
     expect "upgraded, $method" 5000 "$(json "$WORK/out" d.phones.upgraded)"
     rss=$(json "$WORK/out" d.engine.peak_rss_bytes)
     fds=$(json "$WORK/out" d.engine.peak_descriptors)
-    echo "$method: $((rss / 1048576)) MiB resident, $fds descriptors, last phone after $(json "$WORK/out" d.completion_s.last) s"
+    echo "$method: $((rss / 1048576)) MiB resident, $fds descriptors, last phone after $(json "$WORK/out" d.completion_s.last) s, loop lag p99 $(json "$WORK/out" d.validity.loop_lag_p99_s) s"
     [ "${SANITIZED:-0}" = 1 ] || [ "$rss" -le $((300 * 1048576)) ] || fail "$method: $rss bytes resident, over 300 MiB"
     [ "$fds" -le 16000 ] || fail "$method: $fds descriptors, over 16,000"
 done

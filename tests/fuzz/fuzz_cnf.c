@@ -1,5 +1,6 @@
 // LINK: phones
-/* tests/fuzz/fuzz_cnf.c -- the phone's configuration: whatever is read is bounded and a plain name. */
+/* tests/fuzz/fuzz_cnf.c -- the phone's configuration: whatever is read is bounded and a plain name.
+ */
 #include <assert.h>
 #include <string.h>
 

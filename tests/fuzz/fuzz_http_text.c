@@ -1,6 +1,6 @@
 // LINK: sim_live
-/* tests/fuzz/fuzz_http_text.c -- what a server may put into Content-Range and Location: whatever is read is bounded and
- * means one thing. The first byte chooses the reader. */
+/* tests/fuzz/fuzz_http_text.c -- what a server may put into Content-Range and Location: whatever is
+ * read is bounded and means one thing. The first byte chooses the reader. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

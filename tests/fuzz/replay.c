@@ -1,6 +1,8 @@
-/* tests/fuzz/replay.c -- runs a fuzz target over the files of a corpus, for compilers without libFuzzer.
+/* tests/fuzz/replay.c -- runs a fuzz target over the files of a corpus, for compilers without
+ * libFuzzer.
  *
- * Usage: fuzz_NAME PATH...; a folder means every file in it. Fails when it found no input at all. */
+ * Usage: fuzz_NAME PATH...; a folder means every file in it. Fails when it found no input at all.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

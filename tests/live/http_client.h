@@ -1,4 +1,5 @@
-/* tests/live/http_client.h -- a loop with the HTTP client on it, for tests: start fetches, run until all are done. */
+/* tests/live/http_client.h -- a loop with the HTTP client on it, for tests: start fetches, run
+ * until all are done. */
 #ifndef TESTS_LIVE_HTTP_CLIENT_H
 #define TESTS_LIVE_HTTP_CLIENT_H
 

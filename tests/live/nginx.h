@@ -1,7 +1,7 @@
 /* tests/live/nginx.h -- a real nginx for tests and benches, on free ports of 127.0.0.1.
  *
- * Runs docker/nginx.conf, which containers run too, with ports and paths put in. Everything lives in a folder of its
- * own below /tmp; nginx ends with its parent, whatever happens to that. */
+ * Runs docker/nginx.conf, which containers run too, with ports and paths put in. Everything lives
+ * in a folder of its own below /tmp; nginx ends with its parent, whatever happens to that. */
 #ifndef TESTS_LIVE_NGINX_H
 #define TESTS_LIVE_NGINX_H
 
@@ -16,8 +16,8 @@ struct test_nginx {
     char ca_file[96]; /* the server's certificate, self-signed, for 127.0.0.1 and "phones.test" */
 };
 
-/* Starts it with the file `www/NAME` of `size` bytes for every row; byte i of it is test_nginx_byte(i). Returns 0, -1 when
- * nginx is not installed or does not come up. */
+/* Starts it with the file `www/NAME` of `size` bytes for every row; byte i of it is
+ * test_nginx_byte(i). Returns 0, -1 when nginx is not installed or does not come up. */
 struct test_nginx_file {
     const char *name;
     size_t size;

@@ -1,7 +1,9 @@
-/* tests/live/scripted.h -- a TCP server that says what a test tells it to, byte for byte, and remembers what it heard.
+/* tests/live/scripted.h -- a TCP server that says what a test tells it to, byte for byte, and
+ * remembers what it heard.
  *
- * One thread, plain sockets, a free port of 127.0.0.1. It reads a request up to its empty line, takes the path out of it
- * and plays the answer of that name. It knows no HTTP beyond that, so it can be as wrong as needed. */
+ * One thread, plain sockets, a free port of 127.0.0.1. It reads a request up to its empty line,
+ * takes the path out of it and plays the answer of that name. It knows no HTTP beyond that, so it
+ * can be as wrong as needed. */
 #ifndef TESTS_LIVE_SCRIPTED_H
 #define TESTS_LIVE_SCRIPTED_H
 
@@ -10,12 +12,13 @@
 #include <stdint.h>
 
 enum test_then {
-    TEST_KEEP,   /* wait for the next request */
-    TEST_CLOSE,  /* end of stream */
-    TEST_FINISH, /* end of stream, but waits for the client's */
-    TEST_RESET,  /* RST */
-    TEST_HANG,   /* nothing more, for ever */
-    TEST_BARRIER, /* answers once `barrier` connections ask for it at the same time, then TEST_KEEP */
+    TEST_KEEP,    /* wait for the next request */
+    TEST_CLOSE,   /* end of stream */
+    TEST_FINISH,  /* end of stream, but waits for the client's */
+    TEST_RESET,   /* RST */
+    TEST_HANG,    /* nothing more, for ever */
+    TEST_BARRIER, /* answers once `barrier` connections ask for it at the same time, then TEST_KEEP
+                   */
 };
 
 struct test_answer {

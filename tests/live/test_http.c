@@ -1,6 +1,7 @@
-/* Goal: whatever a server answers, a fetch ends once, with the right status and a reason that names the cause.
- * Method: a scripted server plays each row's bytes; the row says what must come of it. Then the calls of fetch.h at
- * awkward moments: cancelled inside its own notices, stalled, sent elsewhere. */
+/* Goal: whatever a server answers, a fetch ends once, with the right status and a reason that names
+ * the cause. Method: a scripted server plays each row's bytes; the row says what must come of it.
+ * Then the calls of fetch.h at awkward moments: cancelled inside its own notices, stalled, sent
+ * elsewhere. */
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdio.h>

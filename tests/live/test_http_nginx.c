@@ -1,5 +1,6 @@
-/* Goal: what a real server gives arrives intact, over HTTP and HTTPS, and a certificate that is not right is refused with
- * the reason. Method: nginx with docker/nginx.conf and a certificate of its own. */
+/* Goal: what a real server gives arrives intact, over HTTP and HTTPS, and a certificate that is not
+ * right is refused with the reason. Method: nginx with docker/nginx.conf and a certificate of its
+ * own. */
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>

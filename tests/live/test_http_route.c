@@ -1,6 +1,6 @@
-/* Goal: a request goes where it should and nowhere else: through the line, after redirects, with a login, past
- * proxies. Method: scripted servers that remember what they heard; the emulated line is a second server's port
- * under another name. */
+/* Goal: a request goes where it should and nowhere else: through the line, after redirects, with a
+ * login, past proxies. Method: scripted servers that remember what they heard; the emulated line is
+ * a second server's port under another name. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Goal: a phone obeys its configuration, and a hostile one can't hurt it.
- * Method: written and read back; texts as they are found at real sites; texts with one flaw each. */
+ * Method: written and read back; texts as they are found at real sites; texts with one flaw each.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Goal: the root's table gives complete trees, and never puts a phone below itself.
- * Method: joins in order, then losses and moves by hand, then a random life against a check of every way up. */
+ * Method: joins in order, then losses and moves by hand, then a random life against a check of
+ * every way up. */
 #include <criterion/criterion.h>
 
 #include "phones/pfs/table.h"
@@ -147,7 +148,8 @@ Test(pfs_table, says_so_when_there_is_no_place)
     pfs_table_free(t);
 }
 
-/* The real tree, kept here: an edge exists from an assignment until the child rejoins or is lost. */
+/* The real tree, kept here: an edge exists from an assignment until the child rejoins or is lost.
+ */
 Test(pfs_table, a_random_life_never_closes_a_cycle)
 {
     enum { PHONES = 40, STEPS = 4000 };

@@ -1,5 +1,6 @@
 /* Goal: what is written is read back; nothing else is.
- * Method: every type with every field set; then every truncation, every extension, every byte of the header changed. */
+ * Method: every type with every field set; then every truncation, every extension, every byte of
+ * the header changed. */
 #include <criterion/criterion.h>
 #include <string.h>
 

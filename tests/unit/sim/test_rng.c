@@ -1,4 +1,5 @@
-/* Goal: chance is reproducible, independent per stream and not biased. Method: known values, counts. */
+/* Goal: chance is reproducible, independent per stream and not biased. Method: known values,
+ * counts. */
 #include <criterion/criterion.h>
 
 #include "sim/err.h"

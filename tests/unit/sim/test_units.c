@@ -1,5 +1,5 @@
-/* Goal: sim/units.c reads quantities exactly, refuses everything that is not one, and writes short texts that it can
- * read again. Method: tables of texts. */
+/* Goal: sim/units.c reads quantities exactly, refuses everything that is not one, and writes short
+ * texts that it can read again. Method: tables of texts. */
 #include <criterion/criterion.h>
 #include <stdbool.h>
 #include <string.h>

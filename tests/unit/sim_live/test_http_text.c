@@ -1,5 +1,5 @@
-/* Goal: ranges, URLs and durations are read and written as RFC 9110 and people expect, and nothing half right passes.
- * Method: tables. */
+/* Goal: ranges, URLs and durations are read and written as RFC 9110 and people expect, and nothing
+ * half right passes. Method: tables. */
 #include <criterion/criterion.h>
 #include <string.h>
 

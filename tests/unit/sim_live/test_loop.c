@@ -1,6 +1,6 @@
-/* Goal: timers fire in order, never early, across thousands; watches tell; stop works from a thread.
- * Method: real loops that run for milliseconds; no test asserts how late a timer was, only its lag's
- * arithmetic. */
+/* Goal: timers fire in order, never early, across thousands; watches tell; stop works from a
+ * thread. Method: real loops that run for milliseconds; no test asserts how late a timer was, only
+ * its lag's arithmetic. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <string.h>

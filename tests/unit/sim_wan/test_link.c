@@ -1,5 +1,6 @@
-/* Goal: one direction of the line to the nanosecond: serialisation, delay, what counts as waiting, no idle credit,
- * accounting, the fall of the line. Method: packets at chosen instants, every edge at -1 ns and on the dot. */
+/* Goal: one direction of the line to the nanosecond: serialisation, delay, what counts as waiting,
+ * no idle credit, accounting, the fall of the line. Method: packets at chosen instants, every edge
+ * at -1 ns and on the dot. */
 #include <criterion/criterion.h>
 
 #include "sim/wan/link.h"

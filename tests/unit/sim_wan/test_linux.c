@@ -1,7 +1,8 @@
-/* Goal: streams take as long over our line as Linux's do over a real one. Method: phones start together, each takes its
- * files one after another, a new connection a file, a request of 200 bytes, an answer after which the server closes;
- * our means over a few seeds against figures measured with Linux 6's TCP over an emulated line. The tolerances
- * are wide enough to stand for the ballpark, not for the last per cent: bench_wan prints that. */
+/* Goal: streams take as long over our line as Linux's do over a real one. Method: phones start
+ * together, each takes its files one after another, a new connection a file, a request of 200
+ * bytes, an answer after which the server closes; our means over a few seeds against figures
+ * measured with Linux 6's TCP over an emulated line. The tolerances are wide enough to stand for
+ * the ballpark, not for the last per cent: bench_wan prints that. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

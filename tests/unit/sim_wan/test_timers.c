@@ -1,5 +1,5 @@
-/* Goal: timers fire in order of their instants, ties in order of setting, put-off and cleared ones never early.
- * Method: random operations against a plain table that is searched. */
+/* Goal: timers fire in order of their instants, ties in order of setting, put-off and cleared ones
+ * never early. Method: random operations against a plain table that is searched. */
 #include <criterion/criterion.h>
 
 #include "sim/rng.h"
