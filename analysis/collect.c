@@ -31,8 +31,11 @@ struct analysis_collect {
     _Atomic uint32_t *phases; /* [site][phase] */
     _Atomic uint32_t outcomes[4];
     _Atomic uint64_t held;
-    _Atomic uint64_t fallbacks;
+    _Atomic uint32_t *so_far; /* [site][SO_FAR_LEN] */
+    _Atomic uint64_t resumed, rejected, copies;
 };
+
+enum { SO_FAR_FALLBACKS = 4, SO_FAR_BACKS, SO_FAR_LEN }; /* before them outcomes */
 
 static const char other_reasons[] = "other reasons";
 
@@ -59,6 +62,7 @@ void analysis_collect_free(struct analysis_collect *c)
     free(c->files);
     free(c->lanes);
     free(c->phases);
+    free(c->so_far);
     free(c->flights);
     free(c->phones);
     free(c);
@@ -174,8 +178,11 @@ int analysis_collect_attach(struct analysis_collect *c,
     c->phones = calloc((size_t)config->nodes + 1, sizeof(c->phones[0]));
     c->phases =
         calloc((size_t)config->scenario->sites_total * SIM_PHASES_LEN + 1, sizeof(c->phases[0]));
+    c->so_far =
+        calloc((size_t)config->scenario->sites_total * SO_FAR_LEN + 1, sizeof(c->so_far[0]));
     c->flights = calloc((size_t)config->nodes + 1, sizeof(c->flights[0]));
-    if (c->lanes == NULL || c->phones == NULL || c->flights == NULL || c->phases == NULL) {
+    if (c->lanes == NULL || c->phones == NULL || c->flights == NULL || c->phases == NULL ||
+        c->so_far == NULL) {
         return SIM_ENOMEM;
     }
     if ((rc = gather_names(c)) != 0) {
@@ -224,6 +231,18 @@ static struct analysis_tree *find_tree(struct analysis_collect *c, struct lane *
         lane->out_of_memory = true;
     }
     return tree;
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void count_of_site(struct analysis_collect *c, const struct analysis_phone *phone,
+                          unsigned what, uint32_t change)
+{
+    atomic_fetch_add_explicit(&c->so_far[(size_t)phone->site * SO_FAR_LEN + what], change,
+                              memory_order_relaxed);
 }
 
 static uint32_t intern_reason(struct lane *lane, const char *text)
@@ -275,7 +294,9 @@ static void end_phone(struct analysis_collect *c, struct lane *lane, struct anal
     }
     if (phone->outcome != ANALYSIS_OUTCOME_NONE) { /* it crashed later and began anew */
         atomic_fetch_sub_explicit(&c->outcomes[phone->outcome], 1, memory_order_relaxed);
+        count_of_site(c, phone, phone->outcome, UINT32_MAX); /* one less */
     }
+    count_of_site(c, phone, record->a, 1);
     atomic_fetch_add_explicit(&c->outcomes[record->a], 1, memory_order_relaxed);
     phone->outcome = (uint8_t)record->a;
     phone->done = SIM_NEVER;
@@ -353,6 +374,7 @@ static void end_transfer(struct analysis_collect *c, unsigned lane_number,
         }
         uint64_t size = size_of(c, phone, record->name);
         if (analysis_flight_end(&c->flights[record->node], file, size, record)) {
+            count(&c->copies);
             struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
             if (tree != NULL) {
                 tree->server_copies++;
@@ -380,7 +402,7 @@ static void hold_file(struct analysis_collect *c, struct lane *lane, struct anal
     } else {
         phone->files_from_server++;
     }
-    atomic_fetch_add_explicit(&c->held, 1, memory_order_relaxed);
+    count(&c->held);
     struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
     if (tree == NULL) {
         return;
@@ -471,14 +493,16 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
         break;
     case SIM_RECORD_REJECT:
         lane->totals.rejected++;
+        count(&c->rejected);
         break;
     case SIM_RECORD_RESUME:
         lane->totals.resumed++;
+        count(&c->resumed);
         break;
     case SIM_RECORD_FALLBACK:
         lane->totals.fallbacks++;
         if (phone->fallbacks++ == 0) {
-            atomic_fetch_add_explicit(&c->fallbacks, 1, memory_order_relaxed);
+            count_of_site(c, phone, SO_FAR_FALLBACKS, 1);
         } else if (phone->fallbacks == 0) {
             phone->fallbacks = UINT16_MAX; /* it wrapped */
         }
@@ -490,6 +514,9 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
         end_phone(c, lane, phone, record);
         break;
     case SIM_RECORD_BACK:
+        if (phone->back == SIM_NEVER) {
+            count_of_site(c, phone, SO_FAR_BACKS, 1);
+        }
         phone->back = record->at;
         break;
     case SIM_RECORD_DETACH:
@@ -550,9 +577,31 @@ uint64_t analysis_collect_wanted(const struct analysis_collect *c)
     return c->wanted;
 }
 
-uint64_t analysis_collect_fallbacks(const struct analysis_collect *c)
+void analysis_collect_so_far(const struct analysis_collect *c, uint32_t site,
+                             struct analysis_so_far *out)
 {
-    return atomic_load_explicit(&c->fallbacks, memory_order_relaxed);
+    const _Atomic uint32_t *row = &c->so_far[(size_t)site * SO_FAR_LEN];
+
+    for (unsigned i = 0; i < 4; i++) {
+        out->outcomes[i] = atomic_load_explicit(&row[i], memory_order_relaxed);
+    }
+    out->fallbacks = atomic_load_explicit(&row[SO_FAR_FALLBACKS], memory_order_relaxed);
+    out->backs = atomic_load_explicit(&row[SO_FAR_BACKS], memory_order_relaxed);
+}
+
+uint64_t analysis_collect_resumed(const struct analysis_collect *c)
+{
+    return atomic_load_explicit(&c->resumed, memory_order_relaxed);
+}
+
+uint64_t analysis_collect_rejected(const struct analysis_collect *c)
+{
+    return atomic_load_explicit(&c->rejected, memory_order_relaxed);
+}
+
+uint64_t analysis_collect_copies(const struct analysis_collect *c)
+{
+    return atomic_load_explicit(&c->copies, memory_order_relaxed);
 }
 
 /* ---- Afterwards ---- */

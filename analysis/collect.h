@@ -95,8 +95,19 @@ void analysis_collect_outcomes(const struct analysis_collect *c, uint32_t outcom
 /* Firmware files held whole and verified by phones, now; how many there will be in the end. */
 uint64_t analysis_collect_held(const struct analysis_collect *c);
 uint64_t analysis_collect_wanted(const struct analysis_collect *c);
-/* Phones that turned to the server because sharing gave up, now. */
-uint64_t analysis_collect_fallbacks(const struct analysis_collect *c);
+/* What has been counted so far, and only grows (but for outcomes, when a phone begins anew). */
+struct analysis_so_far {
+    uint32_t outcomes[4]; /* phones by SIM_OUTCOME_* */
+    uint32_t fallbacks;   /* phones that turned to the server because sharing gave up */
+    uint32_t backs;       /* phones that are back in service with the new version */
+};
+void analysis_collect_so_far(const struct analysis_collect *c, uint32_t site,
+                             struct analysis_so_far *out);
+/* Transfers continued, bodies with a wrong digest, whole files that came from the server; of all
+ * sites, so far. */
+uint64_t analysis_collect_resumed(const struct analysis_collect *c);
+uint64_t analysis_collect_rejected(const struct analysis_collect *c);
+uint64_t analysis_collect_copies(const struct analysis_collect *c);
 
 /* ---- When all lanes have ended ---- */
 

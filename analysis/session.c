@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/abort.h"
 #include "analysis/interrupt.h"
 #include "analysis/progress.h"
 #include "analysis/result.h"
@@ -70,23 +71,17 @@ static const char *site_name_of(void *context, uint32_t site)
 static bool is_lost(struct session *s, sim_time now)
 {
     const struct scenario *scenario = s->config->scenario;
-    uint32_t outcomes[4];
-
-    analysis_collect_outcomes(s->collect, outcomes);
-    uint32_t ended = outcomes[SIM_OUTCOME_UPGRADED] + outcomes[SIM_OUTCOME_CURRENT] +
-                     outcomes[SIM_OUTCOME_FAILED];
-    struct analysis_threshold_now seen = {
-        .failed = outcomes[SIM_OUTCOME_FAILED],
-        .fallbacks = (uint32_t)analysis_collect_fallbacks(s->collect),
-        .elapsed = sim_time_since(now, scenario->start_at),
-        .under_way = ended < scenario->phones_total,
+    const struct analysis_abort run = {
+        .scenario = scenario,
+        .method = s->config->method,
+        .collect = s->collect,
+        .sites = scenario_run_sites(s->run),
+        .site = site_of,
+        .stats = stats_of,
+        .context = s,
     };
-    for (uint32_t site = 0; site < scenario_run_sites(s->run); site++) {
-        struct sim_site_stats stats;
-        stats_of(s, site, &stats);
-        seen.wan_payload_bytes += stats.wan_payload_bytes;
-    }
-    s->lost = analysis_threshold_lost(scenario, &seen);
+
+    s->lost = analysis_abort_lost(&run, sim_time_since(now, scenario->start_at));
     return s->lost != NULL;
 }
 
@@ -149,6 +144,22 @@ static int check_machine(const struct session *s)
         }
     }
     return status;
+}
+
+/* `abort` where nothing can be known before the end. */
+static void warn_of_aborts(const struct session *s)
+{
+    const struct scenario *scenario = s->config->scenario;
+
+    for (size_t i = 0; i < scenario->thresholds_len && !s->config->quiet; i++) {
+        const struct scenario_threshold *t = &scenario->thresholds[i];
+        if (t->abort && !analysis_abort_works(t)) {
+            fprintf(s->config->program->err,
+                    "pfsim %s: warning: \"abort\" has no effect on %s %s: it is judged at the "
+                    "end only\n",
+                    s->config->command, t->metric, t->expression);
+        }
+    }
 }
 
 static int open_files(struct session *s)
@@ -425,6 +436,7 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
                 config->scenario->sites_total, config->scenario->sites_total == 1 ? "" : "s",
                 scenario_method_name(config->method), (unsigned long long)config->seed);
     }
+    warn_of_aborts(&s);
     if ((status = check_machine(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
         (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {
         status = go(&s, document);

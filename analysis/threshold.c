@@ -15,13 +15,6 @@ enum {
     DEPTH_MAX = 8, /* $refs followed: ours are two deep */
 };
 
-/* What is in front of a metric: all sites, or one name. */
-struct metric {
-    bool of_site;
-    char site[SCENARIO_NAME_MAX];
-    const char *path; /* behind "sites[NAME]." */
-};
-
 /* "p95", "p99.9" as millionths. */
 static bool parse_percentile(const char *text, uint32_t *millionths)
 {
@@ -38,10 +31,10 @@ static bool parse_percentile(const char *text, uint32_t *millionths)
     return true;
 }
 
-static bool split_metric(const char *text, struct metric *out)
+bool analysis_threshold_split(const char *text, struct analysis_metric *out)
 {
     static const char prefix[] = "sites[";
-    struct metric m = {.path = text};
+    struct analysis_metric m = {.path = text};
 
     if (strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
         const char *name = text + sizeof(prefix) - 1;
@@ -57,8 +50,7 @@ static bool split_metric(const char *text, struct metric *out)
     return true;
 }
 
-/* Is it "completion_s.pN" or "back_in_service_s.pN"? */
-static bool is_percentile(const char *path, bool *back, uint32_t *millionths)
+bool analysis_threshold_percentile(const char *path, bool *back, uint32_t *millionths)
 {
     static const char completion[] = "completion_s.", back_in_service[] = "back_in_service_s.";
 
@@ -148,11 +140,11 @@ static bool has_site(const struct scenario *s, const char *name)
 int analysis_threshold_check(const struct scenario *s, const char *metric,
                              char why[ANALYSIS_WHY_MAX])
 {
-    struct metric m;
+    struct analysis_metric m;
     uint32_t millionths;
     bool back;
 
-    if (!split_metric(metric, &m)) {
+    if (!analysis_threshold_split(metric, &m)) {
         snprintf(why, ANALYSIS_WHY_MAX,
                  "threshold \"%.200s\": expected sites[NAME].METRIC, like sites[branch].wan.bytes",
                  metric);
@@ -164,7 +156,7 @@ int analysis_threshold_check(const struct scenario *s, const char *metric,
         return SIM_EINVAL;
     }
     cJSON *schema = cJSON_Parse(analysis_result_schema());
-    bool known = is_percentile(m.path, &back, &millionths) ||
+    bool known = analysis_threshold_percentile(m.path, &back, &millionths) ||
                  schema_has(schema, m.of_site ? "site" : "run", m.path);
     cJSON_Delete(schema);
     if (!known) {
@@ -230,7 +222,7 @@ static bool value_of(const struct analysis_figures *f, const cJSON *document, ui
     if (lookup(document, path, out)) {
         return true;
     }
-    if (is_percentile(path, &back, &millionths)) {
+    if (analysis_threshold_percentile(path, &back, &millionths)) {
         sim_duration value;
         if (!analysis_figures_quantile(f, site, back, millionths, &value)) {
             return false;
@@ -254,7 +246,7 @@ static bool is_worse(const struct scenario_threshold *t, double a, double b)
 
 /* The worst of the sites that the name means; false when one of them has no value. */
 static bool worst_of_sites(const struct analysis_figures *f, const struct scenario_threshold *t,
-                           const struct metric *m, double *out)
+                           const struct analysis_metric *m, double *out)
 {
     bool any = false;
 
@@ -286,10 +278,10 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
 
     for (size_t i = 0; i < s->thresholds_len; i++) {
         const struct scenario_threshold *t = &s->thresholds[i];
-        struct metric m;
+        struct analysis_metric m;
         char text[512];
         double value = 0;
-        bool known = split_metric(t->metric, &m) &&
+        bool known = analysis_threshold_split(t->metric, &m) &&
                      (m.of_site ? worst_of_sites(f, t, &m, &value)
                                 : value_of(f, document, ANALYSIS_ALL_SITES, m.path, &value));
         bool met = known && analysis_threshold_holds(t, value);
@@ -307,32 +299,4 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
     }
     cJSON_ReplaceItemInObjectCaseSensitive(document, "thresholds", list);
     return all_met;
-}
-
-const struct scenario_threshold *analysis_threshold_lost(const struct scenario *s,
-                                                         const struct analysis_threshold_now *now)
-{
-    for (size_t i = 0; i < s->thresholds_len; i++) {
-        const struct scenario_threshold *t = &s->thresholds[i];
-        double value;
-        /* A value that only grows can't come back under a limit; over one it may still get. */
-        if (!t->abort || t->op[0] == '>') {
-            continue;
-        }
-        if (strcmp(t->metric, "phones.failed") == 0) {
-            value = now->failed;
-        } else if (strcmp(t->metric, "phones.fallbacks") == 0) {
-            value = now->fallbacks;
-        } else if (strcmp(t->metric, "wan.payload_bytes") == 0) {
-            value = (double)now->wan_payload_bytes;
-        } else if (strcmp(t->metric, "completion_s.last") == 0 && now->under_way) {
-            value = sim_time_seconds(now->elapsed);
-        } else {
-            continue;
-        }
-        if (value > t->limit || (value == t->limit && strcmp(t->op, "<") == 0)) {
-            return t;
-        }
-    }
-    return NULL;
 }

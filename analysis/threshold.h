@@ -22,17 +22,14 @@ bool analysis_threshold_holds(const struct scenario_threshold *t, double value);
 /* Fills the document's "thresholds". True when all are met. Metrics must have been checked. */
 bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document);
 
-/* During the run: the first threshold with `abort` that can't be met any more, NULL when there is
- * none. Looked at: phones.failed, phones.fallbacks and wan.payload_bytes, which only grow, and
- * completion_s.last, which is at least the time that has passed while phones are under way. The
- * others are judged at the end only. */
-struct analysis_threshold_now {
-    uint32_t failed, fallbacks;
-    uint64_t wan_payload_bytes;
-    sim_duration elapsed; /* since start.at */
-    bool under_way;
+/* During the run: the parts of a metric's path. False: it has no such form. */
+struct analysis_metric {
+    bool of_site;
+    char site[SCENARIO_NAME_MAX]; /* a site's name, or that of its class */
+    const char *path;             /* behind "sites[NAME]." */
 };
-const struct scenario_threshold *analysis_threshold_lost(const struct scenario *s,
-                                                         const struct analysis_threshold_now *now);
+bool analysis_threshold_split(const char *text, struct analysis_metric *out);
+/* Is it "completion_s.pN" or "back_in_service_s.pN"? N in millionths. */
+bool analysis_threshold_percentile(const char *path, bool *back, uint32_t *millionths);
 
 #endif /* ANALYSIS_THRESHOLD_H */

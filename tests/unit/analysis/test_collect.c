@@ -9,6 +9,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "analysis/abort.h"
 #include "analysis/collect.h"
 #include "analysis/figures.h"
 #include "analysis/progress.h"
@@ -492,30 +493,87 @@ Test(collect, a_metric_without_a_value_is_not_met)
     cr_assert_eq(value, -1);
 }
 
-Test(collect, an_abort_comes_when_a_growing_value_has_passed_its_limit_and_not_before)
+static bool lost(const char *metric, const char *op, double limit, sim_duration elapsed)
 {
-    static struct scenario_threshold t = {
-        .metric = (char *)"phones.failed", .op = "==", .limit = 1, .abort = true};
-    struct analysis_threshold_now now = {.failed = 1, .under_way = true};
+    struct scenario_threshold t = {.metric = (char *)metric, .limit = limit, .abort = true};
     struct scenario_threshold *before = scenario->thresholds;
+    struct analysis_abort run = {.scenario = scenario,
+                                 .method = SCENARIO_PFS,
+                                 .collect = collect,
+                                 .sites = 2,
+                                 .site = site_of,
+                                 .stats = stats_of};
 
+    snprintf(t.op, sizeof(t.op), "%s", op);
     scenario->thresholds = &t;
     scenario->thresholds_len = 1;
-    cr_assert_null(analysis_threshold_lost(scenario, &now));
-    now.failed = 2;
-    cr_assert_eq(analysis_threshold_lost(scenario, &now), &t);
+    bool result = analysis_abort_lost(&run, elapsed) != NULL;
     t.abort = false;
-    cr_assert_null(analysis_threshold_lost(scenario, &now));
-    t = (struct scenario_threshold){
-        .metric = (char *)"completion_s.last", .op = "<", .limit = 5, .abort = true};
-    now.elapsed = 5 * SIM_S - 1;
-    cr_assert_null(analysis_threshold_lost(scenario, &now));
-    now.elapsed = 5 * SIM_S;
-    cr_assert_eq(analysis_threshold_lost(scenario, &now), &t);
-    now.under_way = false;
-    cr_assert_null(analysis_threshold_lost(scenario, &now));
+    cr_assert_null(analysis_abort_lost(&run, elapsed), "only where asked for");
     scenario->thresholds = before;
     scenario->thresholds_len = 0;
+    return result;
+}
+
+Test(collect, an_abort_comes_when_a_growing_value_has_passed_its_limit_and_not_before)
+{
+    cr_assert_not(lost("phones.failed", "==", 0, 0));
+    say((struct sim_record){
+        .at = 1, .node = 7, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});
+    cr_assert(lost("phones.failed", "==", 0, 0));
+    cr_assert_not(lost("phones.failed", "<=", 1, 0));
+    cr_assert(lost("phones.failed", "<", 1, 0));
+    cr_assert_not(lost("phones.failed", ">", 5, 0), "a lower limit may still be met");
+    cr_assert(lost("sites[s#2].phones.failed", "==", 0, 0));
+    cr_assert_not(lost("sites[s#1].phones.failed", "==", 0, 0));
+    cr_assert(lost("sites[s].phones.failed", "==", 0, 0), "the worst of the class");
+    say((struct sim_record){.at = 1, .node = 1, .kind = SIM_RECORD_REJECT, .name = "a.sbn"});
+    cr_assert(lost("transfers.rejected", "<=", 0, 0));
+    say((struct sim_record){.at = 1, .node = 1, .kind = SIM_RECORD_FALLBACK, .name = "a.sbn"});
+    cr_assert(lost("sites[s#1].phones.fallbacks", "==", 0, 0));
+    cr_assert(lost("phones.fallbacks", "<", 1, 0));
+    site_stats[0].wan_bytes = 70;
+    site_stats[1].wan_bytes = 50;
+    site_stats[1].wan_busy = 3 * SIM_S;
+    cr_assert(lost("wan.bytes", "<", 120, 0), "of all sites");
+    cr_assert_not(lost("sites[s].wan.bytes", "<=", 70, 0));
+    cr_assert(lost("sites[s].wan.bytes", "<", 70, 0));
+    cr_assert(lost("wan.busy_s", "<", 3, 0), "in seconds");
+    cr_assert_not(lost("server.errors", "<", 0, 0), "judged at the end");
+    begins(2, 1, "a.sbn", 0, 0);
+    ends(2, 2, "a.sbn", 0, 0, 1000000);
+    cr_assert(lost("trees_summary.wan_copies", "<", 1, 0));
+}
+
+Test(collect, a_percentile_is_lost_when_its_time_has_passed_and_too_few_phones_are_done)
+{
+    /* Of 10 phones 2 are current and 1 has failed: 7 count, p50 is the 4th. */
+    say((struct sim_record){
+        .at = 1, .node = 4, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_CURRENT});
+    say((struct sim_record){
+        .at = 1, .node = 9, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_CURRENT});
+    say((struct sim_record){
+        .at = 1, .node = 8, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});
+    cr_assert(lost("completion_s.first", "<", 5, 5 * SIM_S));
+    for (sim_node node = 0; node < 3; node++) {
+        upgrade(node, 12 * SIM_S);
+    }
+    cr_assert_not(lost("completion_s.first", "<", 5, 5 * SIM_S));
+    cr_assert_not(lost("completion_s.p50", "<", 5, 5 * SIM_S - 1), "there is time");
+    cr_assert(lost("completion_s.p50", "<", 5, 5 * SIM_S));
+    upgrade(3, 13 * SIM_S);
+    cr_assert_not(lost("completion_s.p50", "<", 5, 5 * SIM_S), "four are done");
+    cr_assert(lost("completion_s.p57.2", "<", 5, 5 * SIM_S), "but not five");
+    cr_assert(lost("completion_s.last", "<", 5, 5 * SIM_S));
+    cr_assert_not(lost("sites[s#1].completion_s.last", "<", 5, 5 * SIM_S), "all four of them");
+    cr_assert(lost("sites[s#2].completion_s.last", "<", 5, 5 * SIM_S));
+    cr_assert(lost("back_in_service_s.p1", "<", 5, 5 * SIM_S));
+    say((struct sim_record){.at = 14 * SIM_S, .node = 3, .kind = SIM_RECORD_BACK, .name = "L"});
+    cr_assert_not(lost("back_in_service_s.p1", "<", 5, 5 * SIM_S));
+    for (sim_node node = 5; node < 8; node++) {
+        upgrade(node, 14 * SIM_S);
+    }
+    cr_assert_not(lost("completion_s.last", "<", 5, 100 * SIM_S), "nobody is under way");
 }
 
 Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)

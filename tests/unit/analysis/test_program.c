@@ -229,6 +229,23 @@ Test(program, abort_ends_the_run_when_a_threshold_is_lost)
         pfsim("run S --set thresholds={\"phones.failed\":{\"limit\":\"==0\",\"abort\":true}}"), 1);
     SAYS(ran.err, "can't be met any more");
     SAYS(ran.out, "unfinished");
+    fake.fail_every = 0;
+    cr_assert_eq(pfsim("run S --set thresholds={\"sites[branch].wan.bytes\":{\"limit\":\"<1\","
+                       "\"abort\":true}}"),
+                 1);
+    SAYS(ran.err, "can't be met any more");
+}
+
+Test(program, an_abort_without_effect_is_said_at_the_start)
+{
+    cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.mean\":{\"limit\":\"<900\","
+                       "\"abort\":true}}"),
+                 0);
+    SAYS(ran.err, "warning: \"abort\" has no effect on completion_s.mean");
+    cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.p97\":{\"limit\":\"<900\","
+                       "\"abort\":true}}"),
+                 0);
+    cr_assert_null(strstr(ran.err, "no effect"));
 }
 
 Test(program, an_invalid_run_ends_with_4_even_with_failures)
