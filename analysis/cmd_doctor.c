@@ -1,45 +1,9 @@
 /* analysis/cmd_doctor.c -- pfsim doctor: what a live run of the scenario needs, against what is
  * there. */
-#include <string.h>
-
+#include "analysis/needs.h"
 #include "analysis/program.h"
 #include "analysis/summary.h"
 #include "scenarios/build.h"
-#include "sim/units.h"
-
-/* Bytes for people, other counts as they are. Returns `out`. */
-static char *amount(uint64_t value, const char *unit, char out[SIM_UNITS_TEXT_MAX + 8])
-{
-    char text[SIM_UNITS_TEXT_MAX];
-
-    if (strncmp(unit, "B", 1) == 0) {
-        snprintf(out, SIM_UNITS_TEXT_MAX + 8, "%s%s", sim_units_format_size(value, text), unit + 1);
-    } else {
-        snprintf(out, SIM_UNITS_TEXT_MAX + 8, "%llu%s%s", (unsigned long long)value,
-                 unit[0] != '\0' ? " " : "", unit);
-    }
-    return out;
-}
-
-static void print_row(const struct analysis_style *style, const struct sim_live_need *need)
-{
-    char needed[SIM_UNITS_TEXT_MAX + 8] = "-", available[SIM_UNITS_TEXT_MAX + 8] = "-";
-    const char *unit = need->unit != NULL ? need->unit : "";
-    const char *verdict = need->enough ? "enough" : need->fatal ? "TOO LITTLE" : "short";
-    enum analysis_colour colour = need->enough  ? ANALYSIS_GOOD
-                                  : need->fatal ? ANALYSIS_BAD
-                                                : ANALYSIS_WARN;
-
-    if (need->needed != 0 || need->available != 0) {
-        amount(need->needed, unit, needed);
-        amount(need->available, unit, available);
-    }
-    fprintf(style->to, "  %-22s %14s %14s   %s%s%s\n", need->what, needed, available,
-            analysis_summary_on(style, colour), verdict, analysis_summary_off(style));
-    if (!need->enough && need->mend[0] != '\0') {
-        fprintf(style->to, "      -> %s\n", need->mend);
-    }
-}
 
 int analysis_cmd_doctor(const struct analysis_program *program, int argc, char **argv)
 {
@@ -97,10 +61,7 @@ int analysis_cmd_doctor(const struct analysis_program *program, int argc, char *
             : shorts > 0 ? "runs here, but read the short rows"
                          : "can run here",
             analysis_summary_off(&style));
-    fprintf(program->out, "  %-22s %14s %14s\n", "", "needed", "there");
-    for (size_t i = 0; i < len; i++) {
-        print_row(&style, &needs[i]);
-    }
+    analysis_needs_print(&style, needs, len, true);
     scenario_free(s);
     return analysis_program_flush(program, "doctor", fatal > 0 ? ANALYSIS_REFUSED : ANALYSIS_OK);
 }

@@ -56,28 +56,52 @@ void analysis_progress_free(struct analysis_progress *p)
     free(p);
 }
 
-/* Appends at `*len`; what does not fit is cut. */
-static void append(char *out, size_t cap, size_t *len, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* A line of parts, each whole or not there at all. */
+struct line {
+    char *text;
+    size_t cap, len;
+    bool full; /* a part did not fit: none comes behind it */
+};
 
-static void append(char *out, size_t cap, size_t *len, const char *format, ...)
+static void append(struct line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void append(struct line *line, const char *format, ...)
 {
     va_list arguments;
 
-    if (*len + 1 >= cap) {
+    if (line->full) {
         return;
     }
     va_start(arguments, format);
-    int n = vsnprintf(out + *len, cap - *len, format, arguments);
+    int n = vsnprintf(line->text + line->len, line->cap - line->len, format, arguments);
     va_end(arguments);
-    if (n > 0) {
-        *len = *len + (size_t)n < cap ? *len + (size_t)n : cap - 1;
+    if (n < 0 || (size_t)n >= line->cap - line->len) {
+        line->full = true;
+        line->text[line->len] = '\0';
+        return;
     }
+    line->len += (size_t)n;
 }
 
 /* Phones on their way, by phase; those off or done are told otherwise. */
-static void append_phases(const struct analysis_progress *p, char *out, size_t cap, size_t *len)
+static void append_phases(const struct analysis_progress *p, struct line *line)
 {
+    static const struct {
+        enum sim_phase phase;
+        const char *doing;
+    } rows[] = {
+        {SIM_PHASE_BOOT, "booting"},
+        {SIM_PHASE_CONFIGURE, "configuring"},
+        {SIM_PHASE_ELECT, "electing"},
+        {SIM_PHASE_WAIT, "waiting"},
+        {SIM_PHASE_FETCH_PEER, "fetching from peers"},
+        {SIM_PHASE_FETCH_SERVER, "fetching from the server"},
+        {SIM_PHASE_VERIFY, "verifying"},
+        {SIM_PHASE_LINGER, "still serving"},
+        {SIM_PHASE_APPLY, "applying"},
+        {SIM_PHASE_REBOOT, "rebooting"},
+    };
     uint64_t phases[SIM_PHASES_LEN] = {0};
     const char *before = "  ";
 
@@ -88,18 +112,17 @@ static void append_phases(const struct analysis_progress *p, char *out, size_t c
             phases[i] += of_site[i];
         }
     }
-    for (unsigned i = SIM_PHASE_BOOT; i < SIM_PHASE_IN_SERVICE; i++) {
-        if (phases[i] > 0) {
-            append(out, cap, len, "%s%llu %s", before, (unsigned long long)phases[i],
-                   sim_phase_name((enum sim_phase)i));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (phases[rows[i].phase] > 0) {
+            append(line, "%s%llu %s", before, (unsigned long long)phases[rows[i].phase],
+                   rows[i].doing);
             before = ", ";
         }
     }
 }
 
 /* From the share of files held: rough, but it needs no model of the method. */
-static void append_expected(const struct analysis_progress *p, sim_time now, char *out, size_t cap,
-                            size_t *len)
+static void append_expected(const struct analysis_progress *p, sim_time now, struct line *line)
 {
     uint64_t held = analysis_collect_held(p->config.collect);
     uint64_t wanted = analysis_collect_wanted(p->config.collect);
@@ -110,29 +133,32 @@ static void append_expected(const struct analysis_progress *p, sim_time now, cha
     }
     unsigned __int128 elapsed = sim_time_since(now, p->config.start_at);
     sim_duration left = (sim_duration)(elapsed * (wanted - held) / held);
-    append(out, cap, len, "  files in about %s",
+    append(line, ", the last in about %s",
            sim_units_format_duration((left + SIM_S - 1) / SIM_S * SIM_S, text));
 }
 
 void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t wan_bit_s,
                             char *out, size_t cap)
 {
+    struct line line = {.text = out, .cap = cap};
+    char rate[SIM_UNITS_TEXT_MAX], of[SIM_UNITS_TEXT_MAX];
     uint32_t outcomes[4];
-    char text[SIM_UNITS_TEXT_MAX];
-    size_t len = 0;
 
     analysis_collect_outcomes(p->config.collect, outcomes);
-    append(out, cap, &len, "%s %.1f s  %u/%u upgraded", p->config.method, sim_time_seconds(now),
-           outcomes[SIM_OUTCOME_UPGRADED] + outcomes[SIM_OUTCOME_CURRENT], p->config.phones);
+    append(&line, "%s %.1f s", p->config.method, sim_time_seconds(now));
+    append(&line, "  %u/%u phones", outcomes[SIM_OUTCOME_UPGRADED] + outcomes[SIM_OUTCOME_CURRENT],
+           p->config.phones);
     if (outcomes[SIM_OUTCOME_FAILED] > 0) {
-        append(out, cap, &len, "  %u failed", outcomes[SIM_OUTCOME_FAILED]);
+        append(&line, ", %u FAILED", outcomes[SIM_OUTCOME_FAILED]);
     }
+    append(&line, "  %llu/%llu files", (unsigned long long)analysis_collect_held(p->config.collect),
+           (unsigned long long)analysis_collect_wanted(p->config.collect));
+    append_expected(p, now, &line);
     if (p->config.configured_bit_s > 0) {
-        append(out, cap, &len, "  WAN %s", sim_units_format_rate(wan_bit_s, text));
-        append(out, cap, &len, " of %s", sim_units_format_rate(p->config.configured_bit_s, text));
+        append(&line, "  WAN %s of %s", sim_units_format_rate(wan_bit_s, rate),
+               sim_units_format_rate(p->config.configured_bit_s, of));
     }
-    append_expected(p, now, out, cap, &len);
-    append_phases(p, out, cap, &len);
+    append_phases(p, &line);
 }
 
 static size_t width_of(FILE *to)

@@ -6,6 +6,7 @@
 
 #include "analysis/abort.h"
 #include "analysis/interrupt.h"
+#include "analysis/needs.h"
 #include "analysis/progress.h"
 #include "analysis/result.h"
 #include "analysis/series.h"
@@ -114,33 +115,24 @@ static void stop_run(void *run)
 
 /* ---- Before the run ---- */
 
-/* Says what the machine lacks; 3 when it can't start. */
+/* Says what the run needs and what the machine lacks; 3 when it can't start. Quiet: only why it
+ * can't. */
 static int check_machine(const struct session *s)
 {
     const struct analysis_program *program = s->config->program;
+    struct analysis_style style = analysis_summary_style(program->err);
     struct sim_live_need needs[SIM_LIVE_NEEDS_MAX];
     size_t len = scenario_run_doctor(s->config->scenario, s->config->method, needs);
     int status = ANALYSIS_OK;
 
+    if (!s->config->quiet) {
+        analysis_needs_print(&style, needs, len, false);
+    }
     for (size_t i = 0; i < len; i++) {
-        if (needs[i].enough) {
-            continue;
-        }
-        if (needs[i].fatal) {
-            status = ANALYSIS_REFUSED;
-        } else if (s->config->quiet) {
-            continue;
-        }
-        fprintf(program->err, "pfsim %s: %s: ", s->config->command,
-                needs[i].fatal ? "refused" : "warning");
-        if (needs[i].needed != 0 || needs[i].available != 0) {
-            bool has_unit = needs[i].unit != NULL && needs[i].unit[0] != '\0';
-            fprintf(program->err, "%s: %llu%s%s needed, %llu there. %s\n", needs[i].what,
-                    (unsigned long long)needs[i].needed, has_unit ? " " : "",
-                    has_unit ? needs[i].unit : "", (unsigned long long)needs[i].available,
-                    needs[i].mend);
-        } else {
-            fprintf(program->err, "%s: %s\n", needs[i].what, needs[i].mend);
+        if (!needs[i].enough && needs[i].fatal) {
+            status = analysis_program_fail(
+                program, s->config->command, ANALYSIS_REFUSED, "refused: %s%s%s", needs[i].what,
+                s->config->quiet ? ": " : ", see above", s->config->quiet ? needs[i].mend : "");
         }
     }
     return status;

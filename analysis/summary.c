@@ -195,11 +195,11 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
                 "WAN", analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), a));
         return;
     }
-    fprintf(style->to, "  %-16s%s on the line, %s of it firmware, %s configuration", "WAN",
+    fprintf(style->to, "  %-16s%s on the line: %s firmware, %s configuration", "WAN",
             analysis_summary_size(analysis_summary_number(d, "wan", "bytes"), a),
             analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), b),
             analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), c));
-    fprintf(style->to, "; %s the other way\n",
+    fprintf(style->to, "; %s up\n",
             analysis_summary_size(analysis_summary_number(d, "wan", "up_bytes"), a));
     fprintf(style->to, "  %-16smean %s", "",
             analysis_summary_rate(analysis_summary_number(d, "wan", "mean_bit_s"), a));
@@ -242,7 +242,7 @@ static void print_rest(const struct analysis_style *style, const cJSON *d)
             analysis_summary_count(analysis_summary_number(d, "trees_summary", "wan_copies"), a));
     }
     if (!isnan(gap)) {
-        fprintf(to, "  %-16s%s of the best possible %s (the WAN alone needs %s)\n", "distance",
+        fprintf(to, "  %-16s%s the best possible %s (the WAN alone needs %s)\n", "distance",
                 analysis_summary_times(gap, a),
                 analysis_summary_seconds(analysis_summary_number(d, "bounds", "optimum_s"), b),
                 analysis_summary_seconds(analysis_summary_number(d, "bounds", "wan_floor_s"), c));

@@ -597,10 +597,9 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
         say((struct sim_record){.at = 1, .node = node, .kind = SIM_RECORD_HOLD, .name = "a.sbn"});
     }
     analysis_progress_text(p, 14 * SIM_S, 8000000, text, sizeof(text));
-    cr_assert_str_eq(text,
-                     "pfs 14.0 s  1/10 upgraded  1 failed  WAN 8 Mbit/s of 16 Mbit/s  files in "
-                     "about 12 s  1 wait");
+    cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED  5/20 files, the last in about 12 s  "
+                           "WAN 8 Mbit/s of 16 Mbit/s  1 waiting");
     analysis_progress_text(p, 14 * SIM_S, 8000000, cut, sizeof(cut));
-    cr_assert_str_eq(cut, "pfs 14.0 s  1/10 up");
+    cr_assert_str_eq(cut, "pfs 14.0 s", "parts are whole or not there");
     analysis_progress_free(p);
 }

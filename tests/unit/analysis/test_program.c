@@ -123,6 +123,8 @@ Test(program, a_good_run_ends_with_0_and_a_verdict_first)
     SAYS(ran.out, "30 of 30 phones upgraded in ");
     SAYS(ran.out, "(1.00 copies); valid run");
     SAYS(ran.err, "seed 5");
+    SAYS(ran.err, "descriptors              12,000"); /* what it needs, at every start */
+    SAYS(ran.err, "enough      open files");
 }
 
 Test(program, json_is_alone_on_standard_output)
@@ -269,6 +271,9 @@ Test(program, a_refusal_ends_with_3_and_says_why)
     fake.short_of_fatal = true;
     cr_assert_eq(pfsim("run S"), 3);
     SAYS(ran.err, "ulimit -n 16000");
+    SAYS(ran.err, "refused: descriptors");
+    cr_assert_eq(pfsim("run S --quiet"), 3);
+    SAYS(ran.err, "refused: descriptors: ulimit -n 16000");
     cr_assert_eq(fake.runs, 0);
 }
 
