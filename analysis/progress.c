@@ -84,23 +84,18 @@ static void append(struct line *line, const char *format, ...)
     line->len += (size_t)n;
 }
 
-/* Phones on their way, by phase; those off or done are told otherwise. */
+/* Phones on their way, by phase, most first; those off or done are told otherwise. */
 static void append_phases(const struct analysis_progress *p, struct line *line)
 {
     static const struct {
         enum sim_phase phase;
         const char *doing;
     } rows[] = {
-        {SIM_PHASE_BOOT, "booting"},
-        {SIM_PHASE_CONFIGURE, "configuring"},
-        {SIM_PHASE_ELECT, "electing"},
-        {SIM_PHASE_WAIT, "waiting"},
-        {SIM_PHASE_FETCH_PEER, "fetching from peers"},
-        {SIM_PHASE_FETCH_SERVER, "fetching from the server"},
-        {SIM_PHASE_VERIFY, "verifying"},
-        {SIM_PHASE_LINGER, "still serving"},
-        {SIM_PHASE_APPLY, "applying"},
-        {SIM_PHASE_REBOOT, "rebooting"},
+        {SIM_PHASE_BOOT, "booting"},          {SIM_PHASE_CONFIGURE, "configuring"},
+        {SIM_PHASE_ELECT, "electing"},        {SIM_PHASE_WAIT, "waiting"},
+        {SIM_PHASE_FETCH_PEER, "from peers"}, {SIM_PHASE_FETCH_SERVER, "from the server"},
+        {SIM_PHASE_VERIFY, "verifying"},      {SIM_PHASE_LINGER, "still serving"},
+        {SIM_PHASE_APPLY, "applying"},        {SIM_PHASE_REBOOT, "rebooting"},
     };
     uint64_t phases[SIM_PHASES_LEN] = {0};
     const char *before = "  ";
@@ -112,12 +107,18 @@ static void append_phases(const struct analysis_progress *p, struct line *line)
             phases[i] += of_site[i];
         }
     }
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (phases[rows[i].phase] > 0) {
-            append(line, "%s%llu %s", before, (unsigned long long)phases[rows[i].phase],
-                   rows[i].doing);
-            before = ", ";
+    for (;;) {
+        size_t most = 0;
+        for (size_t i = 1; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            most = phases[rows[i].phase] > phases[rows[most].phase] ? i : most;
         }
+        if (phases[rows[most].phase] == 0) {
+            return;
+        }
+        append(line, "%s%llu %s", before, (unsigned long long)phases[rows[most].phase],
+               rows[most].doing);
+        phases[rows[most].phase] = 0;
+        before = ", ";
     }
 }
 
@@ -151,8 +152,11 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
     if (outcomes[SIM_OUTCOME_FAILED] > 0) {
         append(&line, ", %u FAILED", outcomes[SIM_OUTCOME_FAILED]);
     }
-    append(&line, "  %llu/%llu files", (unsigned long long)analysis_collect_held(p->config.collect),
-           (unsigned long long)analysis_collect_wanted(p->config.collect));
+    uint64_t held = analysis_collect_held(p->config.collect);
+    uint64_t wanted = analysis_collect_wanted(p->config.collect);
+    /* A phone that crashed takes its files again. */
+    append(&line, "  %llu/%llu files", (unsigned long long)(held < wanted ? held : wanted),
+           (unsigned long long)wanted);
     append_expected(p, now, &line);
     if (p->config.configured_bit_s > 0) {
         append(&line, "  WAN %s of %s", sim_units_format_rate(wan_bit_s, rate),

@@ -591,14 +591,18 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
     upgrade(0, 11 * SIM_S);
     say((struct sim_record){
         .at = 1, .node = 7, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});
-    say((struct sim_record){.at = 1, .node = 1, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_WAIT});
+    say((struct sim_record){.at = 1, .node = 1, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_BOOT});
+    for (sim_node node = 2; node < 4; node++) {
+        say((struct sim_record){
+            .at = 1, .node = node, .kind = SIM_RECORD_PHASE, .a = SIM_PHASE_WAIT});
+    }
     /* 5 of 20 files after 4 s: 12 s more. */
     for (sim_node node = 0; node < 5; node++) {
         say((struct sim_record){.at = 1, .node = node, .kind = SIM_RECORD_HOLD, .name = "a.sbn"});
     }
     analysis_progress_text(p, 14 * SIM_S, 8000000, text, sizeof(text));
     cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED  5/20 files, the last in about 12 s  "
-                           "WAN 8 Mbit/s of 16 Mbit/s  1 waiting");
+                           "WAN 8 Mbit/s of 16 Mbit/s  2 waiting, 1 booting");
     analysis_progress_text(p, 14 * SIM_S, 8000000, cut, sizeof(cut));
     cr_assert_str_eq(cut, "pfs 14.0 s", "parts are whole or not there");
     analysis_progress_free(p);
