@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sim/live/live.h"
+#include "tests/peer_port.h"
 
 enum { BED_SITES = 4, BED_NODES = 256, BED_TEXT = 4096 };
 
@@ -182,26 +183,6 @@ static const struct sim_node_ops bed_ops = {
     .fetch_done = bed_fetch_done,
 };
 
-/* A port that nobody has, neither UDP nor TCP: the kernel's choice. */
-static inline uint16_t bed_free_port(void)
-{
-    for (int attempt = 0; attempt < 100; attempt++) {
-        struct sockaddr_in addr = {.sin_family = AF_INET};
-        socklen_t len = sizeof(addr);
-        int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
-        bool ok = bind(udp, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-                  getsockname(udp, (struct sockaddr *)&addr, &len) == 0 &&
-                  bind(tcp, (struct sockaddr *)&addr, sizeof(addr)) == 0;
-        close(udp);
-        close(tcp);
-        if (ok) {
-            return ntohs(addr.sin_port);
-        }
-    }
-    cr_assert(false, "no free port");
-    return 0;
-}
-
 /* Sites 127.N1.0.0/24 and so on without a line, ports not paced, 5 s at most. Change what you
  * need, then open. */
 static inline void bed_init(struct bed *b, size_t sites)
@@ -229,7 +210,7 @@ static inline void bed_init(struct bed *b, size_t sites)
     b->config = (struct sim_live_config){
         .seed = 1,
         .threads = 1,
-        .peer_port = bed_free_port(),
+        .peer_port = test_peer_port(),
         .sites = b->sites,
         .sites_len = sites,
         .server = &b->server,

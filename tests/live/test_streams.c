@@ -478,7 +478,7 @@ static void send_bytewise(struct bed_node *n, sim_time now)
         dial_next(n, now);
     } else if (n->text_len < 9) {
         n->text_len++;
-        cr_assert_eq(sim_world_stream_send(n->world, n->stream, "abcdefghi" + n->text_len - 1, 1),
+        cr_assert_eq(sim_world_stream_send(n->world, n->stream, &"abcdefghi"[n->text_len - 1], 1),
                      0);
     } else {
         sim_world_stream_close(n->world, n->stream);

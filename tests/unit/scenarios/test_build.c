@@ -1,30 +1,15 @@
 /* Goal: a run says where its own servers listen, and for which well-known ports they stand. Method:
  * runs that are made but not started; the kernel's ports. */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "scenarios/build.h"
+#include "tests/peer_port.h"
 
 static void ignore(void *context, unsigned lane, const struct sim_record *record)
 {
     (void)context, (void)lane, (void)record;
-}
-
-static unsigned free_port(void)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET};
-    socklen_t len = sizeof(addr);
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-    getsockname(fd, (struct sockaddr *)&addr, &len);
-    close(fd);
-    return ntohs(addr.sin_port);
 }
 
 static void ask(const char *server, enum scenario_method method,
@@ -39,7 +24,7 @@ static void ask(const char *server, enum scenario_method method,
                        "{\"name\":\"x\",\"firmware\":[{\"model\":\"A\",\"load\":\"L\",\"files\":["
                        "{\"name\":\"a\",\"size\":\"1 kB\"}]}],\"server\":%s,\"sites\":[{\"name\":"
                        "\"s\",\"phones\":[{\"model\":\"A\",\"count\":1}]}],\"pfs\":{\"port\":%u}}",
-                       server, free_port());
+                       server, test_peer_port());
     scenario_load_text("t.json", text, (size_t)len, NULL, 0, &s, &errors);
     scenario_errors_free(&errors);
     cr_assert_not_null(s);
