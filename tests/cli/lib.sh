@@ -33,16 +33,17 @@ finish() {
     exit $((FAILURES > 0))
 }
 
-# A TCP and UDP port that nobody has just now, on any address. Below the kernel's ephemeral ports, which are also the source
-# ports of everybody's connections and might take it between the look and the use.
+# A TCP and UDP port that nobody has just now, below those that the kernel hands out: the embedded server and every
+# connection get theirs there, and must not come to be the peer port.
 free_port() {
     node -e '
 const net = require("net"), dgram = require("dgram");
 (function again() {
-  const port = 10000 + Math.floor(Math.random() * 22000), s = net.createServer(), u = dgram.createSocket("udp4");
+  const port = 10000 + Math.floor(Math.random() * 20000), s = net.createServer();
   s.once("error", again);
   s.listen(port, "0.0.0.0", () => {
-    u.once("error", () => s.close(again));
+    const u = dgram.createSocket("udp4");
+    u.once("error", () => { s.close(); again(); });
     u.bind(port, "0.0.0.0", () => { console.log(port); u.close(); s.close(); });
   });
 })();'
