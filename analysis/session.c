@@ -188,6 +188,11 @@ static int build_run(struct session *s)
         s->run = NULL;
         return fail(s, ANALYSIS_REFUSED, why);
     }
+    if (config->verbose) {
+        char servers[SCENARIO_SERVERS_TEXT_MAX];
+        scenario_run_servers(s->run, servers);
+        fputs(servers, config->program->err);
+    }
     return ANALYSIS_OK;
 }
 

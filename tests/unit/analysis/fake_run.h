@@ -270,6 +270,12 @@ void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim
     };
 }
 
+void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX])
+{
+    (void)run;
+    snprintf(out, SCENARIO_SERVERS_TEXT_MAX, "server at 127.0.0.1\n");
+}
+
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out)
 {
     (void)run;
