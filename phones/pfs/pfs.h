@@ -81,7 +81,7 @@ struct pfs_want {
     X(STOP_FETCH) /* no longer root: cancel that fetch; `file` stays pfs's own */                  \
     X(GOT)        /* `path` is held whole and verified in `file`, from `peer` (0: own fetch) */    \
     X(FALLBACK)   /* sharing gave up (text: why): get `path` from the server yourself; `file` is a \
-                     partial copy (or 0) that now belongs to the owner. When the owner has it,    \
+                     partial copy (or 0) that now belongs to the owner. When the owner has it,     \
                      pfs_hold() lets it serve */                                                   \
     X(FAILED)     /* no way left (fallback "fail", or the root's server error reported by enough   \
                      roots); text: the cause */

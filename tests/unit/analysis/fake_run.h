@@ -170,7 +170,7 @@ int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
     fake.runs++;
     why[0] = '\0';
     for (sim_node node = 0; node < s->phones_total; node++) {
-        struct scenario_phone_info info;
+        struct scenario_phone_info info = {0};
         scenario_run_phone(run, node, &info);
         fake_phone(run, node, info.number, &info);
         if (node == s->phones_total / 2 && fake.interrupt) {
