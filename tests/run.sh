@@ -12,12 +12,12 @@ ulimit -n "$(ulimit -Hn)" || true
 failed=()
 for preset in "${presets[@]}"; do
     echo "== $preset: configure and build"
-    cmake --preset "$preset" >"/tmp/pfsim-configure.$$" 2>&1 || { cat "/tmp/pfsim-configure.$$"; exit 1; }
+    cmake --preset "$preset" -DBUILD_TESTING=ON >"/tmp/pfsim-configure.$$" 2>&1 || { cat "/tmp/pfsim-configure.$$"; exit 1; }
     rm -f "/tmp/pfsim-configure.$$"
     cmake --build --preset "$preset"
     echo "== $preset: test"
     # Where timing counts a test runs alone (RUN_SERIAL).
-    ctest --preset "$preset" --parallel 2 || failed+=("$preset")
+    ctest --preset "$preset" --parallel 2 --no-tests=error || failed+=("$preset")
 done
 if [ ${#failed[@]} -gt 0 ]; then
     echo "failed: ${failed[*]}"
