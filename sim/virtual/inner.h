@@ -1,0 +1,446 @@
+/* sim/virtual/inner.h -- inside of the virtual world: what its files share. Nobody else includes
+ * it (its tests may).
+ *
+ *   virtual.c       life, the turn, ticks, alarms, figures, the trace hash
+ *   queue.c         what will happen (queue.h)
+ *   chunk.c         bytes on their way, and growing pools
+ *   node.c          nodes, datagrams, broadcasts, listening, faults
+ *   stream.c        streams between nodes: dials, messages, bodies, ends
+ *   port.c          a node's LAN port: the bodies that it sends share its rate
+ *   file.c          copies of files: named content, how much of it, whether it is right
+ *   fetch.c         requests to the server: from the node to the result; the server itself
+ *   way_fluid.c     a request's way over a fluid line, and over the LAN to a load server
+ *   way_packet.c    a request's way over a sim/wan machine: HTTP
+ *   way_tftp.c      the same for TFTP: both machines of sim/tftp over the line
+ *   fluid.c         fair sharing (fluid.h)
+ *
+ * Inside, a node is its index in the group (0..nodes_len-1), a site its index in the group;
+ * `first_node` and `first_site` are added at the seam only. Handles are
+ * generation << 32 | index + 1 (streams: generation << 32 | index << 1 | side, + 2), so 0 is none.
+ *
+ * Rules. A call from a node never calls back: what a node is told is an event of its own. Pools
+ * grow by realloc: never keep a pointer into one across a call that may add to it or that tells a
+ * node something; fetch it again by its index or handle. Every random draw is from the node's own
+ * stream or the site's LAN stream. */
+#ifndef SIM_VIRTUAL_INNER_H
+#define SIM_VIRTUAL_INNER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/content.h"
+#include "sim/line.h"
+#include "sim/virtual/fluid.h"
+#include "sim/virtual/queue.h"
+#include "sim/virtual/virtual.h"
+#include "sim/wan/wan.h"
+#include "sim/world.h"
+
+#define VIRTUAL_NONE UINT32_MAX /* no index */
+
+/* Who handles an event; `what` and the rest are the handler's. */
+enum virtual_event_kind {
+    VIRTUAL_ALARM,     /* virtual.c; node; a: number of the alarm */
+    VIRTUAL_DATAGRAM,  /* node.c; node: receiver; a: sender's address; b: 1 from a broadcast */
+    VIRTUAL_BROADCAST, /* node.c; node: sender: ONE event visits the site's listening nodes */
+    VIRTUAL_STREAM,    /* stream.c; a: handle of the end that it reaches; what: enum of stream.c */
+    VIRTUAL_PORT,      /* port.c; node; a: number of the port's alarm */
+    VIRTUAL_FETCH,     /* fetch.c; a: handle; what: enum virtual_fetch_step */
+    VIRTUAL_FLUID,     /* way_fluid.c: the fluid's next end; a: number of its alarm */
+    VIRTUAL_WAN,       /* way_packet.c; node: unused; a: site; b: number of its alarm */
+    VIRTUAL_TFTP,      /* way_tftp.c: a machine's deadline; a: fetch; what: which end */
+    VIRTUAL_TICK,      /* virtual.c */
+};
+
+/* Bytes on their way. From one of two free lists (up to VIRTUAL_CHUNK_SMALL bytes, and up to
+ * SIM_WORLD_MESSAGE_MAX); chunks never move. */
+enum { VIRTUAL_CHUNK_SMALL = 224 };
+struct virtual_chunk {
+    struct virtual_chunk *next; /* in a free list, or in an owner's list */
+    uint16_t len;
+    uint16_t large; /* which list it goes back to */
+    uint32_t mark;  /* the owner's */
+    uint8_t bytes[];
+};
+
+struct virtual_chunks {
+    struct virtual_chunk *free[2];
+    void *slabs; /* list of what malloc() gave */
+    uint64_t bytes;
+};
+struct virtual_chunk *virtual_chunk_new(struct virtual_chunks *c, const void *bytes, size_t len);
+void virtual_chunk_free(struct virtual_chunks *c, struct virtual_chunk *chunk); /* NULL is fine */
+void virtual_chunks_deinit(struct virtual_chunks *c);
+
+/* An array of things with handles: grows by doubling, recycles places, checks generations. The
+ * first member of every thing is a uint32_t generation: odd while it lives. */
+struct virtual_pool {
+    uint8_t *things;
+    uint32_t size; /* of one */
+    uint32_t len, cap;
+    uint32_t *free;
+    uint32_t free_len, free_cap;
+};
+int virtual_pool_init(struct virtual_pool *p, uint32_t size, uint32_t cap);
+void virtual_pool_deinit(struct virtual_pool *p);
+void virtual_pool_clear(struct virtual_pool *p); /* all are dead; generations go on */
+/* Zeroed but for its generation; VIRTUAL_NONE when out of memory. */
+uint32_t virtual_pool_add(struct virtual_pool *p);
+void virtual_pool_remove(struct virtual_pool *p, uint32_t index);
+static inline void *virtual_pool_at(const struct virtual_pool *p, uint32_t index)
+{
+    return p->things + (size_t)index * p->size;
+}
+uint64_t virtual_pool_handle(const struct virtual_pool *p, uint32_t index);
+/* NULL for a stale one or 0. `*index` may be NULL. */
+void *virtual_pool_get(const struct virtual_pool *p, uint64_t handle, uint32_t *index);
+
+/* ---- Copies (file.c) ---- */
+
+/* A copy is a prefix of a named content. `taint`: 0: right bytes; else a number that stands for the
+ * way in which they are wrong, and that whoever takes the copy takes over. */
+struct virtual_file {
+    uint32_t generation;
+    uint32_t node;
+    uint32_t next; /* of the node, index + 1; 0 */
+    bool sealed;
+    const struct sim_content *content; /* NULL: made up by the resolver, or not known at all */
+    const char *name;                  /* interned for the world's life */
+    uint64_t size;                     /* settled bytes; those under way come on top */
+    uint64_t taint;
+    uint64_t incoming; /* handle of the stream end or fetch that fills it now; 0 */
+    bool from_fetch;   /* which of the two */
+};
+
+/* ---- Streams (stream.c) ---- */
+
+/* One end, and what flows towards the other one. */
+struct virtual_end {
+    uint32_t node;
+    bool known; /* the node was told of it, or dialed it, and neither side has ended it */
+    bool told_closed;
+    uint8_t closing; /* the node has closed it: what is queued still goes */
+    uint64_t tag;
+    sim_time clear_at; /* nothing sent arrives before: order */
+    /* the body that this end sends: at most one */
+    uint64_t file; /* 0: none */
+    uint64_t offset, len, sent;
+    uint64_t taint;
+    bool in_port;                             /* it shares the node's port now */
+    struct virtual_chunk *queue, **queue_end; /* messages behind the body */
+    uint32_t queue_bytes;
+    /* what this end receives */
+    struct virtual_chunk *held; /* bytes that the node has not consumed */
+    uint64_t in_file;           /* the body's copy; 0: none */
+    uint64_t in_len, in_got, in_notify_every, in_notify_at;
+    uint64_t in_base; /* size of the copy when the body began */
+};
+
+struct virtual_conn {
+    uint32_t generation;
+    uint8_t state; /* enum of stream.c */
+    bool frozen;   /* a partition or a silent end: nothing moves */
+    sim_time frozen_at;
+    uint32_t next[2];           /* of each end's node's list, index << 1 | side + 1; 0 */
+    struct virtual_end ends[2]; /* 0: the dialer */
+};
+
+/* ---- Nodes (node.c) ---- */
+
+struct virtual_node {
+    const struct sim_node_ops *ops;
+    void *self;
+    struct sim_rng rng;
+    sim_time alarm_at;     /* as the node wants it; SIM_NEVER */
+    sim_time alarm_due;    /* instant of the earliest alarm event in the queue; SIM_NEVER */
+    uint32_t alarm_number; /* of that event: others are stale */
+    uint32_t site;
+    sim_addr addr; /* 0: no network */
+    uint32_t group;
+    uint32_t life; /* times that it went down */
+    bool listening, down, silent, corrupt, finished;
+    uint32_t heard_at; /* index in its site's `listeners`; VIRTUAL_NONE */
+    uint32_t conns;    /* its streams' ends: a list; 0: none */
+    uint32_t files;    /* index + 1; 0 */
+    uint32_t fetches;  /* index + 1; 0 */
+    /* the port, sending: port.c */
+    uint32_t port_ends; /* list of ends whose bodies are in it, index << 1 | side + 1; 0 */
+    uint32_t port_len;
+    sim_time port_at; /* bodies have been reckoned up to here */
+    uint32_t port_number;
+    /* the connection kept to the server (HTTP keep-alive): [place] */
+    uint64_t kept[2]; /* the way's: a sim_wan_flow in packet mode, 1 or 0 in fluid mode */
+    uint8_t kept_protocol[2];
+};
+
+struct virtual_site {
+    const struct sim_site_setup *setup;
+    struct sim_rng lan; /* datagrams' losses */
+    uint32_t *by_host;  /* node of address base + n, n < hosts; VIRTUAL_NONE */
+    uint32_t hosts;
+    uint32_t *listeners; /* nodes that listen, in order of beginning to */
+    uint32_t listeners_len, listeners_cap;
+    bool wan_up;
+    struct sim_wan *wan; /* packet mode; NULL */
+    sim_time wan_due;    /* of its earliest event in the queue */
+    uint32_t wan_number;
+    struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
+};
+
+/* ---- Fetches (fetch.c, way_*.c) ---- */
+
+enum virtual_fetch_step {
+    VIRTUAL_STEP_CONNECTED, /* ways: the connection stands */
+    VIRTUAL_STEP_ARRIVE,    /* the request reaches the server */
+    VIRTUAL_STEP_ANSWER,    /* response_time is over: the answer leaves */
+    VIRTUAL_STEP_BEGIN,     /* fluid: start-up is over: the body joins the line */
+    VIRTUAL_STEP_FIRST,     /* the first byte reaches the node */
+    VIRTUAL_STEP_PROGRESS,  /* another notify_every bytes are in */
+    VIRTUAL_STEP_DONE,      /* the last byte reached the node; or the error did */
+    VIRTUAL_STEP_PATIENCE,  /* look whether it has stalled */
+    VIRTUAL_STEP_WAY,       /* anything else that a way needs */
+};
+
+enum virtual_fetch_state {
+    VIRTUAL_FETCH_ASKING, /* on its way to the server */
+    VIRTUAL_FETCH_QUEUED, /* at the server, waits for a place (max_transfers, overflow queue) */
+    VIRTUAL_FETCH_SERVED, /* at the server, being answered: has a place if it sends a file */
+    VIRTUAL_FETCH_ENDING, /* the result is known and on its way to the node */
+};
+
+struct virtual_tftp; /* way_tftp.c */
+
+struct virtual_fetch {
+    uint32_t generation;
+    uint32_t node;
+    uint32_t next; /* of the node, index + 1 */
+    uint32_t life; /* of the node when it began */
+    uint8_t state; /* enum virtual_fetch_state */
+    uint8_t place; /* enum sim_server_place */
+    uint8_t protocol;
+    bool is_firmware;
+    bool has_place; /* counts in server.transfers */
+    bool mapped;    /* the file was found at the server */
+    bool new_connection;
+    const char *path;                  /* interned */
+    const struct sim_content *content; /* what the server sends; NULL: resolved, or an error */
+    uint64_t file;                     /* copy; 0: a small file */
+    uint64_t offset; /* of the copy at the beginning: what HTTP's Range asks for */
+    uint64_t total;  /* bytes of body that the server will send, known from ARRIVE on */
+    uint64_t got;    /* settled bytes of body that reached the node */
+    uint64_t notify_every, notify_at;
+    int status, code;                     /* of the result */
+    sim_time began, first_byte, moved_at; /* last progress seen */
+    uint64_t moved_bytes;
+    /* the ways' own */
+    sim_fluid_flow flow;
+    sim_wan_flow wan_flow;
+    uint64_t up_left, head_left; /* bytes of the request, of the answer's header, to come through */
+    uint64_t line_bytes;         /* fluid: on the line in all */
+    sim_time delay;              /* fluid: start-up still to be waited for */
+    struct virtual_tftp *tftp;
+    uint32_t queue_next; /* in the server's queue, index + 1 */
+    char reason[SIM_WORLD_REASON_MAX];
+};
+
+struct virtual_server {
+    bool up;
+    uint32_t transfers;
+    uint32_t queue_first, queue_last; /* index + 1 */
+    struct sim_virtual_server_stats stats;
+};
+
+/* ---- The world ---- */
+
+struct sim_virtual {
+    struct sim_world base; /* first member */
+    struct sim_virtual_config config;
+    sim_time now;
+    struct virtual_queue queue;
+    struct virtual_chunks chunks;
+    struct virtual_node *nodes;
+    uint32_t nodes_len, nodes_cap, unfinished;
+    struct virtual_site *sites;
+    uint32_t sites_len, sites_cap;
+    struct virtual_pool files, conns, fetches;
+    struct sim_fluid *fluid; /* fluid mode */
+    sim_time fluid_due;
+    uint32_t fluid_number;
+    struct virtual_server server;
+    uint64_t hash, events, notices;
+    sim_stream reading;  /* the stream whose node is inside stream_input; 0 */
+    size_t reading_left; /* bytes behind those offered: not used by nodes */
+    bool out_of_memory;  /* sticks; ends the run */
+    bool ended;
+    int status; /* how the run ended */
+    sim_time tick_at;
+    atomic_bool stop;
+    struct sim_virtual_step *step; /* being described; NULL */
+    struct virtual_names *names;   /* interned names (file.c) */
+};
+
+static inline struct sim_virtual *virtual_of(struct sim_world *w)
+{
+    return (struct sim_virtual *)w;
+}
+
+/* ---- virtual.c ---- */
+
+/* Adds an event; when memory runs out v->out_of_memory is set and a scratch event is returned, so
+ * callers need not check. `at` in the past means now. */
+struct virtual_event *virtual_add(struct sim_virtual *v, sim_time at, enum virtual_event_kind kind,
+                                  uint32_t node);
+/* Mixes a number that matters into the trace hash: every handler mixes what identifies its event
+ * (instant, kind and node are mixed already). */
+static inline void virtual_mix(struct sim_virtual *v, uint64_t x)
+{
+    v->hash = (v->hash ^ x) * UINT64_C(0x9E3779B97F4A7C15);
+    v->hash ^= v->hash >> 29;
+}
+/* While a step is described: says what happened (first call of a step wins). */
+void virtual_say(struct sim_virtual *v, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static inline bool virtual_is_told(const struct virtual_node *n)
+{
+    return !n->down; /* a node that is down is told nothing */
+}
+static inline struct virtual_site *virtual_site_of(const struct sim_virtual *v, uint32_t node)
+{
+    return &v->sites[v->nodes[node].site];
+}
+/* Phone to phone, one way: both ports. */
+static inline sim_duration virtual_latency(const struct virtual_site *site)
+{
+    return 2 * site->setup->lan.latency;
+}
+
+/* ---- node.c ---- */
+sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uint64_t id,
+                          const struct sim_node_ops *ops, void *self);
+uint32_t virtual_node_find(const struct virtual_site *site, sim_addr addr); /* VIRTUAL_NONE */
+/* Can bytes get from a to b now: same site, same group, neither silently down? */
+bool virtual_reaches(const struct sim_virtual *v, uint32_t a, uint32_t b);
+int virtual_listen(struct sim_world *w, sim_node node, bool on);
+int virtual_send(struct sim_world *w, sim_node node, sim_addr to, const void *bytes, size_t len);
+int virtual_broadcast(struct sim_world *w, sim_node node, const void *bytes, size_t len);
+void virtual_set_down(struct sim_world *w, sim_node node, bool down, bool silent);
+void virtual_set_group(struct sim_world *w, sim_node node, uint32_t group);
+void virtual_set_corrupt(struct sim_world *w, sim_node node, bool corrupt);
+void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_broadcast_event(struct sim_virtual *v, const struct virtual_event *e);
+
+/* ---- stream.c ---- */
+int virtual_dial(struct sim_world *w, sim_node node, sim_addr to, sim_stream *out);
+int virtual_stream_send(struct sim_world *w, sim_stream s, const void *bytes, size_t len);
+int virtual_stream_send_body(struct sim_world *w, sim_stream s, sim_file file, uint64_t offset,
+                             uint64_t len);
+int virtual_receive_body(struct sim_world *w, sim_stream s, sim_file file, uint64_t len,
+                         uint64_t notify_every);
+void virtual_stream_close(struct sim_world *w, sim_stream s);
+void virtual_stream_set_tag(struct sim_world *w, sim_stream s, uint64_t tag);
+uint64_t virtual_stream_tag(struct sim_world *w, sim_stream s);
+void virtual_stream_event(struct sim_virtual *v, const struct virtual_event *e);
+/* The node went down: its streams end (reset) or fall silent. */
+void virtual_streams_down(struct sim_virtual *v, uint32_t node, bool silent);
+/* Groups changed: freezes and thaws the node's streams. */
+void virtual_streams_regroup(struct sim_virtual *v, uint32_t node);
+/* A copy goes: streams that send from it or receive into it end. */
+void virtual_streams_drop_file(struct sim_virtual *v, uint32_t node, uint64_t file);
+/* port.c: the body at this end has left whole. The end may have been closed by its node. */
+void virtual_stream_body_left(struct sim_virtual *v, uint64_t end);
+/* Bytes of the body that have reached this (receiving) end by now. */
+uint64_t virtual_stream_received(struct sim_virtual *v, uint64_t end);
+/* An end by its handle; NULL when it is dead. */
+struct virtual_end *virtual_end_of(const struct sim_virtual *v, sim_stream s);
+struct virtual_end *virtual_end_other(const struct sim_virtual *v, sim_stream s);
+
+/* ---- port.c: rate SIM_RATE_NONE: a body leaves at once ---- */
+void virtual_port_add(struct sim_virtual *v, uint64_t end);    /* its body begins to leave */
+void virtual_port_remove(struct sim_virtual *v, uint64_t end); /* it stops; `sent` is settled */
+/* Bytes of this end's body that have left by `at` (not in the future). */
+uint64_t virtual_port_sent(struct sim_virtual *v, uint64_t end, sim_time at);
+void virtual_port_event(struct sim_virtual *v, const struct virtual_event *e);
+
+/* ---- file.c ---- */
+sim_file virtual_file_new(struct sim_world *w, sim_node node, const char *name);
+void virtual_file_free(struct sim_world *w, sim_file file);
+uint64_t virtual_file_size(struct sim_world *w, sim_file file);
+int virtual_file_digest(struct sim_world *w, sim_file file, struct sim_digest *out);
+int virtual_file_seal(struct sim_world *w, sim_file file);
+size_t virtual_file_read(struct sim_world *w, sim_file file, uint64_t offset, void *bytes,
+                         size_t len);
+struct virtual_file *virtual_file_of(const struct sim_virtual *v, sim_file file); /* NULL: stale */
+/* `len` more bytes are in it, wrong ones if `taint` is not 0. */
+void virtual_file_append(struct sim_virtual *v, sim_file file, uint64_t len, uint64_t taint);
+void virtual_files_down(struct sim_virtual *v, uint32_t node);
+/* The same pointer for equal names, for the life of the world and its restarts; NULL when out of
+ * memory. `*content`: what the catalog has under it, or NULL. Quick for a pointer seen before. */
+const char *virtual_name(struct sim_virtual *v, const char *name,
+                         const struct sim_content **content);
+void virtual_names_free(struct sim_virtual *v);
+
+/* ---- fetch.c: the life of a request, and the server ---- */
+int virtual_fetch(struct sim_world *w, sim_node node, const struct sim_fetch_request *request,
+                  sim_fetch *out);
+void virtual_fetch_cancel(struct sim_world *w, sim_fetch fetch);
+void virtual_fetch_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_fetches_down(struct sim_virtual *v, uint32_t node);
+void virtual_set_wan(struct sim_world *w, uint32_t site, bool up);
+void virtual_set_server(struct sim_world *w, bool up);
+/* What the ways tell: `fetch` is the handle. */
+void virtual_fetch_arrived(struct sim_virtual *v,
+                           uint64_t fetch);                      /* the request is at the server */
+void virtual_fetch_first(struct sim_virtual *v, uint64_t fetch); /* first byte of the answer */
+void virtual_fetch_moved(struct sim_virtual *v, uint64_t fetch); /* packet: more of it came */
+void virtual_fetch_sent(struct sim_virtual *v, uint64_t fetch);  /* the server is through: its place
+                                                                    is free for the next */
+void virtual_fetch_whole(struct sim_virtual *v, uint64_t fetch); /* the whole answer has come */
+void virtual_fetch_failed(struct sim_virtual *v, uint64_t fetch, int status, const char *reason);
+/* Bytes of the body that have reached the node by now. */
+uint64_t virtual_fetch_received(struct sim_virtual *v, uint64_t fetch);
+struct virtual_fetch *virtual_fetch_of(const struct sim_virtual *v, uint64_t fetch);
+/* The copy goes: its fetch is cancelled. */
+void virtual_fetches_drop_file(struct sim_virtual *v, uint32_t node, uint64_t file);
+
+/* ---- A way to the server: three implementations ---- */
+
+struct virtual_way {
+    /* The request sets out; the connection kept is used when there is one. */
+    void (*begin)(struct sim_virtual *v, uint64_t fetch);
+    /* The server answers: head and `total` bytes of body (status 0), or an error answer. */
+    void (*answer)(struct sim_virtual *v, uint64_t fetch);
+    /* The fetch ends before its time (cancelled, stalled, failed): everything of it is dropped, its
+     * connection too. */
+    void (*drop)(struct sim_virtual *v, uint64_t fetch);
+    /* Bytes of body at the node by now. */
+    uint64_t (*received)(struct sim_virtual *v, uint64_t fetch);
+    /* A step that fetch.c does not know, or leaves to the way. */
+    void (*step)(struct sim_virtual *v, uint64_t fetch, enum virtual_fetch_step step);
+    /* The node went down or gives its kept connection up. */
+    void (*forget)(struct sim_virtual *v, uint32_t node);
+};
+const struct virtual_way *virtual_way_of(const struct sim_virtual *v,
+                                         const struct virtual_fetch *f);
+extern const struct virtual_way virtual_way_fluid, virtual_way_packet, virtual_way_tftp;
+
+/* way_fluid.c */
+int virtual_fluid_init(struct sim_virtual *v); /* also at a restart */
+void virtual_fluid_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up);
+void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
+/* way_packet.c */
+int virtual_packet_init(struct sim_virtual *v);
+void virtual_packet_deinit(struct sim_virtual *v);
+void virtual_wan_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_packet_set_wan(struct sim_virtual *v, uint32_t site, bool up);
+void virtual_packet_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
+/* Takes the site's events out and sets its next alarm: after every call into the machine. */
+void virtual_wan_settle(struct sim_virtual *v, uint32_t site);
+/* way_tftp.c: a datagram of a transfer came out of the line, or was lost. */
+void virtual_tftp_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_tftp_datagram(struct sim_virtual *v, uint64_t user, bool arrived,
+                           enum sim_wan_direction direction);
+
+#endif /* SIM_VIRTUAL_INNER_H */
