@@ -25,6 +25,7 @@
 #ifndef SIM_VIRTUAL_INNER_H
 #define SIM_VIRTUAL_INNER_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,8 +43,8 @@
 
 /* Who handles an event; `what` and the rest are the handler's. */
 enum virtual_event_kind {
-    VIRTUAL_ALARM,     /* virtual.c; node; a: number of the alarm */
-    VIRTUAL_DATAGRAM,  /* node.c; node: receiver; a: sender's address; b: 1 from a broadcast */
+    VIRTUAL_ALARM,     /* virtual.c; node */
+    VIRTUAL_DATAGRAM,  /* node.c; node: receiver; a: sender */
     VIRTUAL_BROADCAST, /* node.c; node: sender: ONE event visits the site's listening nodes */
     VIRTUAL_STREAM,    /* stream.c; a: handle of the end that it reaches; what: enum of stream.c */
     VIRTUAL_PORT,      /* port.c; node; a: number of the port's alarm */
@@ -51,7 +52,6 @@ enum virtual_event_kind {
     VIRTUAL_FLUID,     /* way_fluid.c: the fluid's next end; a: number of its alarm */
     VIRTUAL_WAN,       /* way_packet.c; node: unused; a: site; b: number of its alarm */
     VIRTUAL_TFTP,      /* way_tftp.c: a machine's deadline; a: fetch; what: which end */
-    VIRTUAL_TICK,      /* virtual.c */
 };
 
 /* Bytes on their way. From one of two free lists (up to VIRTUAL_CHUNK_SMALL bytes, and up to
@@ -65,13 +65,19 @@ struct virtual_chunk {
     uint8_t bytes[];
 };
 
+struct virtual_slab; /* chunk.c: what malloc() gave */
+
 struct virtual_chunks {
     struct virtual_chunk *free[2];
-    void *slabs; /* list of what malloc() gave */
+    struct virtual_slab *slabs[2];   /* a list each, in order of making */
+    struct virtual_slab *current[2]; /* the one that fresh chunks are cut from; NULL: the first */
+    uint32_t used[2];                /* chunks cut from it */
     uint64_t bytes;
 };
 struct virtual_chunk *virtual_chunk_new(struct virtual_chunks *c, const void *bytes, size_t len);
 void virtual_chunk_free(struct virtual_chunks *c, struct virtual_chunk *chunk); /* NULL is fine */
+/* All are free again, whoever had them; keeps the memory. */
+void virtual_chunks_clear(struct virtual_chunks *c);
 void virtual_chunks_deinit(struct virtual_chunks *c);
 
 /* An array of things with handles: grows by doubling, recycles places, checks generations. The
@@ -85,7 +91,9 @@ struct virtual_pool {
 };
 int virtual_pool_init(struct virtual_pool *p, uint32_t size, uint32_t cap);
 void virtual_pool_deinit(struct virtual_pool *p);
-void virtual_pool_clear(struct virtual_pool *p); /* all are dead; generations go on */
+/* As new, but for its memory: handles that are given out afterwards are those that a new pool would
+ * give, since they are mixed into the trace hash. */
+void virtual_pool_clear(struct virtual_pool *p);
 /* Zeroed but for its generation; VIRTUAL_NONE when out of memory. */
 uint32_t virtual_pool_add(struct virtual_pool *p);
 void virtual_pool_remove(struct virtual_pool *p, uint32_t index);
@@ -149,18 +157,25 @@ struct virtual_conn {
 
 /* ---- Nodes (node.c) ---- */
 
+/* Alarm events of a node that are remembered while they are in the queue: a node that goes to and
+ * fro between a near and a far instant does not add a far event each time. */
+enum { VIRTUAL_ALARMS = 3 };
+
 struct virtual_node {
+    /* what every notice needs, in one cache line */
     const struct sim_node_ops *ops;
     void *self;
-    struct sim_rng rng;
-    sim_time alarm_at;     /* as the node wants it; SIM_NEVER */
-    sim_time alarm_due;    /* instant of the earliest alarm event in the queue; SIM_NEVER */
-    uint32_t alarm_number; /* of that event: others are stale */
+    sim_time alarm_at;                  /* as the node wants it; SIM_NEVER */
+    sim_time alarm_due[VIRTUAL_ALARMS]; /* instants of alarm events in the queue, earliest first;
+                                           SIM_NEVER. Other such events are stale */
+    uint32_t group;
     uint32_t site;
     sim_addr addr; /* 0: no network */
-    uint32_t group;
+    bool listening, down, silent, finished;
+    /* the rest */
+    struct sim_rng rng;
     uint32_t life; /* times that it went down */
-    bool listening, down, silent, corrupt, finished;
+    bool corrupt;
     uint32_t heard_at; /* index in its site's `listeners`; VIRTUAL_NONE */
     uint32_t conns;    /* its streams' ends: a list; 0: none */
     uint32_t files;    /* index + 1; 0 */
@@ -178,10 +193,12 @@ struct virtual_node {
 struct virtual_site {
     const struct sim_site_setup *setup;
     struct sim_rng lan; /* datagrams' losses */
-    uint32_t *by_host;  /* node of address base + n, n < hosts; VIRTUAL_NONE */
-    uint32_t hosts;
-    uint32_t *listeners; /* nodes that listen, in order of beginning to */
+    uint32_t *by_host;  /* node of address base + n, n < hosts; VIRTUAL_NONE. Grows */
+    uint32_t hosts, hosts_cap;
+    uint32_t *listeners; /* nodes that listen, in order of beginning to; VIRTUAL_NONE: left */
     uint32_t listeners_len, listeners_cap;
+    uint32_t listeners_left; /* places of nodes that stopped; closed up when they are many */
+    bool visiting;           /* a broadcast goes round: places must not move */
     bool wan_up;
     struct sim_wan *wan; /* packet mode; NULL */
     sim_time wan_due;    /* of its earliest event in the queue */
@@ -276,8 +293,10 @@ struct sim_virtual {
     bool ended;
     int status; /* how the run ended */
     sim_time tick_at;
+    sim_time halt_at; /* the earlier of tick_at and the limit */
     atomic_bool stop;
     struct sim_virtual_step *step; /* being described; NULL */
+    struct virtual_event scratch;  /* see virtual_add() */
     struct virtual_names *names;   /* interned names (file.c) */
 };
 
@@ -289,7 +308,8 @@ static inline struct sim_virtual *virtual_of(struct sim_world *w)
 /* ---- virtual.c ---- */
 
 /* Adds an event; when memory runs out v->out_of_memory is set and a scratch event is returned, so
- * callers need not check. `at` in the past means now. */
+ * callers need not check. `at` in the past means now; at SIM_NEVER it is forgotten. All but kind
+ * and node are zero. */
 struct virtual_event *virtual_add(struct sim_virtual *v, sim_time at, enum virtual_event_kind kind,
                                   uint32_t node);
 /* Mixes a number that matters into the trace hash: every handler mixes what identifies its event
@@ -316,6 +336,22 @@ static inline sim_duration virtual_latency(const struct virtual_site *site)
     return 2 * site->setup->lan.latency;
 }
 
+/* From the seam's numbers to ours. */
+static inline uint32_t virtual_index(const struct sim_virtual *v, sim_node node)
+{
+    uint32_t index = node - v->config.first_node;
+
+    assert(index < v->nodes_len && "a node of another world object");
+    return index;
+}
+static inline uint32_t virtual_site_index(const struct sim_virtual *v, uint32_t site)
+{
+    uint32_t index = site - v->config.first_site;
+
+    assert(index < v->sites_len && "a site of another world object");
+    return index;
+}
+
 /* ---- node.c ---- */
 sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uint64_t id,
                           const struct sim_node_ops *ops, void *self);
@@ -328,6 +364,10 @@ int virtual_broadcast(struct sim_world *w, sim_node node, const void *bytes, siz
 void virtual_set_down(struct sim_world *w, sim_node node, bool down, bool silent);
 void virtual_set_group(struct sim_world *w, sim_node node, uint32_t group);
 void virtual_set_corrupt(struct sim_world *w, sim_node node, bool corrupt);
+/* Also at a restart: keeps the memory that it has. */
+void virtual_site_init(struct virtual_site *site, const struct sim_site_setup *setup,
+                       uint64_t seed);
+void virtual_site_deinit(struct virtual_site *site);
 void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_broadcast_event(struct sim_virtual *v, const struct virtual_event *e);
 
@@ -372,14 +412,19 @@ int virtual_file_seal(struct sim_world *w, sim_file file);
 size_t virtual_file_read(struct sim_world *w, sim_file file, uint64_t offset, void *bytes,
                          size_t len);
 struct virtual_file *virtual_file_of(const struct sim_virtual *v, sim_file file); /* NULL: stale */
-/* `len` more bytes are in it, wrong ones if `taint` is not 0. */
+/* `len` more bytes are in it, wrong ones if `taint` is not 0. The filler counts them as settled
+ * with it (in_got of a stream's end, got of a fetch): a copy that is being filled has size +
+ * virtual_stream_received() - in_got bytes, or size + virtual_fetch_received() - got. */
 void virtual_file_append(struct sim_virtual *v, sim_file file, uint64_t len, uint64_t taint);
 void virtual_files_down(struct sim_virtual *v, uint32_t node);
-/* The same pointer for equal names, for the life of the world and its restarts; NULL when out of
- * memory. `*content`: what the catalog has under it, or NULL. Quick for a pointer seen before. */
+/* The same pointer for equal names until the next restart; NULL when out of memory. `*content`
+ * (NULL: not asked for): what the catalog has under it, or NULL. Quick for a pointer seen before.
+ */
 const char *virtual_name(struct sim_virtual *v, const char *name,
                          const struct sim_content **content);
+void virtual_names_clear(struct sim_virtual *v); /* forgets them, keeps the memory */
 void virtual_names_free(struct sim_virtual *v);
+uint64_t virtual_names_bytes(const struct sim_virtual *v);
 
 /* ---- fetch.c: the life of a request, and the server ---- */
 int virtual_fetch(struct sim_world *w, sim_node node, const struct sim_fetch_request *request,

@@ -1,0 +1,205 @@
+/* sim/virtual/queue.c -- see queue.h.
+ *
+ * The four children of a place are one cache line: the heap's memory begins three keys before its
+ * first. A key is compared as one 128-bit number, without branches that a processor would guess
+ * wrong. */
+#include "sim/virtual/queue.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/err.h"
+
+enum {
+    ARITY = 4,
+    LINE = 64,                               /* bytes of a cache line */
+    BEFORE = ARITY - 1,                      /* places before the first key */
+    CAP_MIN = 64,                            /* events at first */
+    SLOTS_MAX = (1 << VIRTUAL_SLOT_BITS) - 1 /* events that may be pending */
+};
+
+#define SLOT_MASK ((UINT64_C(1) << VIRTUAL_SLOT_BITS) - 1)
+
+/* Children of i are 4i+1..4i+4: the first of them is at place BEFORE + 1 = 4 of its line. */
+static_assert(ARITY * sizeof(struct virtual_key) == LINE, "a family is a line");
+static_assert(sizeof(struct virtual_event) == 32, "see queue.h");
+
+typedef unsigned __int128 wide;
+
+static inline wide wide_of(const struct virtual_key *key)
+{
+    return (wide)key->at << 64 | key->order;
+}
+
+static bool queue_reserve(struct virtual_queue *q, uint32_t cap)
+{
+    size_t size = ((size_t)cap + BEFORE + ARITY) * sizeof(struct virtual_key);
+    struct virtual_event *events;
+    struct virtual_key *memory;
+
+    events = realloc(q->events, (size_t)cap * sizeof(*events));
+    if (events == NULL) {
+        return false;
+    }
+    q->events = events;
+    memory = aligned_alloc(LINE, (size + LINE - 1) / LINE * LINE);
+    if (memory == NULL) {
+        return false;
+    }
+    if (q->len > 0) {
+        memcpy(memory + BEFORE, q->heap, (size_t)q->len * sizeof(*memory));
+    }
+    if (q->heap != NULL) {
+        free(q->heap - BEFORE);
+    }
+    q->heap = memory + BEFORE;
+    q->cap = cap;
+    return true;
+}
+
+int virtual_queue_init(struct virtual_queue *q, uint32_t cap)
+{
+    *q = (struct virtual_queue){.len = 0};
+    if (cap < CAP_MIN) {
+        cap = CAP_MIN;
+    }
+    if (cap > SLOTS_MAX) {
+        cap = SLOTS_MAX;
+    }
+    if (!queue_reserve(q, cap)) {
+        virtual_queue_deinit(q);
+        return SIM_ENOMEM;
+    }
+    return 0;
+}
+
+void virtual_queue_deinit(struct virtual_queue *q)
+{
+    free(q->events);
+    if (q->heap != NULL) {
+        free(q->heap - BEFORE);
+    }
+    *q = (struct virtual_queue){.len = 0};
+}
+
+void virtual_queue_clear(struct virtual_queue *q)
+{
+    q->len = q->peak = q->free = q->fresh = 0;
+    q->number = 0;
+}
+
+/* A slot that is free, SLOTS_MAX when there is none. There are as many slots as places. */
+static uint32_t take_slot(struct virtual_queue *q)
+{
+    uint32_t slot;
+
+    if (q->free != 0) {
+        slot = q->free - 1;
+        q->free = q->events[slot].node;
+        return slot;
+    }
+    if (q->fresh == q->cap) {
+        uint32_t cap = q->cap > SLOTS_MAX / 2 ? SLOTS_MAX : q->cap * 2;
+
+        if (q->cap == SLOTS_MAX || !queue_reserve(q, cap)) {
+            return SLOTS_MAX;
+        }
+    }
+    return q->fresh++;
+}
+
+struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
+{
+    uint32_t slot = take_slot(q);
+    struct virtual_key key;
+    uint32_t i;
+
+    if (slot == SLOTS_MAX) {
+        return NULL;
+    }
+    key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS | slot};
+    /* Later additions have higher numbers, so among equals the instant alone decides. */
+    for (i = q->len++; i > 0; i = (i - 1) / ARITY) {
+        const struct virtual_key *parent = &q->heap[(i - 1) / ARITY];
+
+        if (parent->at <= at) {
+            break;
+        }
+        q->heap[i] = *parent;
+    }
+    q->heap[i] = key;
+    if (q->len > q->peak) {
+        q->peak = q->len;
+    }
+    return &q->events[slot];
+}
+
+/* Where the earliest of the four children at `first` is. */
+static inline uint32_t earliest(const struct virtual_key *heap, uint32_t first)
+{
+    wide a = wide_of(&heap[first]), b = wide_of(&heap[first + 1]);
+    wide c = wide_of(&heap[first + 2]), d = wide_of(&heap[first + 3]);
+    uint32_t low = first + (b < a), high = first + 2 + (d < c);
+    wide ab = b < a ? b : a, cd = d < c ? d : c;
+
+    return cd < ab ? high : low;
+}
+
+/* The first place is empty: fills it and what comes free below it, down to a leaf, where the last
+ * key goes. It belongs near the leaves, so it is cheaper to let it rise there than to ask on every
+ * floor whether it has come far enough. */
+static void close_hole(struct virtual_queue *q)
+{
+    struct virtual_key *heap = q->heap;
+    struct virtual_key last = heap[q->len];
+    uint32_t hole = 0, child = 1;
+
+    while (child + ARITY <= q->len) {
+        uint32_t next = earliest(heap, child);
+
+        heap[hole] = heap[next];
+        hole = next;
+        child = hole * ARITY + 1;
+    }
+    if (child < q->len) {
+        uint32_t next = child;
+
+        while (++child < q->len) {
+            next = wide_of(&heap[child]) < wide_of(&heap[next]) ? child : next;
+        }
+        heap[hole] = heap[next];
+        hole = next;
+    }
+    while (hole > 0) {
+        uint32_t parent = (hole - 1) / ARITY;
+
+        if (wide_of(&heap[parent]) <= wide_of(&last)) {
+            break;
+        }
+        heap[hole] = heap[parent];
+        hole = parent;
+    }
+    heap[hole] = last;
+}
+
+bool virtual_queue_take(struct virtual_queue *q, sim_time *at, struct virtual_event *out)
+{
+    uint32_t slot;
+
+    if (q->len == 0) {
+        return false;
+    }
+    slot = (uint32_t)(q->heap[0].order & SLOT_MASK);
+    __builtin_prefetch(&q->events[slot]);
+    *at = q->heap[0].at;
+    q->len--;
+    if (q->len > 0) {
+        close_hole(q);
+    }
+    *out = q->events[slot];
+    q->events[slot].node = q->free;
+    q->free = slot + 1;
+    return true;
+}
