@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sim/live/inner.h"
+#include "sim/live/machine.h"
 
 enum {
     FDS_BASE = 64,          /* standard streams, files, the server's pipes */
@@ -223,22 +224,6 @@ static void check_addresses(struct report *r, const struct sim_live_config *conf
 
 /* ---- Memory and buffers ---- */
 
-static uint64_t memory_available(void)
-{
-    char line[128];
-    uint64_t kib = 0;
-    FILE *file = fopen("/proc/meminfo", "re");
-
-    if (file == NULL) {
-        return 0;
-    }
-    while (fgets(line, sizeof(line), file) != NULL &&
-           sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) != 1) {
-    }
-    fclose(file);
-    return kib * 1024;
-}
-
 static void check_memory(struct report *r, const struct sim_live_config *config,
                          enum sim_live_fetch_mode fetch)
 {
@@ -252,7 +237,7 @@ static void check_memory(struct report *r, const struct sim_live_config *config,
         needed += (uint64_t)site->phones * BYTES_PHONE + (site->phones - sharing) * BYTES_FETCH +
                   sharing * 2 * BYTES_STREAM;
     }
-    need = add(r, "memory", needed, memory_available(), "B");
+    need = add(r, "memory", needed, sim_live_memory_available(), "B");
     if (!need->enough) {
         snprintf(need->mend, sizeof(need->mend),
                  "fewer phones on this machine: spread the sites with --shard I/N");

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sim/live/inner.h"
+#include "sim/live/machine.h"
 
 enum {
     UNDECIDED = 1,            /* of a run's result; all others are 0 or negative */
@@ -711,12 +712,9 @@ void sim_live_validity(struct sim_live *live, struct sim_live_validity *out)
 
 void sim_live_usage(struct sim_live *live, struct sim_live_usage *out)
 {
-    struct rusage usage = {0};
-
     *out = (struct sim_live_usage){0};
-    getrusage(RUSAGE_SELF, &usage);
     out->descriptors_peak = live->descriptors_peak;
-    out->rss_peak_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    out->rss_peak_bytes = sim_live_memory_peak();
     for (unsigned i = 0; i < live->config.threads; i++) {
         size_t peak = live_loop_descriptors_peak(live->worlds[i]->loop);
 
