@@ -48,8 +48,9 @@ enum virtual_event_kind {
     VIRTUAL_BROADCAST, /* node.c; node: sender: ONE event visits the site's listening nodes */
     VIRTUAL_STREAM,    /* stream.c; a: handle of the end that it reaches; what: enum of stream.c */
     VIRTUAL_PORT,      /* port.c; node; a: number of the port's alarm */
-    VIRTUAL_FETCH,     /* fetch.c; a: handle; what: enum virtual_fetch_step */
-    VIRTUAL_FLUID,     /* way_fluid.c: the fluid's next end; a: number of its alarm */
+    VIRTUAL_FETCH,     /* fetch.c; a: handle; b: its turn, 0: any; what: enum virtual_fetch_step */
+    VIRTUAL_FLUID,     /* way_fluid.c: a fluid's next end; a: number of its alarm; what: enum
+                          sim_server_place */
     VIRTUAL_WAN,       /* way_packet.c; node: unused; a: site; b: number of its alarm */
     VIRTUAL_TFTP,      /* way_tftp.c: a machine's deadline; a: fetch; what: which end */
 };
@@ -203,6 +204,7 @@ struct virtual_site {
     struct sim_wan *wan; /* packet mode; NULL */
     sim_time wan_due;    /* of its earliest event in the queue */
     uint32_t wan_number;
+    uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
 
@@ -233,7 +235,7 @@ struct virtual_fetch {
     uint32_t generation;
     uint32_t node;
     uint32_t next; /* of the node, index + 1 */
-    uint32_t life; /* of the node when it began */
+    uint32_t turn; /* steps of fluid ways carry it as `b`: those of another turn are stale */
     uint8_t state; /* enum virtual_fetch_state */
     uint8_t place; /* enum sim_server_place */
     uint8_t protocol;
@@ -241,31 +243,42 @@ struct virtual_fetch {
     bool has_place; /* counts in server.transfers */
     bool mapped;    /* the file was found at the server */
     bool new_connection;
-    const char *path;                  /* interned */
+    bool is_small;    /* no copy: its bytes go to the node with the result */
+    bool at_server;   /* the request is there, and server.stats have not counted it yet */
+    bool is_held;     /* fluid: the line is down, the way goes on when it is up */
+    bool starting;    /* fluid: counts in its line's `starting` */
+    bool is_line;     /* fluid: over a line that flows share, else each alone */
+    const char *path; /* interned */
     const struct sim_content *content; /* what the server sends; NULL: resolved, or an error */
-    uint64_t file;                     /* copy; 0: a small file */
+    uint64_t file;                     /* copy; 0: a small file, or the copy was given up */
     uint64_t offset; /* of the copy at the beginning: what HTTP's Range asks for */
     uint64_t total;  /* bytes of body that the server will send, known from ARRIVE on */
     uint64_t got;    /* settled bytes of body that reached the node */
-    uint64_t notify_every, notify_at;
+    uint64_t notify_every, notify_at;     /* the latter: bytes of body (as `got` counts them) */
     int status, code;                     /* of the result */
     sim_time began, first_byte, moved_at; /* last progress seen */
-    uint64_t moved_bytes;
+    struct virtual_chunk *why;            /* the result's reason; NULL: status and code say it */
+    uint32_t queue_next, queue_before;    /* in the server's queue, index + 1 */
     /* the ways' own */
     sim_fluid_flow flow;
     sim_wan_flow wan_flow;
-    uint64_t up_left, head_left; /* bytes of the request, of the answer's header, to come through */
-    uint64_t line_bytes;         /* fluid: on the line in all */
+    uint64_t up_left, head_left; /* bytes of the request (set before begin()), of the answer's
+                                    header or of the whole error (set before answer()), to come
+                                    through */
+    uint64_t line_bytes;         /* fluid: of the answer on the line in all, 0: not yet known */
+    uint64_t line_passed;        /* fluid: of these, before the present flow began */
+    uint64_t cap_bit_s;          /* fluid */
     sim_time delay;              /* fluid: start-up still to be waited for */
+    sim_time at;                 /* fluid: when its request arrives or a retry was first due */
+    uint32_t window;             /* fluid: segments that TCP may send at once */
     struct virtual_tftp *tftp;
-    uint32_t queue_next; /* in the server's queue, index + 1 */
-    char reason[SIM_WORLD_REASON_MAX];
 };
 
 struct virtual_server {
     bool up;
     uint32_t transfers;
     uint32_t queue_first, queue_last; /* index + 1 */
+    uint32_t queue_len;
     struct sim_virtual_server_stats stats;
 };
 
@@ -285,6 +298,9 @@ struct sim_virtual {
     struct sim_fluid *fluid; /* fluid mode */
     sim_time fluid_due;
     uint32_t fluid_number;
+    struct sim_fluid *load_fluid; /* load servers' ports, a line a site; NULL: no load server */
+    sim_time load_due;
+    uint32_t load_number;
     struct virtual_server server;
     uint64_t hash, events, notices;
     sim_stream reading;  /* the stream whose node is inside stream_input; 0 */
@@ -443,7 +459,8 @@ void virtual_fetch_sent(struct sim_virtual *v, uint64_t fetch);  /* the server i
                                                                     is free for the next */
 void virtual_fetch_whole(struct sim_virtual *v, uint64_t fetch); /* the whole answer has come */
 void virtual_fetch_failed(struct sim_virtual *v, uint64_t fetch, int status, const char *reason);
-/* Bytes of the body that have reached the node by now. */
+/* `got` and what of the copy's growth has reached the node since: bytes of body, but for those that
+ * the copy has already (TFTP that was resumed). 0 for a stale one. */
 uint64_t virtual_fetch_received(struct sim_virtual *v, uint64_t fetch);
 struct virtual_fetch *virtual_fetch_of(const struct sim_virtual *v, uint64_t fetch);
 /* The copy goes: its fetch is cancelled. */
@@ -471,7 +488,8 @@ const struct virtual_way *virtual_way_of(const struct sim_virtual *v,
 extern const struct virtual_way virtual_way_fluid, virtual_way_packet, virtual_way_tftp;
 
 /* way_fluid.c */
-int virtual_fluid_init(struct sim_virtual *v); /* also at a restart */
+int virtual_fluid_init(struct sim_virtual *v);    /* also at a restart; when the sites are there */
+void virtual_fluid_deinit(struct sim_virtual *v); /* frees what init made; twice is fine */
 void virtual_fluid_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up);
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
