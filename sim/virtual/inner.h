@@ -309,6 +309,7 @@ struct sim_virtual {
     bool ended;
     int status; /* how the run ended */
     sim_time tick_at;
+    sim_duration tick_in; /* from one to the next; the tick may change it */
     sim_time halt_at; /* the earlier of tick_at and the limit */
     atomic_bool stop;
     struct sim_virtual_step *step; /* being described; NULL */

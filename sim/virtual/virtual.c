@@ -236,6 +236,7 @@ static void halt(struct sim_virtual *v, sim_time next)
 {
     while (v->halt_at <= next) {
         v->now = v->halt_at;
+        v->tick_in = v->config.tick_every;
         if (v->halt_at == v->config.limit) {
             end_run(v, SIM_ETIMEDOUT);
             return;
@@ -244,7 +245,7 @@ static void halt(struct sim_virtual *v, sim_time next)
             end_run(v, SIM_ECANCELED);
             return;
         }
-        v->tick_at = sim_time_add(v->tick_at, v->config.tick_every);
+        v->tick_at = sim_time_add(v->tick_at, v->tick_in);
         v->halt_at = sim_time_min(v->tick_at, v->config.limit);
     }
 }
@@ -307,6 +308,12 @@ bool sim_virtual_step(struct sim_virtual *v, struct sim_virtual_step *out)
         out->number = v->events;
     }
     return more;
+}
+
+void sim_virtual_tick_after(struct sim_virtual *v, sim_duration delay)
+{
+    assert(delay > 0);
+    v->tick_in = delay;
 }
 
 void sim_virtual_stop(struct sim_virtual *v)

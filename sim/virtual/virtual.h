@@ -61,6 +61,8 @@ struct sim_world *sim_virtual_world(struct sim_virtual *v);
  * sim_virtual_stop(). 0; SIM_ETIMEDOUT at `limit` or when nodes wait for what never comes;
  * SIM_ECANCELED; SIM_ENOMEM: memory ran out, what was recorded so far is right. */
 int sim_virtual_run(struct sim_virtual *v);
+/* From the tick: the next one comes after `delay` (> 0) instead, then every tick_every again. */
+void sim_virtual_tick_after(struct sim_virtual *v, sim_duration delay);
 /* From any thread or a signal handler. */
 void sim_virtual_stop(struct sim_virtual *v);
 
