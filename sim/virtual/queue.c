@@ -2,7 +2,8 @@
  *
  * The four children of a place are one cache line: the heap's memory begins three keys before its
  * first. A key is compared as one 128-bit number, without branches that a processor would guess
- * wrong. */
+ * wrong. What is taken leaves the first place open: most events cause another, which goes in there,
+ * and often not far down. */
 #include "sim/virtual/queue.h"
 
 #include <assert.h>
@@ -88,6 +89,7 @@ void virtual_queue_clear(struct virtual_queue *q)
 {
     q->len = q->peak = q->free = q->fresh = 0;
     q->number = 0;
+    q->open = false;
 }
 
 /* A slot that is free, SLOTS_MAX when there is none. There are as many slots as places. */
@@ -110,96 +112,142 @@ static uint32_t take_slot(struct virtual_queue *q)
     return q->fresh++;
 }
 
-struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
-{
-    uint32_t slot = take_slot(q);
-    struct virtual_key key;
-    uint32_t i;
-
-    if (slot == SLOTS_MAX) {
-        return NULL;
-    }
-    key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS | slot};
-    /* Later additions have higher numbers, so among equals the instant alone decides. */
-    for (i = q->len++; i > 0; i = (i - 1) / ARITY) {
-        const struct virtual_key *parent = &q->heap[(i - 1) / ARITY];
-
-        if (parent->at <= at) {
-            break;
-        }
-        q->heap[i] = *parent;
-    }
-    q->heap[i] = key;
-    if (q->len > q->peak) {
-        q->peak = q->len;
-    }
-    return &q->events[slot];
-}
-
 /* Where the earliest of the four children at `first` is. */
 static inline uint32_t earliest(const struct virtual_key *heap, uint32_t first)
 {
-    wide a = wide_of(&heap[first]), b = wide_of(&heap[first + 1]);
-    wide c = wide_of(&heap[first + 2]), d = wide_of(&heap[first + 3]);
-    uint32_t low = first + (b < a), high = first + 2 + (d < c);
-    wide ab = b < a ? b : a, cd = d < c ? d : c;
+    uint32_t low = first + (wide_of(&heap[first + 1]) < wide_of(&heap[first]));
+    uint32_t high = first + 2 + (wide_of(&heap[first + 3]) < wide_of(&heap[first + 2]));
 
-    return cd < ab ? high : low;
+    return low + (high - low) * (wide_of(&heap[high]) < wide_of(&heap[low]));
 }
 
-/* The first place is empty: fills it and what comes free below it, down to a leaf, where the last
- * key goes. It belongs near the leaves, so it is cheaper to let it rise there than to ask on every
- * floor whether it has come far enough. */
-static void close_hole(struct virtual_queue *q)
+/* The same of a family that has places behind the end. */
+static inline uint32_t earliest_of(const struct virtual_key *heap, uint32_t first, uint32_t end)
 {
-    struct virtual_key *heap = q->heap;
-    struct virtual_key last = heap[q->len];
-    uint32_t hole = 0, child = 1;
+    uint32_t best = first;
 
-    while (child + ARITY <= q->len) {
-        uint32_t next = earliest(heap, child);
-
-        heap[hole] = heap[next];
-        hole = next;
-        child = hole * ARITY + 1;
+    for (uint32_t i = first + 1; i < end; i++) {
+        best = wide_of(&heap[i]) < wide_of(&heap[best]) ? i : best;
     }
-    if (child < q->len) {
-        uint32_t next = child;
+    return best;
+}
 
-        while (++child < q->len) {
-            next = wide_of(&heap[child]) < wide_of(&heap[next]) ? child : next;
+/* The families below the children of `hole`: four lines, one of which comes next. */
+static inline void fetch_ahead(const struct virtual_queue *q, uint32_t hole)
+{
+    uint64_t first = ((uint64_t)hole * ARITY + 1) * ARITY + 1;
+
+    if (first < q->len) {
+        for (int i = 0; i < ARITY; i++) {
+            __builtin_prefetch(&q->heap[first + (uint64_t)i * ARITY]);
         }
-        heap[hole] = heap[next];
-        hole = next;
     }
+}
+
+static void rise(struct virtual_key *heap, uint32_t hole, struct virtual_key key)
+{
     while (hole > 0) {
         uint32_t parent = (hole - 1) / ARITY;
 
-        if (wide_of(&heap[parent]) <= wide_of(&last)) {
+        if (wide_of(&heap[parent]) <= wide_of(&key)) {
             break;
         }
         heap[hole] = heap[parent];
         hole = parent;
     }
-    heap[hole] = last;
+    heap[hole] = key;
+}
+
+/* The first place is empty and `key` goes in: down to where it belongs. */
+static void sink(struct virtual_queue *q, struct virtual_key key)
+{
+    struct virtual_key *heap = q->heap;
+    uint32_t hole = 0, child = 1;
+
+    while (child < q->len) {
+        uint32_t next;
+
+        fetch_ahead(q, hole);
+        next = child + ARITY <= q->len ? earliest(heap, child) : earliest_of(heap, child, q->len);
+        if (wide_of(&key) <= wide_of(&heap[next])) {
+            break;
+        }
+        heap[hole] = heap[next];
+        hole = next;
+        child = hole * ARITY + 1;
+    }
+    heap[hole] = key;
+}
+
+/* The first place is empty and nothing came in: the last key fills it. That one belongs near the
+ * leaves, so it is cheaper to move all up and let it rise there than to ask on every floor whether
+ * it has come far enough. */
+void virtual_queue_close(struct virtual_queue *q)
+{
+    struct virtual_key *heap = q->heap;
+    struct virtual_key last;
+    uint32_t hole = 0, child = 1;
+
+    assert(q->open && q->len > 0);
+    q->open = false;
+    if (--q->len == 0) {
+        return;
+    }
+    last = heap[q->len];
+    while (child + ARITY <= q->len) {
+        uint32_t next;
+
+        fetch_ahead(q, hole);
+        next = earliest(heap, child);
+        heap[hole] = heap[next];
+        hole = next;
+        child = hole * ARITY + 1;
+    }
+    if (child < q->len) {
+        uint32_t next = earliest_of(heap, child, q->len);
+
+        heap[hole] = heap[next];
+        hole = next;
+    }
+    rise(heap, hole, last);
+}
+
+struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
+{
+    uint32_t slot = take_slot(q);
+    struct virtual_key key;
+
+    if (slot == SLOTS_MAX) {
+        return NULL;
+    }
+    key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS | slot};
+    if (q->open) {
+        q->open = false;
+        sink(q, key);
+    } else {
+        rise(q->heap, q->len++, key);
+        if (q->len > q->peak) {
+            q->peak = q->len;
+        }
+    }
+    return &q->events[slot];
 }
 
 bool virtual_queue_take(struct virtual_queue *q, sim_time *at, struct virtual_event *out)
 {
     uint32_t slot;
 
+    if (q->open) {
+        virtual_queue_close(q);
+    }
     if (q->len == 0) {
         return false;
     }
     slot = (uint32_t)(q->heap[0].order & SLOT_MASK);
-    __builtin_prefetch(&q->events[slot]);
     *at = q->heap[0].at;
-    q->len--;
-    if (q->len > 0) {
-        close_hole(q);
-    }
     *out = q->events[slot];
     q->events[slot].node = q->free;
     q->free = slot + 1;
+    q->open = true;
     return true;
 }

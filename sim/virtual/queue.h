@@ -36,12 +36,13 @@ struct virtual_key {
 
 struct virtual_queue {
     struct virtual_key *heap;
-    uint32_t len, cap;
+    uint32_t len, cap; /* `len` counts the open place too */
     uint32_t peak;
     struct virtual_event *events; /* by slot; moves when the queue grows, so don't keep pointers */
     uint32_t free;                /* first free slot + 1, linked through `node`; 0: none */
     uint32_t fresh;               /* slots never used begin here */
     uint64_t number;
+    bool open; /* heap[0] has been taken out and nothing has come in its place yet */
 };
 
 /* Room for `cap` events at first. 0 or SIM_ENOMEM. */
@@ -51,9 +52,13 @@ void virtual_queue_deinit(struct virtual_queue *q);
 void virtual_queue_clear(struct virtual_queue *q);
 /* NULL when out of memory or slots. Fill the event before the next call. */
 struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at);
+void virtual_queue_close(struct virtual_queue *q); /* the queue's own business */
 /* SIM_NEVER when empty. */
-static inline sim_time virtual_queue_next(const struct virtual_queue *q)
+static inline sim_time virtual_queue_next(struct virtual_queue *q)
 {
+    if (q->open) {
+        virtual_queue_close(q);
+    }
     return q->len > 0 ? q->heap[0].at : SIM_NEVER;
 }
 /* Takes the earliest out; false when empty. */

@@ -1,0 +1,156 @@
+/* Goal: the event queue gives events back by instant, then in order of addition, whatever the mix
+ * of additions and removals, and recycles its slots.
+ * Method: a plain sorted list as oracle, random mixes from several seeds, and the corners. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "sim/rng.h"
+#include "sim/virtual/queue.h"
+
+enum { PENDING_MAX = 3000, STEPS = 20000 };
+
+struct pending {
+    sim_time at;
+    uint64_t number;
+};
+
+/* Where the earliest of the oracle's list is; among equals the one added first. */
+static size_t earliest_of(const struct pending *list, size_t len)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < len; i++) {
+        if (list[i].at < list[best].at ||
+            (list[i].at == list[best].at && list[i].number < list[best].number)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+static void take_one(struct virtual_queue *q, struct pending *list, size_t *len, uint64_t seed)
+{
+    size_t best = earliest_of(list, *len);
+    struct virtual_event e;
+    sim_time at;
+
+    cr_assert(virtual_queue_next(q) == list[best].at, "seed %llu", (unsigned long long)seed);
+    cr_assert(virtual_queue_take(q, &at, &e));
+    cr_assert(at == list[best].at && e.a == list[best].number,
+              "seed %llu: got %llu of %llu, not %llu of %llu", (unsigned long long)seed,
+              (unsigned long long)e.a, (unsigned long long)at,
+              (unsigned long long)list[best].number, (unsigned long long)list[best].at);
+    list[best] = list[--*len];
+}
+
+/* `spread`: how many different instants there are; 1: all are ties. */
+static void mix(uint64_t seed, uint64_t spread, uint32_t pending_max)
+{
+    static struct pending list[PENDING_MAX];
+    struct virtual_queue q;
+    struct sim_rng rng;
+    uint64_t number = 0;
+    size_t len = 0, peak = 0;
+
+    sim_rng_init(&rng, seed, SIM_RNG_TEST, spread);
+    cr_assert(virtual_queue_init(&q, 0) == 0);
+    for (int step = 0; step < STEPS; step++) {
+        bool add = len == 0 || (len < pending_max && sim_rng_below(&rng, 100) < 52);
+
+        if (add) {
+            sim_time at = sim_rng_below(&rng, spread);
+            struct virtual_event *e = virtual_queue_add(&q, at);
+
+            cr_assert(e != NULL);
+            *e = (struct virtual_event){.a = number};
+            list[len++] = (struct pending){at, number++};
+        } else {
+            take_one(&q, list, &len, seed);
+        }
+        peak = len > peak ? len : peak;
+    }
+    while (len > 0) {
+        take_one(&q, list, &len, seed);
+    }
+    cr_assert(virtual_queue_next(&q) == SIM_NEVER);
+    cr_assert_eq(q.peak, peak);
+    cr_assert(q.fresh <= peak, "%u slots for at most %zu events", q.fresh, peak);
+    virtual_queue_deinit(&q);
+}
+
+Test(queue, gives_events_by_instant_then_in_order_of_addition)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        mix(seed, UINT64_C(1) << (seed % 40), 1 + (uint32_t)(seed * 13));
+    }
+    mix(99, 1000, PENDING_MAX);
+}
+
+Test(queue, keeps_the_order_of_events_of_one_instant)
+{
+    mix(1, 1, 500);
+    mix(2, 2, 500);
+}
+
+Test(queue, orders_by_instant_alone_in_the_upper_half_of_time)
+{
+    struct virtual_queue q;
+    struct virtual_event e;
+    sim_time at;
+
+    cr_assert(virtual_queue_init(&q, 4) == 0);
+    virtual_queue_add(&q, SIM_NEVER - 1)->a = 0;
+    virtual_queue_add(&q, UINT64_C(1) << 63)->a = 1;
+    virtual_queue_add(&q, 0)->a = 2;
+    virtual_queue_add(&q, (UINT64_C(1) << 63) - 1)->a = 3;
+    for (size_t i = 0; i < 4; i++) {
+        static const uint64_t want[] = {2, 3, 1, 0};
+
+        cr_assert(virtual_queue_take(&q, &at, &e));
+        cr_assert_eq(e.a, want[i], "place %zu", i);
+    }
+    cr_assert(!virtual_queue_take(&q, &at, &e));
+    virtual_queue_deinit(&q);
+}
+
+/* What the engine does: take one, add some, look at the next. */
+Test(queue, fills_the_place_of_what_was_taken)
+{
+    struct virtual_queue q;
+    struct virtual_event e;
+    sim_time at;
+
+    cr_assert(virtual_queue_init(&q, 1) == 0);
+    virtual_queue_add(&q, 10)->a = 1;
+    virtual_queue_add(&q, 30)->a = 2;
+    cr_assert(virtual_queue_take(&q, &at, &e) && at == 10);
+    virtual_queue_add(&q, 40)->a = 3; /* sinks below the one that waits */
+    virtual_queue_add(&q, 20)->a = 4; /* rises above it */
+    cr_assert(virtual_queue_next(&q) == 20);
+    cr_assert(virtual_queue_take(&q, &at, &e) && at == 20 && e.a == 4);
+    cr_assert(virtual_queue_take(&q, &at, &e) && at == 30 && e.a == 2);
+    cr_assert(virtual_queue_take(&q, &at, &e) && at == 40 && e.a == 3);
+    cr_assert(!virtual_queue_take(&q, &at, &e));
+    virtual_queue_deinit(&q);
+}
+
+Test(queue, is_as_new_after_clear)
+{
+    struct virtual_queue q;
+    struct virtual_event e;
+    sim_time at;
+
+    cr_assert(virtual_queue_init(&q, 0) == 0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        cr_assert(virtual_queue_add(&q, i) != NULL);
+    }
+    cr_assert(virtual_queue_take(&q, &at, &e)); /* leaves its place open */
+    virtual_queue_clear(&q);
+    cr_assert(virtual_queue_next(&q) == SIM_NEVER);
+    cr_assert(!virtual_queue_take(&q, &at, &e));
+    cr_assert_eq(q.peak, 0);
+    virtual_queue_add(&q, 5)->a = 7;
+    cr_assert(virtual_queue_take(&q, &at, &e) && at == 5 && e.a == 7);
+    cr_assert_eq(q.peak, 1);
+    virtual_queue_deinit(&q);
+}
