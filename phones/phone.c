@@ -224,6 +224,14 @@ static void look_at_leave(struct phone *p, sim_time now)
     }
 }
 
+static void set_alarm(struct phone *p, sim_time at)
+{
+    if (at != p->alarm) {
+        p->alarm = at;
+        sim_world_wake_at(p->world, p->node, at);
+    }
+}
+
 /* After every notice: drain the peer machine, look at what changed, set the one alarm. */
 static void settle(struct phone *p, sim_time now)
 {
@@ -237,7 +245,7 @@ static void settle(struct phone *p, sim_time now)
     if (p->pfs != NULL) {
         at = sim_time_min(at, pfs_deadline(p->pfs));
     }
-    sim_world_wake_at(p->world, p->node, at);
+    set_alarm(p, at);
 }
 
 static void deadline_passed(struct phone *p, sim_time now)
@@ -281,6 +289,7 @@ static void fetch_ended(struct phone *p, sim_time now, const struct sim_fetch_re
 static void on_wake(void *self, sim_time now)
 {
     struct phone *p = self;
+    p->alarm = SIM_NEVER;
     if (now >= p->deadline) {
         deadline_passed(p, now);
     }
@@ -297,8 +306,7 @@ static void on_wake(void *self, sim_time now)
 static void on_datagram(void *self, sim_time now, const struct sim_datagram *datagram)
 {
     struct phone *p = self;
-    if (p->pfs != NULL) {
-        pfs_datagram(p->pfs, now, datagram);
+    if (p->pfs != NULL && pfs_datagram(p->pfs, now, datagram)) {
         settle(p, now);
     }
 }
@@ -405,6 +413,7 @@ int phone_init(struct phone *p, const struct phone_kind *kind, const struct phon
         .start = place->start,
         .state = PHONE_OFF,
         .deadline = place->start,
+        .alarm = SIM_NEVER,
         .log = place->log,
         .peers = place->peers,
         .peers_len = place->peers_len,
@@ -416,7 +425,7 @@ int phone_init(struct phone *p, const struct phone_kind *kind, const struct phon
     }
     fetcher_init(&p->fetcher, p->world, p->node, &kind->policy);
     upgrade_init(&p->upgrade, p->world, p->node, &p->fetcher);
-    sim_world_wake_at(p->world, p->node, p->deadline);
+    set_alarm(p, p->deadline);
     return 0;
 }
 
@@ -431,8 +440,14 @@ void phone_deinit(struct phone *p)
 
 void phone_power_off(struct phone *p, sim_time now, bool silent, bool for_good)
 {
-    /* The world forgets the node's streams, fetches and copies first; then ours forget them too. */
+    /* What ends in the middle is told while its copy is still there to be measured. Then the world
+     * forgets the node's streams, fetches and copies; then ours forget them too. */
+    fetcher_cancel(&p->fetcher);
+    if (p->pfs != NULL) {
+        pfs_power_off(p->pfs, now);
+    }
     sim_world_set_down(p->world, p->node, true, silent);
+    p->alarm = SIM_NEVER;
     phone_deinit(p);
     fetcher_init(&p->fetcher, p->world, p->node, &p->kind->policy);
     cucm_init(&p->cucm, &p->fetcher, p->kind->model, p->mac);

@@ -63,14 +63,17 @@ struct phone_kind {
 };
 
 struct phone {
-    const struct phone_kind *kind;
+    /* What every notice looks at comes first. */
+    struct pfs *pfs; /* NULL while sharing is off */
     struct sim_world *world;
+    sim_time deadline; /* of the state; SIM_NEVER */
+    sim_time alarm;    /* as the world was told last; SIM_NEVER: none, or it rang */
     sim_node node;
+    enum phone_state state;
+    const struct phone_kind *kind;
     sim_addr addr;
     uint64_t mac;
-    sim_time start; /* the instant of its first power-on */
-    enum phone_state state;
-    sim_time deadline; /* of the state; SIM_NEVER */
+    sim_time start;   /* the instant of its first power-on */
     bool has_outcome; /* OUTCOME was recorded: said once, and again after a crash of a failed one */
     bool has_failed;  /* LINGERING leads to FAILED */
     bool is_upgraded; /* runs the target load after the next reboot */
@@ -81,7 +84,6 @@ struct phone {
     struct fetcher fetcher;
     struct cucm cucm;
     struct upgrade upgrade;
-    struct pfs *pfs; /* NULL while sharing is off */
     struct cnf config;
 };
 

@@ -8,22 +8,50 @@
 #include "phones/pfs/machine.h"
 #include "sim/err.h"
 
+static struct pfs_quest *quest_new(struct pfs *p)
+{
+    struct pfs_quest *q = p->spare_quest != NULL ? p->spare_quest : malloc(sizeof(*q));
+
+    if (q != NULL) {
+        p->spare_quest = NULL;
+        memset(q, 0, offsetof(struct pfs_quest, reason));
+        q->reason[0] = q->retry[0] = '\0';
+        q->full_at = SIM_NEVER;
+    }
+    return q;
+}
+
+/* A phone wants one file at a time: one is kept for the next. */
+static void quest_free(struct pfs *p, struct pfs_quest *q)
+{
+    if (p->spare_quest == NULL) {
+        p->spare_quest = q;
+    } else {
+        free(q);
+    }
+}
+
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
 {
     size_t len = strnlen(want->path, PFS_PATH_MAX - 1);
-    struct pfs_hier *h = calloc(1, sizeof(*h) + len + 1);
+    size_t model_len = strnlen(p->id.model, PFS_MODEL_MAX - 1);
+    struct pfs_hier *h = malloc(sizeof(*h) + len + 1 + 1 + model_len + 1 + len);
 
     if (h == NULL) {
         return NULL;
     }
-    h->quest = calloc(1, sizeof(*h->quest));
+    memset(h, 0, sizeof(*h));
+    h->quest = quest_new(p);
     if (h->quest == NULL) {
         free(h);
         return NULL;
     }
-    h->quest->full_at = SIM_NEVER;
     memcpy(h->path, want->path, len);
-    h->file_hash = pfs_wire_hash(pfs_wire_file_name(h->path));
+    h->path[len] = '\0';
+    h->name = pfs_wire_file_name(h->path);
+    uint8_t *names = (uint8_t *)h->path + len + 1;
+    h->names = (struct pfs_wire_names){names, pfs_wire_put_names(names, p->id.model, h->path)};
+    h->file_hash = pfs_wire_hash(h->name);
     h->model_hash = p->model_hash;
     h->has_digest = h->wanted_digest = want->has_digest;
     h->digest = want->digest;
@@ -35,23 +63,64 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     h->timer = h->beat_at = h->answer_at = h->announce_at = SIM_NEVER;
     h->next = p->hiers;
     p->hiers = h;
+    pfs_hier_list_keys(p);
     return h;
 }
 
-struct pfs_hier *pfs_hier_find(struct pfs *p, const struct pfs_wire *m)
+void pfs_hier_list_keys(struct pfs *p)
 {
+    p->keys_len = 0;
+    p->more_keys = false;
+    p->others_stale = true;
     for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        if (!h->dead && h->file_hash == m->file_hash && h->model_hash == m->model_hash) {
+        if (h->dead) {
+            continue;
+        }
+        if (p->keys_len == PFS_KEYS_MAX) {
+            p->more_keys = true;
+            return;
+        }
+        p->keys[p->keys_len] = (uint64_t)h->file_hash << 32 | h->model_hash;
+        p->keyed[p->keys_len] = h;
+        p->keys_len++;
+    }
+}
+
+struct pfs_hier *pfs_hier_find(struct pfs *p, uint32_t file_hash, uint32_t model_hash)
+{
+    uint64_t key = (uint64_t)file_hash << 32 | model_hash;
+
+    for (uint32_t i = 0; i < p->keys_len; i++) {
+        if (p->keys[i] == key) {
+            return p->keyed[i];
+        }
+    }
+    for (struct pfs_hier *h = p->more_keys ? p->hiers : NULL; h != NULL; h = h->next) {
+        if (!h->dead && h->file_hash == file_hash && h->model_hash == model_hash) {
             return h;
         }
     }
     return NULL;
 }
 
+sim_time pfs_hier_due(const struct pfs_hier *h)
+{
+    sim_time due = sim_time_min(h->timer, h->beat_at);
+
+    due = sim_time_min(due, sim_time_min(h->answer_at, h->announce_at));
+    if (h->state == PFS_HIER_ELECT) {
+        due = sim_time_min(due, h->quest->claim.deadline);
+    }
+    for (const struct pfs_report *r = h->reports; r != NULL; r = r->next) {
+        due = sim_time_min(due, r->due);
+    }
+    return due;
+}
+
 bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m)
 {
-    return strncmp(m->model, p->id.model, PFS_MODEL_MAX - 1) == 0 &&
-           strcmp(pfs_wire_file_name(m->path), pfs_wire_file_name(h->path)) == 0;
+    return m->are_names_expected || (strncmp(m->model, p->id.model, PFS_MODEL_MAX - 1) == 0 &&
+                                     strcmp(pfs_wire_file_name(m->path), h->name) == 0);
 }
 
 void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
@@ -70,18 +139,20 @@ void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
     if (p->want == h) {
         p->want = NULL;
     }
+    pfs_hier_list_keys(p);
 }
 
 void pfs_hier_free(struct pfs *p, struct pfs_hier *h)
 {
-    (void)p;
     while (h->reports != NULL) {
         struct pfs_report *report = h->reports;
         h->reports = report->next;
         free(report);
     }
     pfs_table_free(h->table);
-    free(h->quest);
+    if (h->quest != NULL) {
+        quest_free(p, h->quest);
+    }
     free(h);
 }
 
@@ -122,17 +193,27 @@ enum pfs_wire_state pfs_hier_root_state(const struct pfs_hier *h)
                                                              : PFS_WIRE_ROOT_FETCHING;
 }
 
+static bool has_names(enum pfs_wire_type type)
+{
+    return type <= PFS_WIRE_LEAVE || type == PFS_WIRE_JOIN;
+}
+
 void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_type type,
                       struct pfs_wire *m)
 {
-    memset(m, 0, sizeof(*m));
+    (void)p;
+    pfs_wire_clear(m);
     m->type = type;
     m->xid = h->xid;
     m->file_hash = h->file_hash;
     m->model_hash = h->model_hash;
     m->strength = h->strength;
-    strncpy(m->model, p->id.model, sizeof(m->model) - 1);
-    strncpy(m->path, h->path, sizeof(m->path) - 1);
+    if (has_names(type)) {
+        size_t model_len = h->names.bytes[0];
+        memcpy(m->model, h->names.bytes + 1, model_len);
+        m->model[model_len] = '\0';
+        memcpy(m->path, h->path, h->names.len - 1 - model_len); /* with its NUL */
+    }
 }
 
 void pfs_hier_put_digest(const struct pfs_hier *h, struct pfs_wire *m)
@@ -184,18 +265,8 @@ void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h)
 void pfs_hier_event(struct pfs *p, enum pfs_event_kind kind, sim_file file, const char *text)
 {
     assert(p->events_len < PFS_EVENTS_MAX);
-    if (p->events == NULL) {
-        p->events = calloc(PFS_EVENTS_MAX, sizeof(*p->events));
-        if (p->events == NULL) {
-            return; /* the owner's own limits end the phone */
-        }
-    }
-    struct pfs_event *event = &p->events[p->events_len++];
-    memset(event, 0, sizeof(*event));
-    event->kind = kind;
-    event->path = p->want_path;
-    event->file = file;
-    strncpy(event->text, text, sizeof(event->text) - 1);
+    p->events[p->events_len++] = (struct pfs_told){
+        .kind = kind, .file = file, .text = text[0] != '\0' ? strdup(text) : NULL};
 }
 
 void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_record *record)
@@ -203,7 +274,7 @@ void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_r
     struct sim_record full = *record;
     full.at = p->now;
     full.node = p->id.node;
-    full.name = pfs_wire_file_name(h->path);
+    full.name = h->name;
     sim_world_record(p->id.world, &full);
 }
 
@@ -243,11 +314,12 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
     h->size = sim_world_file_size(p->id.world, h->copy);
     h->strength |= PFS_WIRE_STRENGTH_HOLDS;
     pfs_hier_enter(h, PFS_HIER_HOLD, SIM_NEVER);
-    free(h->quest);
+    quest_free(p, h->quest);
     h->quest = NULL;
     if (p->want == h) {
         p->want = NULL;
     }
+    p->others_stale = true;
     if (tell) { /* else the owner has said so */
         pfs_hier_record(
             p, h,
@@ -259,12 +331,10 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
             (unsigned)h->xid, h->path, (unsigned long long)h->size);
     if (tell) {
         pfs_hier_event(p, PFS_EVENT_GOT, h->copy, "");
-        if (p->events_len > 0) {
-            struct pfs_event *event = &p->events[p->events_len - 1];
-            event->peer = from;
-            event->bytes = h->size;
-            event->digest_source = h->digest_source;
-        }
+        struct pfs_told *event = &p->events[p->events_len - 1];
+        event->peer = from;
+        event->bytes = h->size;
+        event->digest_source = h->digest_source;
     }
     pfs_serve_all(p, h);
     if (h->is_root && p->config.election == PFS_BROADCAST) {
@@ -293,10 +363,17 @@ void pfs_broadcast(struct pfs *p, const struct pfs_wire *m)
 struct pfs_link *pfs_link_new(struct pfs *p, sim_stream stream, sim_addr peer,
                               enum pfs_link_kind kind, struct pfs_hier *h)
 {
-    struct pfs_link *link = calloc(1, sizeof(*link));
+    struct pfs_link *link = p->spare_links;
+    if (link != NULL) {
+        p->spare_links = link->next;
+        p->spare_links_len--;
+    } else {
+        link = malloc(sizeof(*link));
+    }
     if (link == NULL) {
         return NULL;
     }
+    memset(link, 0, sizeof(*link));
     link->stream = stream;
     link->peer = peer;
     link->kind = kind;
@@ -307,6 +384,17 @@ struct pfs_link *pfs_link_new(struct pfs *p, sim_stream stream, sim_addr peer,
     p->strangers += kind == PFS_LINK_STRANGER;
     sim_world_stream_set_tag(p->id.world, stream, (uint64_t)(uintptr_t)link);
     return link;
+}
+
+void pfs_link_free(struct pfs *p, struct pfs_link *link)
+{
+    if (p->spare_links_len >= PFS_SPARE_LINKS_MAX) {
+        free(link);
+        return;
+    }
+    link->next = p->spare_links;
+    p->spare_links = link;
+    p->spare_links_len++;
 }
 
 void pfs_link_send(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)

@@ -10,7 +10,7 @@
 
 #include "phones/pfs/machine.h"
 
-void pfs_log(struct pfs *p, enum pfs_log_level level, const char *format, ...)
+void pfs_log_line(struct pfs *p, enum pfs_log_level level, const char *format, ...)
 {
     enum { LINE_MAX_BYTES = 480 };
     static const char *const names[] = {
@@ -20,9 +20,6 @@ void pfs_log(struct pfs *p, enum pfs_log_level level, const char *format, ...)
     };
     char line[LINE_MAX_BYTES];
 
-    if (!p->id.log) {
-        return;
-    }
     uint64_t us = p->now / SIM_US, s = us / 1000000;
     int len = snprintf(line, sizeof(line), "%s %02u:%02u:%02u.%06u DLoad: ", names[level],
                        (unsigned)(s / 3600), (unsigned)(s / 60 % 60), (unsigned)(s % 60),

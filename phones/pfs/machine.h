@@ -27,6 +27,8 @@ enum {
     PFS_RETURNS_MAX = 4,      /* times that a place may be refused before a rejoin */
     PFS_BANS = 4,             /* senders of wrong bodies remembered for a file */
     PFS_REPORT_TRIES = 5,
+    PFS_KEYS_MAX = 8,        /* hierarchies found by their key in one look */
+    PFS_SPARE_LINKS_MAX = 6, /* kept for the next ones */
 };
 
 #define PFS_STRANGER_WAIT (10 * SIM_S) /* for a JOIN on a new stream */
@@ -137,68 +139,101 @@ struct pfs_quest {
     uint64_t seen_size;  /* at the last look */
     sim_time moved_at;   /* it grew */
     uint64_t expect_size;
-    sim_time whohas_at;          /* heard or sent */
+    sim_time whohas_at;      /* heard or sent */
+    bool has_md5, is_sealed; /* the copy was sealed to be read for its MD5 */
+    uint64_t size;           /* by the index, with has_md5 */
+    uint8_t md5[VERIFY_MD5_LEN];
+    /* not cleared with the rest, but for their first bytes */
     char reason[PFS_REASON_MAX]; /* of the latest failed root */
     char retry[PFS_REASON_MAX];  /* what went wrong last in our own fetch; "" */
-    bool has_md5, is_sealed;     /* the copy was sealed to be read for its MD5 */
-    uint64_t size;               /* by the index, with has_md5 */
-    uint8_t md5[VERIFY_MD5_LEN];
 };
 
 struct pfs_hier {
-    struct pfs_hier *next;
+    /* What most notices look at comes first. */
     enum pfs_hier_state state;
     bool dead;
     bool is_root;       /* ROOT_WAIT, ROOT_FETCH, or HOLD and serving as root */
     bool has_digest;    /* of the whole file: the want's, or learned from the root */
     bool wanted_digest; /* it is the want's */
-    enum sim_digest_source digest_source;
-    struct sim_digest digest;
+    struct pfs_root_ref root;
+    uint32_t children;
+    sim_time answer_at;      /* HOLD: when it answers unless somebody else does */
+    sim_time timer;          /* see the states */
+    sim_time beat_at;        /* next PROGRESS; SIM_NEVER without connections */
+    sim_time announce_at;    /* root */
+    struct pfs_quest *quest; /* NULL in HOLD */
+    struct pfs_report *reports;
+    struct pfs_hier *next;
+    sim_file copy;
+    uint64_t size; /* HOLD: of the file */
     uint32_t file_hash, model_hash;
     uint32_t xid; /* of the instance that it claims in, leads, or has its place in */
     uint32_t strength;
     uint32_t place, epoch, depth;
     uint32_t serial; /* told to children */
-    uint32_t children;
     uint32_t served; /* bodies handed out */
-    struct pfs_root_ref root;
-    sim_file copy;
-    uint64_t size;      /* HOLD: of the file */
-    sim_time timer;     /* see the states */
-    sim_time beat_at;   /* next PROGRESS; SIM_NEVER without connections */
-    sim_time answer_at; /* HOLD: when it answers unless somebody else does */
-    sim_time announce_at;
+    unsigned beats;
+    enum sim_digest_source digest_source;
+    struct sim_digest digest;
     sim_time announced_at;
     sim_duration announce_gap;
-    unsigned beats;
-    struct pfs_quest *quest; /* NULL in HOLD */
-    struct pfs_table *table; /* root only */
-    struct pfs_report *reports;
-    char path[]; /* own copy */
+    struct pfs_table *table;     /* root only */
+    struct pfs_wire_names names; /* as messages carry them; behind `path` */
+    const char *name;            /* of the file: in `path` */
+    char path[];                 /* own copy */
+};
+
+/* An event that the owner has not taken yet. */
+struct pfs_told {
+    enum pfs_event_kind kind;
+    enum sim_digest_source digest_source;
+    sim_addr peer;
+    sim_file file;
+    uint64_t bytes;
+    char *text; /* own copy; NULL: none */
 };
 
 struct pfs {
-    struct pfs_config config;
-    struct pfs_identity id;
-    uint32_t model_hash;
+    /* What every broadcast is held against: the keys of the hierarchies that the phone is in, the
+     * latest first. `more_keys`: there are others, found in the list only. */
+    uint64_t keys[PFS_KEYS_MAX]; /* file_hash << 32 | model_hash */
+    struct pfs_hier *keyed[PFS_KEYS_MAX];
+    uint32_t keys_len;
+    bool more_keys;
     bool listening;
     bool sweep; /* something is dead */
     bool warned;
-    sim_time now;
-    struct pfs_hier *hiers;
-    struct pfs_hier *want;               /* one of them, or NULL */
-    struct pfs_link *links, **links_end; /* in order of age */
+    uint32_t children; /* open now, of all hierarchies */
     uint32_t strangers;
-    sim_time leave_at; /* first pfs_may_leave(); SIM_NEVER */
-    sim_time busy_at;  /* last join, last child's end */
-    char *want_path;   /* own copy, for events */
-    struct pfs_event *events;
+    struct pfs_hier *want; /* one of the hierarchies, or NULL */
+    struct pfs_hier *hiers;
+    sim_time now;
+    sim_time others_due; /* of all hierarchies but the one wanted */
+    bool others_stale;   /* that must be reckoned again */
     unsigned events_len;
+    struct pfs_link *links, **links_end; /* in order of age */
+    sim_time leave_at;                   /* first pfs_may_leave(); SIM_NEVER */
+    sim_time busy_at;                    /* last join, last child's end */
+    struct pfs_told events[PFS_EVENTS_MAX];
+    struct pfs_link *spare_links; /* by `next` */
+    uint32_t spare_links_len;
+    struct pfs_quest *spare_quest;
+    struct pfs_report *spare_report;
+    char *want_path; /* own copy, for events */
+    size_t want_path_cap;
+    uint32_t model_hash;
+    struct pfs_config config;
+    struct pfs_identity id;
 };
 
 /* ---- hier.c ---- */
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);
-struct pfs_hier *pfs_hier_find(struct pfs *p, const struct pfs_wire *m); /* by H and model */
+/* By H and model, of the header of a message; NULL. */
+struct pfs_hier *pfs_hier_find(struct pfs *p, uint32_t file_hash, uint32_t model_hash);
+/* The hierarchies changed: p->keys again. */
+void pfs_hier_list_keys(struct pfs *p);
+/* The earliest instant at which it must be ticked. */
+sim_time pfs_hier_due(const struct pfs_hier *h);
 /* True when the message's texts name this very hierarchy. */
 bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m);
 /* Closes its links (children get `bye` when not NULL), frees the copy, marks it dead. */
@@ -236,6 +271,8 @@ struct pfs_link *pfs_link_new(struct pfs *p, sim_stream stream, sim_addr peer,
 void pfs_link_send(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
 /* Ends the stream if it is open; the link is dead afterwards. */
 void pfs_link_close(struct pfs *p, struct pfs_link *link);
+/* Frees it, or keeps it for the next. */
+void pfs_link_free(struct pfs *p, struct pfs_link *link);
 
 /* ---- elect.c ---- */
 void pfs_elect_start(struct pfs *p, struct pfs_hier *h);
@@ -269,6 +306,8 @@ void pfs_member_closed(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
 void pfs_member_input(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                       const struct pfs_wire *m);
 void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *link);
+/* The transfer under way ends short: its record. Returns how many bytes it brought. */
+uint64_t pfs_member_tell_end(struct pfs *p, struct pfs_hier *h, int why);
 /* Gives the parent up, if there is one, with its records. */
 void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why);
 /* Static election: dials the fixed parent. */
@@ -289,7 +328,7 @@ void pfs_serve_beat(struct pfs *p, struct pfs_hier *h);
 void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report what,
                       sim_addr subject, uint32_t place, uint32_t epoch);
 void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h);
-void pfs_serve_acked(struct pfs_hier *h, const struct pfs_wire *m);
+void pfs_serve_acked(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m);
 sim_duration pfs_serve_beat_gap(const struct pfs *p);
 
 /* ---- linger.c ---- */
@@ -304,8 +343,10 @@ enum pfs_log_level {
     PFS_LOG_LEVELS(X)
 #undef X
 };
-/* One line of the console; nothing is formatted unless the phone logs. */
-void pfs_log(struct pfs *p, enum pfs_log_level level, const char *format, ...)
+/* One line of the console; nothing is formatted, nor an argument reckoned, unless the phone logs.
+ */
+#define pfs_log(p, ...) ((p)->id.log ? pfs_log_line((p), __VA_ARGS__) : (void)0)
+void pfs_log_line(struct pfs *p, enum pfs_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* "|parent=-1><fd[0]=-1 fd[1]=-1 FULL=0" */
 void pfs_log_state(struct pfs *p, const struct pfs_hier *h);

@@ -22,6 +22,21 @@ static bool is_attached(const struct pfs_hier *h)
 
 /* ---- Losing and coming back ---- */
 
+uint64_t pfs_member_tell_end(struct pfs *p, struct pfs_hier *h, int why)
+{
+    const struct pfs_quest *q = h->quest;
+    uint64_t bytes = sim_time_since(sim_world_file_size(p->id.world, h->copy), q->began_size);
+
+    pfs_hier_record(p, h,
+                    &(struct sim_record){.kind = SIM_RECORD_TRANSFER_END,
+                                         .peer = q->up->peer,
+                                         .a = (uint32_t)-why,
+                                         .b = bytes,
+                                         .c = q->began_at,
+                                         .text = sim_err_text(why)});
+    return bytes;
+}
+
 void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why)
 {
     struct pfs_quest *q = h->quest;
@@ -31,17 +46,9 @@ void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why)
     }
     struct pfs_link *up = q->up;
     if (h->state == PFS_HIER_RECEIVE) {
-        uint64_t size = sim_world_file_size(p->id.world, h->copy);
-        if (size > q->began_size) {
+        if (pfs_member_tell_end(p, h, why) > 0) {
             q->attempts = q->hunts = q->joins = 0; /* it is getting somewhere */
         }
-        pfs_hier_record(p, h,
-                        &(struct sim_record){.kind = SIM_RECORD_TRANSFER_END,
-                                             .peer = up->peer,
-                                             .a = (uint32_t)-why,
-                                             .b = sim_time_since(size, q->began_size),
-                                             .c = q->began_at,
-                                             .text = sim_err_text(why)});
     }
     if (is_attached(h)) {
         if (h->state == PFS_HIER_WAIT &&

@@ -27,6 +27,7 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
     p->model_hash = pfs_wire_hash(identity->model);
     p->links_end = &p->links;
     p->leave_at = SIM_NEVER;
+    p->others_stale = true;
     return p;
 }
 
@@ -42,7 +43,7 @@ static void sweep(struct pfs *p)
         struct pfs_link *link = *p->links_end;
         if (link->dead) {
             *p->links_end = link->next;
-            free(link);
+            pfs_link_free(p, link);
         } else {
             p->links_end = &link->next;
         }
@@ -72,7 +73,16 @@ void pfs_free(struct pfs *p)
     }
     p->sweep = true;
     sweep(p);
-    free(p->events);
+    for (unsigned i = 0; i < p->events_len; i++) {
+        free(p->events[i].text);
+    }
+    while (p->spare_links != NULL) {
+        struct pfs_link *link = p->spare_links;
+        p->spare_links = link->next;
+        free(link);
+    }
+    free(p->spare_quest);
+    free(p->spare_report);
     free(p->want_path);
     free(p);
 }
@@ -95,6 +105,7 @@ int pfs_start(struct pfs *p, sim_time now)
 void pfs_stop(struct pfs *p, sim_time now)
 {
     p->now = now;
+    p->others_stale = true;
     for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
         if (!h->dead) {
             pfs_linger_leave(p, h);
@@ -111,13 +122,23 @@ void pfs_stop(struct pfs *p, sim_time now)
     sweep(p);
 }
 
+void pfs_power_off(struct pfs *p, sim_time now)
+{
+    p->now = now;
+    if (p->want != NULL && p->want->state == PFS_HIER_RECEIVE) {
+        pfs_member_tell_end(p, p->want, SIM_ECANCELED);
+    }
+}
+
 /* ---- Wants ---- */
 
 static struct pfs_hier *find_path(struct pfs *p, const char *path)
 {
     const char *name = pfs_wire_file_name(path);
+    uint32_t hash = pfs_wire_hash(name);
+
     for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        if (!h->dead && strcmp(pfs_wire_file_name(h->path), name) == 0) {
+        if (!h->dead && h->file_hash == hash && strcmp(h->name, name) == 0) {
             return h;
         }
     }
@@ -127,10 +148,25 @@ static struct pfs_hier *find_path(struct pfs *p, const char *path)
 static void got_already(struct pfs *p, struct pfs_hier *h)
 {
     pfs_hier_event(p, PFS_EVENT_GOT, h->copy, "");
-    if (p->events_len > 0) {
-        p->events[p->events_len - 1].bytes = h->size;
-        p->events[p->events_len - 1].digest_source = h->digest_source;
+    p->events[p->events_len - 1].bytes = h->size;
+    p->events[p->events_len - 1].digest_source = h->digest_source;
+}
+
+/* Keeps the path for the events of the want. False when out of memory. */
+static bool keep_path(struct pfs *p, const char *path)
+{
+    size_t size = strlen(path) + 1;
+
+    if (size > p->want_path_cap) {
+        char *larger = realloc(p->want_path, size);
+        if (larger == NULL) {
+            return false;
+        }
+        p->want_path = larger;
+        p->want_path_cap = size;
     }
+    memcpy(p->want_path, path, size);
+    return true;
 }
 
 static void start_static(struct pfs *p, struct pfs_hier *h)
@@ -148,14 +184,14 @@ void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want)
     assert(p->want == NULL);
     p->now = now;
     p->leave_at = SIM_NEVER;
-    free(p->want_path);
-    p->want_path = strdup(want->path);
+    p->others_stale = true;
+    bool is_kept = keep_path(p, want->path);
     struct pfs_hier *h = find_path(p, want->path);
     if (h != NULL) {
         got_already(p, h);
         return;
     }
-    h = p->want_path == NULL ? NULL : pfs_hier_new(p, want);
+    h = is_kept ? pfs_hier_new(p, want) : NULL;
     if (h == NULL) {
         pfs_hier_event(p, PFS_EVENT_FALLBACK, 0, sim_err_text(SIM_ENOMEM));
         return;
@@ -172,6 +208,7 @@ void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want)
 void pfs_unwant(struct pfs *p, sim_time now)
 {
     p->now = now;
+    p->others_stale = true;
     if (p->want != NULL) {
         pfs_linger_leave(p, p->want);
     }
@@ -181,6 +218,7 @@ void pfs_unwant(struct pfs *p, sim_time now)
 void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file file)
 {
     p->now = now;
+    p->others_stale = true;
     struct pfs_hier *h = find_path(p, want->path);
 
     if (h == NULL) {
@@ -203,6 +241,7 @@ void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file
 void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason)
 {
     p->now = now;
+    p->others_stale = true;
     if (p->want != NULL && p->want->state == PFS_HIER_ROOT_FETCH) {
         pfs_root_fetched(p, p->want, status, reason);
     }
@@ -261,34 +300,52 @@ static void close_silent_strangers(struct pfs *p)
     }
 }
 
+/* Other hierarchies than the one wanted rest most of the time: they are looked at when one of them
+ * is due, or may be. */
+static sim_time others_due(struct pfs *p)
+{
+    if (p->others_stale) {
+        p->others_stale = false;
+        p->others_due = SIM_NEVER;
+        for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+            if (h != p->want) {
+                p->others_due = sim_time_min(p->others_due, pfs_hier_due(h));
+            }
+        }
+    }
+    return p->others_due;
+}
+
+/* This notice is for `h` (NULL: nobody knows for whom). */
+static void touch(struct pfs *p, const struct pfs_hier *h)
+{
+    p->others_stale = p->others_stale || h == NULL || h != p->want;
+}
+
 void pfs_wake(struct pfs *p, sim_time now)
 {
     p->now = now;
-    for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        if (!h->dead) {
-            tick(p, h);
+    if (now >= others_due(p)) {
+        p->others_stale = true;
+        for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+            if (!h->dead) {
+                tick(p, h);
+            }
         }
+    } else if (p->want != NULL) {
+        tick(p, p->want);
     }
     close_silent_strangers(p);
     pfs_linger_tick(p);
     sweep(p);
 }
 
-sim_time pfs_deadline(const struct pfs *p)
+sim_time pfs_deadline(struct pfs *p)
 {
-    sim_time next = pfs_linger_deadline(p);
+    sim_time next = sim_time_min(pfs_linger_deadline(p), others_due(p));
 
-    for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        next = sim_time_min(next, h->timer);
-        next = sim_time_min(next, h->beat_at);
-        next = sim_time_min(next, h->answer_at);
-        next = sim_time_min(next, h->announce_at);
-        if (h->state == PFS_HIER_ELECT) {
-            next = sim_time_min(next, h->quest->claim.deadline);
-        }
-        for (const struct pfs_report *r = h->reports; r != NULL; r = r->next) {
-            next = sim_time_min(next, r->due);
-        }
+    if (p->want != NULL) {
+        next = sim_time_min(next, pfs_hier_due(p->want));
     }
     for (const struct pfs_link *link = p->links; p->strangers > 0 && link != NULL;
          link = link->next) {
@@ -305,52 +362,128 @@ bool pfs_take_event(struct pfs *p, struct pfs_event *out)
     if (p->events_len == 0) {
         return false;
     }
-    *out = p->events[0];
+    struct pfs_told told = p->events[0];
     p->events_len--;
     memmove(&p->events[0], &p->events[1], p->events_len * sizeof(p->events[0]));
-    if (p->events_len == 0) {
-        free(p->events); /* events are rare, phones are many */
-        p->events = NULL;
+    out->kind = told.kind;
+    out->path = p->want_path;
+    out->file = told.file;
+    out->peer = told.peer;
+    out->bytes = told.bytes;
+    out->digest_source = told.digest_source;
+    out->text[0] = '\0';
+    if (told.text != NULL) {
+        snprintf(out->text, sizeof(out->text), "%s", told.text);
+        free(told.text);
     }
     return true;
 }
 
 uint32_t pfs_children(const struct pfs *p)
 {
-    uint32_t children = 0;
-    for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        children += h->children;
-    }
-    return children;
+    return p->children;
 }
 
-/* ---- Notices ---- */
+/* ---- Datagrams ---- */
 
-void pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagram)
+static uint32_t read32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* A claim that this phone's election takes no notice of is one of a weaker than whom it knows. */
+static bool is_claim_news(const struct pfs *p, const struct pfs_claim *c, sim_addr from,
+                          uint32_t strength)
+{
+    switch (c->state) {
+    case PFS_CLAIM_OFFER:
+    case PFS_CLAIM_AD:
+        return pfs_claim_is_stronger(strength, from, c->strength, c->addr) || p->id.log;
+    case PFS_CLAIM_RIVAL:
+        return from == c->rival || p->id.log ||
+               pfs_claim_is_stronger(strength, from, c->rival_strength, c->rival);
+    case PFS_CLAIM_OTHERS:
+        return true;
+    case PFS_CLAIM_IDLE:
+    case PFS_CLAIM_CONFIRMED:
+        break;
+    }
+    return false;
+}
+
+/* Most of what a phone hears tells it nothing new: a look at the bytes is enough to see that, so
+ * nothing is decoded. True does not mean that there is news, only that it can't be ruled out. */
+static bool is_news(const struct pfs *p, const struct pfs_hier *h, const struct sim_datagram *d)
+{
+    enum { STRENGTH_AT = PFS_WIRE_HEADER, XID_AT = 8 };
+
+    if (h->is_root || d->len < STRENGTH_AT + 4) {
+        return true;
+    }
+    uint32_t strength = read32(d->bytes + STRENGTH_AT);
+    switch (d->bytes[3]) {
+    case PFS_WIRE_OFFER:
+    case PFS_WIRE_AD:
+        if (h->state == PFS_HIER_HOLD) {
+            return h->answer_at == SIM_NEVER;
+        }
+        return h->state == PFS_HIER_ELECT && is_claim_news(p, &h->quest->claim, d->from, strength);
+    case PFS_WIRE_ROOT:
+        if (d->from != h->root.addr || strength != h->root.strength ||
+            read32(d->bytes + XID_AT) != h->root.xid) {
+            return true;
+        }
+        return h->state == PFS_HIER_HOLD
+                   ? h->answer_at != SIM_NEVER || (strength & PFS_WIRE_STRENGTH_HOLDS) == 0
+                   : h->state == PFS_HIER_ELECT || !h->has_digest;
+    default:
+        return true;
+    }
+}
+
+/* False when all that changed is that it has to wait longer. */
+static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct sim_datagram *d)
 {
     struct pfs_wire m;
 
+    if (p->config.election == PFS_STATIC || d->from == p->id.addr ||
+        pfs_wire_decode_expecting(d->bytes, d->len, &h->names, &m) != 0 ||
+        pfs_wire_is_stream(m.type)) {
+        return false;
+    }
     p->now = now;
-    if (p->config.election == PFS_STATIC || datagram->from == p->id.addr ||
-        pfs_wire_peek(datagram->bytes, datagram->len, &m) != 0) {
-        return;
-    }
-    struct pfs_hier *h = pfs_hier_find(p, &m);
-    if (h == NULL || pfs_wire_is_stream(m.type) ||
-        pfs_wire_decode(datagram->bytes, datagram->len, &m) != 0) {
-        return;
-    }
+    touch(p, h);
     if (m.type == PFS_WIRE_REPORT) {
-        pfs_root_report(p, h, datagram->from, &m);
+        pfs_root_report(p, h, d->from, &m);
     } else if (m.type == PFS_WIRE_ACK) {
-        if (datagram->from == h->root.addr) {
-            pfs_serve_acked(h, &m);
+        if (d->from == h->root.addr) {
+            pfs_serve_acked(p, h, &m);
         }
     } else if (pfs_hier_matches(p, h, &m)) {
-        pfs_elect_hear(p, h, datagram->from, &m);
+        bool is_claim = m.type == PFS_WIRE_OFFER || m.type == PFS_WIRE_AD;
+        if (is_claim && h->state == PFS_HIER_ELECT) {
+            sim_time before = h->quest->claim.deadline;
+            pfs_elect_hear(p, h, d->from, &m);
+            return h->quest->claim.deadline < before;
+        }
+        pfs_elect_hear(p, h, d->from, &m);
     }
     sweep(p);
+    return true;
 }
+
+bool pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagram)
+{
+    const uint8_t *bytes = datagram->bytes;
+
+    if (datagram->len < PFS_WIRE_HEADER) {
+        return false;
+    }
+    struct pfs_hier *h = pfs_hier_find(p, read32(bytes + 12), read32(bytes + 16));
+    return h != NULL && is_news(p, h, datagram) && hear(p, h, now, datagram);
+}
+
+/* ---- Streams ---- */
 
 static struct pfs_link *link_of(struct pfs *p, sim_stream stream)
 {
@@ -364,6 +497,7 @@ void pfs_stream_opened(struct pfs *p, sim_time now, sim_stream stream, sim_addr 
     if (dialed) {
         struct pfs_link *link = link_of(p, stream);
         if (link != NULL) {
+            touch(p, link->hier);
             link->heard = now;
             pfs_member_opened(p, link->hier, link);
         }
@@ -418,6 +552,18 @@ static void input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m
     }
 }
 
+/* The names of a JOIN are expected to be those of the hierarchy that its hashes mean. */
+static int decode(struct pfs *p, const struct pfs_link *link, const uint8_t *bytes, size_t len,
+                  struct pfs_wire *m)
+{
+    const struct pfs_hier *h = link->hier;
+
+    if (h == NULL) {
+        h = pfs_hier_find(p, read32(bytes + 12), read32(bytes + 16));
+    }
+    return pfs_wire_decode_expecting(bytes, len, h != NULL ? &h->names : NULL, m);
+}
+
 size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const uint8_t *bytes,
                         size_t len)
 {
@@ -428,11 +574,12 @@ size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const ui
     if (link == NULL) {
         return len;
     }
+    touch(p, link->hier);
     int total = pfs_wire_length(bytes, len);
     if (total == 0 || (total > 0 && (size_t)total > len)) {
         return 0; /* cut inside a message; one is shorter than what a world keeps for us */
     }
-    if (total < 0 || pfs_wire_decode(bytes, (size_t)total, &m) != 0) {
+    if (total < 0 || decode(p, link, bytes, (size_t)total, &m) != 0) {
         lost(p, link, SIM_EPROTO);
         total = (int)len;
     } else {
@@ -457,6 +604,7 @@ void pfs_body_received(struct pfs *p, sim_time now, sim_stream stream)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL && link->kind == PFS_LINK_PARENT) {
+        touch(p, link->hier);
         link->heard = now;
         pfs_member_received(p, link->hier, link);
     }
@@ -468,6 +616,7 @@ void pfs_body_sent(struct pfs *p, sim_time now, sim_stream stream)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL) {
+        touch(p, link->hier);
         pfs_serve_sent(p, link);
     }
 }
@@ -477,6 +626,7 @@ void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL) {
+        touch(p, link->hier);
         link->stream = 0; /* the handle is dead already */
         lost(p, link, why);
     }

@@ -132,9 +132,14 @@ bool pfs_may_leave(struct pfs *p, sim_time now);
  */
 void pfs_stop(struct pfs *p, sim_time now);
 
+/* The power goes, and all with it: says how far a transfer came, sends nothing. pfs_free()
+ * follows. */
+void pfs_power_off(struct pfs *p, sim_time now);
+
 /* The world's notices. The streams of the phone all belong to its pfs. */
 void pfs_wake(struct pfs *p, sim_time now);
-void pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagram);
+/* False: nothing changed that the owner must look at; the deadline, if it moved, became later. */
+bool pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagram);
 void pfs_stream_opened(struct pfs *p, sim_time now, sim_stream stream, sim_addr peer, bool dialed);
 size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const uint8_t *bytes,
                         size_t len);
@@ -145,7 +150,7 @@ void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why);
 
 /* When pfs_wake() is due; SIM_NEVER. The owner sets the node's one alarm to the earliest of all its
  * machines' deadlines. */
-sim_time pfs_deadline(const struct pfs *p);
+sim_time pfs_deadline(struct pfs *p);
 /* Moves the next event out; false when there is none. `path` is borrowed from the want. */
 bool pfs_take_event(struct pfs *p, struct pfs_event *out);
 

@@ -185,7 +185,7 @@ void pfs_root_fetched(struct pfs *p, struct pfs_hier *h, int status, const char 
     if (h->wanted_digest && !sim_digest_equal(&digest, &h->digest)) {
         bool spliced = h->quest->spliced;
         snprintf(text, sizeof(text), "%s in the server's copy of %s", sim_err_text(SIM_EDIGEST),
-                 pfs_wire_file_name(h->path));
+                 h->name);
         pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_REJECT, .text = text});
         pfs_hier_drop_copy(p, h);
         if (spliced) {
@@ -197,8 +197,7 @@ void pfs_root_fetched(struct pfs *p, struct pfs_hier *h, int status, const char 
     }
     int rc = pfs_hier_check_index(p, h);
     if (rc == SIM_EDIGEST) {
-        snprintf(text, sizeof(text), "%s: size or MD5 differs from the index",
-                 pfs_wire_file_name(h->path));
+        snprintf(text, sizeof(text), "%s: size or MD5 differs from the index", h->name);
         pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_REJECT, .text = text});
         pfs_hier_drop_copy(p, h);
         fetch_failed(p, h, text);

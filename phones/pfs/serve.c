@@ -20,7 +20,7 @@ static void refuse(struct pfs *p, const struct pfs_hier *h, struct pfs_link *lin
 {
     struct pfs_wire m;
 
-    memset(&m, 0, sizeof(m));
+    pfs_wire_clear(&m);
     m.type = PFS_WIRE_REFUSE;
     m.xid = join->xid;
     m.file_hash = join->file_hash;
@@ -90,7 +90,7 @@ static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_w
 
 void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
 {
-    struct pfs_hier *h = pfs_hier_find(p, m);
+    struct pfs_hier *h = pfs_hier_find(p, m->file_hash, m->model_hash);
     struct pfs_wire answer;
 
     p->busy_at = p->now;
@@ -148,6 +148,7 @@ void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     link->offset = m->offset;
     link->heard = p->now;
     h->children++;
+    p->children++;
     if (h->beat_at == SIM_NEVER) {
         h->beat_at = sim_time_add(p->now, pfs_serve_beat_gap(p));
     }
@@ -219,6 +220,7 @@ void pfs_serve_ended(struct pfs *p, struct pfs_link *link, bool done)
     }
     pfs_link_close(p, link);
     h->children--;
+    p->children--;
     p->busy_at = p->now;
     record_children(p, h, link->peer);
     pfs_log(p, PFS_LOG_INF, "XID%08X Child %s %s", (unsigned)h->xid,
@@ -246,6 +248,7 @@ void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs
         }
         pfs_link_close(p, l);
         h->children--;
+        p->children--;
         record_children(p, h, l->peer);
     }
 }
@@ -308,6 +311,15 @@ void pfs_serve_beat(struct pfs *p, struct pfs_hier *h)
 
 /* ---- Reports to the root ---- */
 
+static void report_free(struct pfs *p, struct pfs_report *report)
+{
+    if (p->spare_report == NULL) {
+        p->spare_report = report;
+    } else {
+        free(report);
+    }
+}
+
 static void send_report(struct pfs *p, struct pfs_hier *h, struct pfs_report *report)
 {
     struct pfs_wire m;
@@ -335,11 +347,12 @@ void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report wh
         send_report(p, h, &report); /* nobody is left to repeat it */
         return;
     }
-    struct pfs_report *kept = malloc(sizeof(*kept));
+    struct pfs_report *kept = p->spare_report != NULL ? p->spare_report : malloc(sizeof(*kept));
     if (kept == NULL) {
         send_report(p, h, &report); /* once is better than not at all */
         return;
     }
+    p->spare_report = NULL;
     *kept = report;
     kept->next = h->reports;
     h->reports = kept;
@@ -356,7 +369,7 @@ void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h)
             if (report->tries >= PFS_REPORT_TRIES || h->root.addr == 0 ||
                 h->root.addr == p->id.addr) {
                 *at = report->next;
-                free(report);
+                report_free(p, report);
                 continue;
             }
             send_report(p, h, report);
@@ -365,14 +378,14 @@ void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h)
     }
 }
 
-void pfs_serve_acked(struct pfs_hier *h, const struct pfs_wire *m)
+void pfs_serve_acked(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
 {
     for (struct pfs_report **at = &h->reports; *at != NULL; at = &(*at)->next) {
         struct pfs_report *report = *at;
         if ((uint8_t)report->what == m->what && report->subject == m->subject &&
             report->epoch == m->epoch) {
             *at = report->next;
-            free(report);
+            report_free(p, report);
             return;
         }
     }

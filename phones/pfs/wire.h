@@ -130,16 +130,31 @@ struct pfs_wire {
     enum sim_digest_source digest_source;
     uint32_t avoid_len; /* <= PFS_WIRE_AVOID */
     sim_addr avoid[PFS_WIRE_AVOID];
+    bool are_names_expected; /* pfs_wire_decode_expecting() found them, so they are not filled in */
     char model[PFS_MODEL_MAX];
     char path[PFS_PATH_MAX];
     char reason[PFS_REASON_MAX];
 };
 
+/* A model and a path as they stand in a message; borrowed. */
+struct pfs_wire_names {
+    const uint8_t *bytes;
+    size_t len;
+};
+
+/* All fields 0, all texts empty; does not touch what is behind an empty text. */
+void pfs_wire_clear(struct pfs_wire *m);
+/* Into PFS_MODEL_MAX + PFS_PATH_MAX bytes; returns the length. */
+size_t pfs_wire_put_names(uint8_t *out, const char *model, const char *path);
 /* Writes `m` into `out` (PFS_WIRE_MAX bytes); returns the length. Texts that are too long are cut.
  */
 size_t pfs_wire_encode(const struct pfs_wire *m, uint8_t *out);
 /* Reads one whole message of exactly `len` bytes. 0, or SIM_EPROTO with `*m` undefined. */
 int pfs_wire_decode(const uint8_t *bytes, size_t len, struct pfs_wire *m);
+/* The same, quicker where the names are the expected ones: then m->are_names_expected, and the two
+ * texts are empty. */
+int pfs_wire_decode_expecting(const uint8_t *bytes, size_t len,
+                              const struct pfs_wire_names *expected, struct pfs_wire *m);
 /* The header alone (at least PFS_WIRE_HEADER bytes), to drop what concerns others cheaply. 0 or
  * SIM_EPROTO. */
 int pfs_wire_peek(const uint8_t *bytes, size_t len, struct pfs_wire *m);

@@ -132,7 +132,9 @@ void fetcher_start(struct fetcher *f, sim_time now, const struct fetcher_job *jo
     assert(f->state != FETCHER_EXPECT_ANSWER && f->state != FETCHER_BACKOFF);
     assert(!job->has_digest || job->file != 0);
     f->job = *job;
-    snprintf(f->name, sizeof(f->name), "%s", job->name);
+    size_t len = strnlen(job->name, sizeof(f->name) - 1);
+    memcpy(f->name, job->name, len);
+    f->name[len] = '\0';
     f->job.name = f->name;
     f->attempt = 0;
     f->reason[0] = '\0';

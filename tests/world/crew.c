@@ -339,6 +339,13 @@ void crew_check(struct crew *c, sim_node node)
             ph->max_children = h->children;
         }
     }
+    sim_time due = pfs_linger_deadline(p);
+    for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+        due = sim_time_min(due, pfs_hier_due(h));
+    }
+    if (pfs_deadline(p) > due) {
+        broken(c, "a deadline was overlooked", node);
+    }
     if (!ph->done && ph->started && pfs_deadline(p) == SIM_NEVER && ph->fetch == 0 &&
         !ph->lingering) {
         broken(c, "waits without a limit", node);
