@@ -9,6 +9,7 @@
  *   port.c          a node's LAN port: the bodies that it sends share its rate
  *   file.c          copies of files: named content, how much of it, whether it is right
  *   fetch.c         requests to the server: from the node to the result; the server itself
+ *   fetch_text.c    how long its messages are, and why a request failed, in words
  *   way_fluid.c     a request's way over a fluid line, and over the LAN to a load server
  *   way_packet.c    a request's way over a sim/wan machine: HTTP
  *   way_tftp.c      the same for TFTP: both machines of sim/tftp over the line
@@ -261,11 +262,12 @@ struct virtual_fetch {
     uint32_t queue_next, queue_before;    /* in the server's queue, index + 1 */
     /* the ways' own */
     sim_fluid_flow flow;
-    sim_wan_flow wan_flow;
+    uint64_t wan_flow; /* packet: handle of its connection, TFTP: of its transfer; 0 */
     uint64_t up_left, head_left; /* bytes of the request (set before begin()), of the answer's
                                     header or of the whole error (set before answer()), to come
                                     through */
-    uint64_t line_bytes;         /* fluid: of the answer on the line in all, 0: not yet known */
+    uint64_t line_bytes;         /* fluid: of the answer on the line in all, 0: not yet known;
+                                    packet: of body that have come */
     uint64_t line_passed;        /* fluid: of these, before the present flow began */
     uint64_t cap_bit_s;          /* fluid */
     sim_time delay;              /* fluid: start-up still to be waited for */
@@ -310,10 +312,11 @@ struct sim_virtual {
     int status; /* how the run ended */
     sim_time tick_at;
     sim_duration tick_in; /* from one to the next; the tick may change it */
-    sim_time halt_at; /* the earlier of tick_at and the limit */
+    sim_time halt_at;     /* the earlier of tick_at and the limit */
     atomic_bool stop;
     struct sim_virtual_step *step; /* being described; NULL */
     struct virtual_event scratch;  /* see virtual_add() */
+    struct virtual_packet *packet; /* way_packet.c; NULL in fluid mode */
     struct virtual_names *names;   /* interned names (file.c) */
 };
 
@@ -467,6 +470,23 @@ struct virtual_fetch *virtual_fetch_of(const struct sim_virtual *v, uint64_t fet
 /* The copy goes: its fetch is cancelled. */
 void virtual_fetches_drop_file(struct sim_virtual *v, uint32_t node, uint64_t file);
 
+/* ---- fetch_text.c: what requests and answers say ---- */
+
+/* Bytes of HTTP's request, or of a TFTP datagram's payload (RRQ). */
+uint64_t virtual_text_request_bytes(const struct sim_virtual *v, const struct virtual_fetch *f);
+/* Of the answer's header, or of a whole answer that says why not (their text too): code and total
+ * are set. TFTP: payload of the ERROR or of the OACK, 0 when there is none. */
+uint64_t virtual_text_head_bytes(const struct sim_virtual *v, const struct virtual_fetch *f);
+bool virtual_text_has_options(
+    const struct sim_server_setup *server); /* TFTP: an OACK comes first */
+void virtual_text_reason(const struct sim_virtual *v, const struct virtual_fetch *f,
+                         char out[SIM_WORLD_REASON_MAX]);
+/* TFTP: how long after it was first sent something goes out for the `number`th time again (1: the
+ * first repetition); how often it was sent in so much silence; when the receiver gives up. */
+sim_duration virtual_text_try_at(const struct sim_server_setup *server, uint64_t number);
+uint64_t virtual_text_tries(const struct sim_server_setup *server, sim_duration silence);
+sim_duration virtual_text_patience(const struct sim_server_setup *server);
+
 /* ---- A way to the server: three implementations ---- */
 
 struct virtual_way {
@@ -499,9 +519,16 @@ int virtual_packet_init(struct sim_virtual *v);
 void virtual_packet_deinit(struct sim_virtual *v);
 void virtual_wan_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_packet_set_wan(struct sim_virtual *v, uint32_t site, bool up);
+/* From virtual_set_server(), after `server.up` was set: a fall resets all connections; their fetches
+ * fail by themselves when the reset has crossed the line. */
+void virtual_packet_set_server(struct sim_virtual *v, bool up);
+uint64_t virtual_packet_bytes(const struct sim_virtual *v); /* memory held, sim/wan's not counted */
 void virtual_packet_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
-/* Takes the site's events out and sets its next alarm: after every call into the machine. */
+/* Takes the site's events out and sets its next alarm. Only from a turn of the world's own: it tells
+ * what came of them. */
 void virtual_wan_settle(struct sim_virtual *v, uint32_t site);
+/* After a call into the machine from anywhere else: has it settled in a turn of its own, now. */
+void virtual_wan_poke(struct sim_virtual *v, uint32_t site);
 /* way_tftp.c: a datagram of a transfer came out of the line, or was lost. */
 void virtual_tftp_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_tftp_datagram(struct sim_virtual *v, uint64_t user, bool arrived,
