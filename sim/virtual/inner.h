@@ -262,7 +262,7 @@ struct virtual_fetch {
     uint32_t queue_next, queue_before;    /* in the server's queue, index + 1 */
     /* the ways' own */
     sim_fluid_flow flow;
-    uint64_t wan_flow; /* packet: handle of its connection, TFTP: of its transfer; 0 */
+    uint64_t wan_flow;           /* packet: handle of its connection, TFTP: of its transfer; 0 */
     uint64_t up_left, head_left; /* bytes of the request (set before begin()), of the answer's
                                     header or of the whole error (set before answer()), to come
                                     through */
@@ -519,13 +519,13 @@ int virtual_packet_init(struct sim_virtual *v);
 void virtual_packet_deinit(struct sim_virtual *v);
 void virtual_wan_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_packet_set_wan(struct sim_virtual *v, uint32_t site, bool up);
-/* From virtual_set_server(), after `server.up` was set: a fall resets all connections; their fetches
- * fail by themselves when the reset has crossed the line. */
+/* From virtual_set_server(), after `server.up` was set: a fall resets all connections; their
+ * fetches fail by themselves when the reset has crossed the line. */
 void virtual_packet_set_server(struct sim_virtual *v, bool up);
 uint64_t virtual_packet_bytes(const struct sim_virtual *v); /* memory held, sim/wan's not counted */
 void virtual_packet_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
-/* Takes the site's events out and sets its next alarm. Only from a turn of the world's own: it tells
- * what came of them. */
+/* Takes the site's events out and sets its next alarm. Only from a turn of the world's own: it
+ * tells what came of them. */
 void virtual_wan_settle(struct sim_virtual *v, uint32_t site);
 /* After a call into the machine from anywhere else: has it settled in a turn of its own, now. */
 void virtual_wan_poke(struct sim_virtual *v, uint32_t site);
