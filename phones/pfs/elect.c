@@ -171,7 +171,9 @@ static void hear_claim(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
     if (h->is_root) {
         pfs_root_answer(p, h);
     } else if (h->state == PFS_HIER_HOLD) {
-        pfs_elect_holder_answers(p, h);
+        if (m->type == PFS_WIRE_AD || !pfs_elect_leaves_offers(p, h)) {
+            pfs_elect_holder_answers(p, h);
+        }
     } else if (h->state == PFS_HIER_ELECT && (m->strength & ~PFS_WIRE_STRENGTH_CHANCE) == 0) {
         pfs_log(p, PFS_LOG_INF, "XID%08X Rx ClaimRoot(tent): strength=%08x", (unsigned)m->xid,
                 (unsigned)m->strength);
@@ -180,6 +182,11 @@ static void hear_claim(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
                     (unsigned)m->xid);
         }
     }
+}
+
+bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h)
+{
+    return h->root.addr != 0 && h->root.addr != p->id.addr && p->config.ads > 0;
 }
 
 void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h)

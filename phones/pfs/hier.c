@@ -86,17 +86,10 @@ void pfs_hier_list_keys(struct pfs *p)
     }
 }
 
-struct pfs_hier *pfs_hier_find(struct pfs *p, uint32_t file_hash, uint32_t model_hash)
+struct pfs_hier *pfs_hier_find_more(struct pfs *p, uint64_t key)
 {
-    uint64_t key = (uint64_t)file_hash << 32 | model_hash;
-
-    for (uint32_t i = 0; i < p->keys_len; i++) {
-        if (p->keys[i] == key) {
-            return p->keyed[i];
-        }
-    }
-    for (struct pfs_hier *h = p->more_keys ? p->hiers : NULL; h != NULL; h = h->next) {
-        if (!h->dead && h->file_hash == file_hash && h->model_hash == model_hash) {
+    for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+        if (!h->dead && h->file_hash == key >> 32 && h->model_hash == (uint32_t)key) {
             return h;
         }
     }

@@ -228,8 +228,17 @@ struct pfs {
 
 /* ---- hier.c ---- */
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);
-/* By H and model, of the header of a message; NULL. */
-struct pfs_hier *pfs_hier_find(struct pfs *p, uint32_t file_hash, uint32_t model_hash);
+struct pfs_hier *pfs_hier_find_more(struct pfs *p, uint64_t key); /* through the whole list */
+/* By H << 32 | model hash, as in the header of a message; NULL. */
+static inline struct pfs_hier *pfs_hier_find(struct pfs *p, uint64_t key)
+{
+    for (uint32_t i = 0; i < p->keys_len; i++) {
+        if (p->keys[i] == key) {
+            return p->keyed[i];
+        }
+    }
+    return p->more_keys ? pfs_hier_find_more(p, key) : NULL;
+}
 /* The hierarchies changed: p->keys again. */
 void pfs_hier_list_keys(struct pfs *p);
 /* The earliest instant at which it must be ticked. */
@@ -279,6 +288,8 @@ void pfs_elect_start(struct pfs *p, struct pfs_hier *h);
 void pfs_elect_tick(struct pfs *p, struct pfs_hier *h);
 void pfs_elect_hear(struct pfs *p, struct pfs_hier *h, sim_addr from, const struct pfs_wire *m);
 void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h);
+/* A holder that knows a root leaves OFFERs to it: an AD shows that it did not answer. */
+bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h);
 /* Parent and root are lost for good: a new election, or the end of sharing. */
 void pfs_elect_hunt(struct pfs *p, struct pfs_hier *h, const char *why);
 /* The root `xid` can't get the file. */

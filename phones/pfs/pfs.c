@@ -391,6 +391,11 @@ static uint32_t read32(const uint8_t *at)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static uint64_t read_key(const uint8_t *message)
+{
+    return (uint64_t)read32(message + 12) << 32 | read32(message + 16);
+}
+
 /* A claim that this phone's election takes no notice of is one of a weaker than whom it knows. */
 static bool is_claim_news(const struct pfs *p, const struct pfs_claim *c, sim_addr from,
                           uint32_t strength)
@@ -425,7 +430,8 @@ static bool is_news(const struct pfs *p, const struct pfs_hier *h, const struct 
     case PFS_WIRE_OFFER:
     case PFS_WIRE_AD:
         if (h->state == PFS_HIER_HOLD) {
-            return h->answer_at == SIM_NEVER;
+            return h->answer_at == SIM_NEVER &&
+                   (d->bytes[3] == PFS_WIRE_AD || !pfs_elect_leaves_offers(p, h));
         }
         return h->state == PFS_HIER_ELECT && is_claim_news(p, &h->quest->claim, d->from, strength);
     case PFS_WIRE_ROOT:
@@ -479,7 +485,7 @@ bool pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagr
     if (datagram->len < PFS_WIRE_HEADER) {
         return false;
     }
-    struct pfs_hier *h = pfs_hier_find(p, read32(bytes + 12), read32(bytes + 16));
+    struct pfs_hier *h = pfs_hier_find(p, read_key(bytes));
     return h != NULL && is_news(p, h, datagram) && hear(p, h, now, datagram);
 }
 
@@ -559,7 +565,7 @@ static int decode(struct pfs *p, const struct pfs_link *link, const uint8_t *byt
     const struct pfs_hier *h = link->hier;
 
     if (h == NULL) {
-        h = pfs_hier_find(p, read32(bytes + 12), read32(bytes + 16));
+        h = pfs_hier_find(p, read_key(bytes));
     }
     return pfs_wire_decode_expecting(bytes, len, h != NULL ? &h->names : NULL, m);
 }

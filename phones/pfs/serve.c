@@ -90,7 +90,7 @@ static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_w
 
 void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
 {
-    struct pfs_hier *h = pfs_hier_find(p, m->file_hash, m->model_hash);
+    struct pfs_hier *h = pfs_hier_find(p, (uint64_t)m->file_hash << 32 | m->model_hash);
     struct pfs_wire answer;
 
     p->busy_at = p->now;

@@ -36,9 +36,14 @@ struct pfs_table {
 
 /* ---- Finding a place by its address ---- */
 
+static uint32_t home_of(const struct pfs_table *t, sim_addr addr)
+{
+    return (addr * UINT32_C(2654435761)) & (t->index_cap - 1);
+}
+
 static uint32_t slot_of(const struct pfs_table *t, sim_addr addr)
 {
-    uint32_t at = (addr * UINT32_C(2654435761)) & (t->index_cap - 1);
+    uint32_t at = home_of(t, addr);
     while (t->index[at] != 0 && t->places[t->index[at] - 1].addr != addr) {
         at = (at + 1) & (t->index_cap - 1);
     }
@@ -61,6 +66,22 @@ static void index_all(struct pfs_table *t)
             t->index[slot_of(t, t->places[i].addr)] = i + 1;
         }
     }
+}
+
+/* Takes an address out. Those behind it that its slot kept from theirs move up, so that none is
+ * ever looked for behind a hole. */
+static void unindex(struct pfs_table *t, sim_addr addr)
+{
+    uint32_t mask = t->index_cap - 1, hole = slot_of(t, addr);
+
+    for (uint32_t at = (hole + 1) & mask; t->index[at] != 0; at = (at + 1) & mask) {
+        uint32_t home = home_of(t, t->places[t->index[at] - 1].addr);
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            t->index[hole] = t->index[at];
+            hole = at;
+        }
+    }
+    t->index[hole] = 0;
 }
 
 /* Makes room for one more place. 0, SIM_ENOMEM, SIM_ELIMIT. */
@@ -152,10 +173,10 @@ static void drop_if_unused(struct pfs_table *t, uint32_t i)
     if (i == 0 || !p->gone || p->children > 0 || p->parent != NONE || p->addr == 0) {
         return;
     }
+    unindex(t, p->addr);
     p->addr = 0;
     t->taken--;
     t->spare = i < t->spare ? i : t->spare;
-    index_all(t); /* open addressing can't delete in place; faults are rare */
 }
 
 static void detach(struct pfs_table *t, uint32_t i)
