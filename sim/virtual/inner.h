@@ -48,7 +48,7 @@ enum virtual_event_kind {
     VIRTUAL_DATAGRAM,  /* node.c; node: receiver; a: sender */
     VIRTUAL_BROADCAST, /* node.c; node: sender: ONE event visits the site's listening nodes */
     VIRTUAL_STREAM,    /* stream.c; a: handle of the end that it reaches; what: enum of stream.c */
-    VIRTUAL_PORT,      /* port.c; node; a: number of the port's alarm */
+    VIRTUAL_PORT,      /* port.c; node; a: handle of the port; b: number of its alarm */
     VIRTUAL_FETCH,     /* fetch.c; a: handle; b: its turn, 0: any; what: enum virtual_fetch_step */
     VIRTUAL_FLUID,     /* way_fluid.c: a fluid's next end; a: number of its alarm; what: enum
                           sim_server_place */
@@ -126,35 +126,80 @@ struct virtual_file {
 
 /* ---- Streams (stream.c) ---- */
 
-/* One end, and what flows towards the other one. */
-struct virtual_end {
-    uint32_t node;
-    bool known; /* the node was told of it, or dialed it, and neither side has ended it */
-    bool told_closed;
-    uint8_t closing; /* the node has closed it: what is queued still goes */
-    uint64_t tag;
-    sim_time clear_at; /* nothing sent arrives before: order */
-    /* the body that this end sends: at most one */
-    uint64_t file; /* 0: none */
-    uint64_t offset, len, sent;
+enum {
+    VIRTUAL_NODE_STREAMS_MAX = 64, /* streams a node may have at once, as in sim/live */
+    VIRTUAL_QUEUE_MAX = 64 * 1024, /* bytes of messages waiting on a stream (world.h) */
+    VIRTUAL_PORT_PAST = 4,         /* changes of a port's load that are remembered */
+};
+
+typedef unsigned __int128
+    virtual_service; /* bytes in units so small that shares are whole: port.c */
+
+/* The bodies that go from one end to the other: made with the first, kept until the stream ends.
+ * Positions count all bytes of bodies that ever went this way. */
+struct virtual_body {
+    uint32_t generation;
+    uint32_t end;       /* the sender's: index << 1 | side */
+    uint32_t port_next; /* of the port, index + 1; 0 */
+    bool begun;         /* it leaves, or stood still while it did; else messages are before it */
+    bool in_port;       /* it shares the node's port now */
+    bool due;           /* port.c: its mark was reached in this turn */
+    bool flips;         /* the sender corrupts it: bytes from `base` + len / 2 on are wrong */
+    bool tainted;       /* the sender's copy was wrong when the body began */
+    /* the body that is being sent: at most one */
+    uint64_t file; /* the sender's copy; 0: none */
+    uint64_t len;
+    uint64_t mark; /* 0..len: when so many bytes have left, the receiver is to be told */
+    uint64_t base; /* position of its first byte */
     uint64_t taint;
-    bool in_port;                             /* it shares the node's port now */
-    struct virtual_chunk *queue, **queue_end; /* messages behind the body */
+    virtual_service service; /* in the port: its counter when the body began; else: had so far */
+    /* what had left when the port's load last was of no more use for reckoning, and how it arrives:
+     * from `tail_from` at `tail_at` evenly to `tail_to` one latency later */
+    sim_time tail_at; /* SIM_NEVER: frozen */
+    uint64_t tail_from, tail_to, tail_taint;
+    /* the body that is being received, perhaps from several that are sent */
+    uint64_t in_file;               /* the receiver's copy; 0: none */
+    uint64_t in_from, in_to, in_at; /* positions: its first byte, its end, settled up to here */
+    uint64_t notify_every;
+};
+
+/* One end, and the messages that wait to leave it. */
+struct virtual_end {
+    uint32_t node; /* VIRTUAL_NONE: nobody yet */
+    uint32_t body; /* that it sends: index + 1 in `bodies`; 0: none so far */
+    uint64_t tag;
+    uint64_t in_got; /* bytes of the body that is being received that are in the copy */
+    struct virtual_chunk *queue, *queue_last; /* messages; mark: 1 behind the body, 0 before it */
+    struct virtual_chunk *held; /* not consumed by the node; mark: 1 when it needs more */
     uint32_t queue_bytes;
-    /* what this end receives */
-    struct virtual_chunk *held; /* bytes that the node has not consumed */
-    uint64_t in_file;           /* the body's copy; 0: none */
-    uint64_t in_len, in_got, in_notify_every, in_notify_at;
-    uint64_t in_base; /* size of the copy when the body began */
+    uint32_t next, before; /* of the node's list, index << 1 | side + 1; 0 */
+    uint8_t state;         /* enum of stream.c */
+    bool is_empty;         /* a body of no bytes waits to be told */
 };
 
 struct virtual_conn {
     uint32_t generation;
-    uint8_t state; /* enum of stream.c */
-    bool frozen;   /* a partition or a silent end: nothing moves */
-    sim_time frozen_at;
-    uint32_t next[2];           /* of each end's node's list, index << 1 | side + 1; 0 */
-    struct virtual_end ends[2]; /* 0: the dialer */
+    bool frozen;                  /* a partition or a silent end: nothing moves */
+    bool gone;                    /* for ever: an end fell silent */
+    sim_addr to;                  /* whom it was dialed for */
+    sim_time limit_at;            /* of the dial */
+    struct virtual_chunk *parked; /* events that came while it was frozen, in order */
+    struct virtual_end ends[2];   /* 0: the dialer */
+};
+
+/* A node's LAN port while it sends bodies (port.c). */
+struct virtual_port {
+    uint32_t generation;
+    uint32_t node;
+    uint32_t first, last; /* bodies in order of beginning, index + 1; 0 */
+    uint32_t number;      /* of the alarm that counts */
+    uint32_t changes;     /* of its load so far */
+    sim_time due;         /* of that alarm; SIM_NEVER: none */
+    struct virtual_span { /* from `at` on, `len` bodies shared the rate */
+        sim_time at;
+        uint32_t len;
+        virtual_service service; /* that each one which was there all the time had got at `at` */
+    } now, past[VIRTUAL_PORT_PAST];
 };
 
 /* ---- Nodes (node.c) ---- */
@@ -182,11 +227,8 @@ struct virtual_node {
     uint32_t conns;    /* its streams' ends: a list; 0: none */
     uint32_t files;    /* index + 1; 0 */
     uint32_t fetches;  /* index + 1; 0 */
-    /* the port, sending: port.c */
-    uint32_t port_ends; /* list of ends whose bodies are in it, index << 1 | side + 1; 0 */
-    uint32_t port_len;
-    sim_time port_at; /* bodies have been reckoned up to here */
-    uint32_t port_number;
+    uint32_t streams;  /* length of `conns` */
+    uint32_t port;     /* while it sends bodies: index + 1 in `ports`; 0 */
     /* the connection kept to the server (HTTP keep-alive): [place] */
     uint64_t kept[2]; /* the way's: a sim_wan_flow in packet mode, 1 or 0 in fluid mode */
     uint8_t kept_protocol[2];
@@ -247,6 +289,7 @@ struct virtual_fetch {
     bool is_small;    /* no copy: its bytes go to the node with the result */
     bool at_server;   /* the request is there, and server.stats have not counted it yet */
     bool is_held;     /* fluid: the line is down, the way goes on when it is up */
+    bool is_watched;  /* a PATIENCE event is in the queue */
     bool starting;    /* fluid: counts in its line's `starting` */
     bool is_line;     /* fluid: over a line that flows share, else each alone */
     const char *path; /* interned */
@@ -296,7 +339,7 @@ struct sim_virtual {
     uint32_t nodes_len, nodes_cap, unfinished;
     struct virtual_site *sites;
     uint32_t sites_len, sites_cap;
-    struct virtual_pool files, conns, fetches;
+    struct virtual_pool files, conns, bodies, ports, fetches;
     struct sim_fluid *fluid; /* fluid mode */
     sim_time fluid_due;
     uint32_t fluid_number;
@@ -388,6 +431,8 @@ void virtual_set_corrupt(struct sim_world *w, sim_node node, bool corrupt);
 void virtual_site_init(struct virtual_site *site, const struct sim_site_setup *setup,
                        uint64_t seed);
 void virtual_site_deinit(struct virtual_site *site);
+/* The bytes are part of what happened. */
+void virtual_mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk);
 void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_broadcast_event(struct sim_virtual *v, const struct virtual_event *e);
 
@@ -408,19 +453,32 @@ void virtual_streams_down(struct sim_virtual *v, uint32_t node, bool silent);
 void virtual_streams_regroup(struct sim_virtual *v, uint32_t node);
 /* A copy goes: streams that send from it or receive into it end. */
 void virtual_streams_drop_file(struct sim_virtual *v, uint32_t node, uint64_t file);
-/* port.c: the body at this end has left whole. The end may have been closed by its node. */
-void virtual_stream_body_left(struct sim_virtual *v, uint64_t end);
-/* Bytes of the body that have reached this (receiving) end by now. */
+/* Bytes of the body that have reached this (receiving) end by now, those in the copy too (in_got).
+ * Exact; where the load of the sender's port changed more than VIRTUAL_PORT_PAST times within the
+ * latency, or when it changed in the last latency of a body, near enough, never falling. */
 uint64_t virtual_stream_received(struct sim_virtual *v, uint64_t end);
-/* An end by its handle; NULL when it is dead. */
+/* An end by its handle; NULL when its node has no use for it any more. */
 struct virtual_end *virtual_end_of(const struct sim_virtual *v, sim_stream s);
-struct virtual_end *virtual_end_other(const struct sim_virtual *v, sim_stream s);
+/* port.c: so many bytes of the body, all of them, have left. */
+void virtual_stream_mark(struct sim_virtual *v, uint32_t body);
+void virtual_stream_left(struct sim_virtual *v, uint32_t body);
 
-/* ---- port.c: rate SIM_RATE_NONE: a body leaves at once ---- */
-void virtual_port_add(struct sim_virtual *v, uint64_t end);    /* its body begins to leave */
-void virtual_port_remove(struct sim_virtual *v, uint64_t end); /* it stops; `sent` is settled */
-/* Bytes of this end's body that have left by `at` (not in the future). */
-uint64_t virtual_port_sent(struct sim_virtual *v, uint64_t end, sim_time at);
+/* ---- port.c: all bodies that a node sends share its port's rate evenly ---- */
+
+static inline struct virtual_body *virtual_body_at(const struct sim_virtual *v, uint32_t body)
+{
+    return virtual_pool_at(&v->bodies, body);
+}
+/* Its body (index) begins, or goes on, to leave `node`; stops, its `service` is what it had. */
+void virtual_port_add(struct sim_virtual *v, uint32_t node, uint32_t body);
+void virtual_port_remove(struct sim_virtual *v, uint32_t node, uint32_t body);
+/* Its mark has changed. */
+void virtual_port_look(struct sim_virtual *v, uint32_t node);
+/* Bytes of a body in the port that had left by `at` (not in the future), rounded down. */
+uint64_t virtual_port_sent(const struct sim_virtual *v, uint32_t node, uint32_t body, sim_time at);
+/* The first instant by which `bytes` of it had left; SIM_NEVER when they have not yet. */
+sim_time virtual_port_when(const struct sim_virtual *v, uint32_t node, uint32_t body,
+                           uint64_t bytes);
 void virtual_port_event(struct sim_virtual *v, const struct virtual_event *e);
 
 /* ---- file.c ---- */
@@ -467,7 +525,15 @@ void virtual_fetch_failed(struct sim_virtual *v, uint64_t fetch, int status, con
  * the copy has already (TFTP that was resumed). 0 for a stale one. */
 uint64_t virtual_fetch_received(struct sim_virtual *v, uint64_t fetch);
 struct virtual_fetch *virtual_fetch_of(const struct sim_virtual *v, uint64_t fetch);
-/* The copy goes: its fetch is cancelled. */
+/* Its connection was reset by the server: the node hears of it half a round trip later. */
+void virtual_fetch_reset(struct sim_virtual *v, uint64_t fetch);
+/* A step of this turn at that instant. */
+void virtual_fetch_step(struct sim_virtual *v, const struct virtual_fetch *f, uint64_t fetch,
+                        enum virtual_fetch_step step, sim_time at);
+/* It waits: looks after it when its patience will be over (see moved_at). Once is enough. */
+void virtual_fetch_watch(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch);
+void virtual_forget(struct sim_virtual *v, uint32_t node); /* its kept connections end */
+/* The copy goes: its fetch fails with SIM_ECANCELED. */
 void virtual_fetches_drop_file(struct sim_virtual *v, uint32_t node, uint64_t file);
 
 /* ---- fetch_text.c: what requests and answers say ---- */
@@ -513,6 +579,7 @@ int virtual_fluid_init(struct sim_virtual *v);    /* also at a restart; when the
 void virtual_fluid_deinit(struct sim_virtual *v); /* frees what init made; twice is fine */
 void virtual_fluid_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up);
+void virtual_fluid_set_server(struct sim_virtual *v, bool up);
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
 /* way_packet.c */
 int virtual_packet_init(struct sim_virtual *v);
