@@ -132,8 +132,8 @@ enum {
     VIRTUAL_PORT_PAST = 4,         /* changes of a port's load that are remembered */
 };
 
-typedef unsigned __int128
-    virtual_service; /* bytes in units so small that shares are whole: port.c */
+/* Bytes in units so small that shares of a rate are whole numbers: port.c. */
+typedef unsigned __int128 virtual_service;
 
 /* The bodies that go from one end to the other: made with the first, kept until the stream ends.
  * Positions count all bytes of bodies that ever went this way. */
@@ -192,6 +192,7 @@ struct virtual_port {
     uint32_t generation;
     uint32_t node;
     uint32_t first, last; /* bodies in order of beginning, index + 1; 0 */
+    bool telling;         /* its event is being handled: the alarm is set behind it */
     uint32_t number;      /* of the alarm that counts */
     uint32_t changes;     /* of its load so far */
     sim_time due;         /* of that alarm; SIM_NEVER: none */
@@ -552,6 +553,23 @@ void virtual_text_reason(const struct sim_virtual *v, const struct virtual_fetch
 sim_duration virtual_text_try_at(const struct sim_server_setup *server, uint64_t number);
 uint64_t virtual_text_tries(const struct sim_server_setup *server, sim_duration silence);
 sim_duration virtual_text_patience(const struct sim_server_setup *server);
+
+/* TLS 1.3 (RFC 8446, 2) as libcurl and the embedded server speak it, in bytes with the records'
+ * headers, read off such a connection. A certificate with its chain adds 2 to 3 KB elsewhere. */
+enum {
+    VIRTUAL_TLS_HELLO = 517,      /* up: ClientHello */
+    VIRTUAL_TLS_WELCOME = 800,    /* down: ServerHello to Finished */
+    VIRTUAL_TLS_FINISHED = 80,    /* up, before the request */
+    VIRTUAL_TLS_RECORD = 4096,    /* bytes of body in a record */
+    VIRTUAL_TLS_RECORD_HEAD = 22, /* header 5, content type 1, tag 16 */
+};
+/* What records add to so many bytes. */
+static inline uint64_t virtual_tls_records(uint64_t bytes)
+{
+    return (bytes + VIRTUAL_TLS_RECORD - 1) / VIRTUAL_TLS_RECORD * VIRTUAL_TLS_RECORD_HEAD;
+}
+/* A node without a request gives its kept connection back after so long: as sim/live. */
+#define VIRTUAL_IDLE_LIMIT SIM_S
 
 /* ---- A way to the server: three implementations ---- */
 

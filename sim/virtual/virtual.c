@@ -17,7 +17,9 @@ enum {
     EVENTS_A_NODE = 4,  /* pending events a node, for the estimate of memory (measured: below 3) */
     FILES_A_NODE = 8,   /* copies a node, for the estimate: a load's files and its settings */
     CONNS_A_NODE = 2,   /* streams a node, for the estimate: each phone dials about one at a time */
-    NODE_LINE = 64,     /* nodes begin on a cache line */
+    NAMES_A_NODE = 128, /* bytes of names, for the estimate: its settings are called by its MAC */
+    FIXED_BYTES = 1024 * 1024, /* what the first node costs, for the estimate */
+    NODE_LINE = 64,            /* nodes begin on a cache line */
 };
 
 /* ---- Events ---- */
@@ -393,6 +395,8 @@ static int start_group(struct sim_virtual *v, const struct sim_virtual_config *c
     virtual_chunks_clear(&v->chunks);
     virtual_pool_clear(&v->files);
     virtual_pool_clear(&v->conns);
+    virtual_pool_clear(&v->bodies);
+    virtual_pool_clear(&v->ports);
     virtual_pool_clear(&v->fetches);
     virtual_names_clear(v);
     if ((rc = sites_reserve(v, config->sites_len)) != 0 ||
@@ -431,6 +435,8 @@ int sim_virtual_new(struct sim_virtual **out, const struct sim_virtual_config *c
     if ((rc = virtual_queue_init(&v->queue, EVENTS_FIRST)) != 0 ||
         (rc = virtual_pool_init(&v->files, sizeof(struct virtual_file), 0)) != 0 ||
         (rc = virtual_pool_init(&v->conns, sizeof(struct virtual_conn), 0)) != 0 ||
+        (rc = virtual_pool_init(&v->bodies, sizeof(struct virtual_body), 0)) != 0 ||
+        (rc = virtual_pool_init(&v->ports, sizeof(struct virtual_port), 0)) != 0 ||
         (rc = virtual_pool_init(&v->fetches, sizeof(struct virtual_fetch), 0)) != 0 ||
         (rc = start_group(v, config)) != 0) {
         sim_virtual_free(v);
@@ -457,6 +463,8 @@ void sim_virtual_free(struct sim_virtual *v)
     virtual_names_free(v);
     virtual_pool_deinit(&v->files);
     virtual_pool_deinit(&v->conns);
+    virtual_pool_deinit(&v->bodies);
+    virtual_pool_deinit(&v->ports);
     virtual_pool_deinit(&v->fetches);
     virtual_chunks_deinit(&v->chunks);
     virtual_queue_deinit(&v->queue);
@@ -507,7 +515,9 @@ static uint64_t memory_bytes(const struct sim_virtual *v)
     bytes += v->queue.cap * (sizeof(struct virtual_key) + sizeof(struct virtual_event));
     bytes += v->chunks.bytes + virtual_names_bytes(v);
     bytes += v->nodes_cap * sizeof(struct virtual_node);
-    bytes += pool_bytes(&v->files) + pool_bytes(&v->conns) + pool_bytes(&v->fetches);
+    bytes += virtual_packet_bytes(v);
+    bytes += pool_bytes(&v->files) + pool_bytes(&v->conns) + pool_bytes(&v->bodies);
+    bytes += pool_bytes(&v->ports) + pool_bytes(&v->fetches);
     for (uint32_t i = 0; i < v->sites_cap; i++) {
         bytes += sizeof(v->sites[i]) +
                  ((uint64_t)v->sites[i].hosts_cap + v->sites[i].listeners_cap) * sizeof(uint32_t);
@@ -536,9 +546,10 @@ uint64_t sim_virtual_memory(const struct sim_virtual_config *config, uint64_t no
         2 * EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
         2 * FILES_A_NODE * (sizeof(struct virtual_file) + sizeof(uint32_t)) +
         2 * CONNS_A_NODE * (sizeof(struct virtual_conn) + sizeof(uint32_t)) +
+        2 * (sizeof(struct virtual_body) + sizeof(struct virtual_port) + 2 * sizeof(uint32_t)) +
         2 * (sizeof(struct virtual_fetch) + sizeof(uint32_t)) +
         2 * (sizeof(struct virtual_chunk) + VIRTUAL_CHUNK_SMALL);
 
-    return sizeof(struct sim_virtual) + nodes * a_node +
+    return FIXED_BYTES + nodes * (a_node + NAMES_A_NODE) +
            config->sites_len * (sizeof(struct virtual_site) + 1024);
 }
