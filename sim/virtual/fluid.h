@@ -6,13 +6,19 @@
  * those of max-min fairness over these three, at every instant. A flow's bytes are bytes on the
  * line: payload with its headers and framing (the caller's business).
  *
- * Inside: cumulative service. A site has one counter V (bytes that an uncapped flow of it has got
- * since the beginning); a flow ends when V reaches its mark, so others' comings and goings touch
- * nothing of it. Capped flows are in a second heap and run at their cap until the share falls below
- * it. Sites bound by the uplink follow the server's V. V is a 64.64 fixed-point number: no
- * rounding that depends on compilers.
+ * Inside: cumulative service. A site has one counter V (what an uncapped flow of it has got since
+ * the beginning); a flow ends when V reaches its mark, so others' comings and goings touch nothing
+ * of it. Flows of one site with equal caps are a class with a counter of its own, which runs at the
+ * cap until the share falls below it. Sites bound by the uplink follow the server's V. All are
+ * fixed-point integers: no rounding that depends on compilers. More in fluid_inner.h.
  *
- * Bytes are whole: a flow's end is the first nanosecond at which all its bytes have passed. */
+ * Cost: O(log n) a start, stop and end, plus O(log n) for each class or site that changes sides
+ * (between its own limit and the level above it). Caps that are many, nearly equal and near the
+ * share make many changes; equal ones don't.
+ *
+ * Exact: ends are right to 1 ns or 1e-9 of the time they took, with up to 2^24 flows at a time.
+ * Bytes are whole: a flow's end is the first nanosecond at which all its bytes have passed; the
+ * others get its share from the very instant at which they had, not from the next nanosecond. */
 #ifndef SIM_VIRTUAL_FLUID_H
 #define SIM_VIRTUAL_FLUID_H
 
@@ -26,6 +32,8 @@ struct sim_fluid;
 typedef uint64_t sim_fluid_flow; /* a number with a generation, a stale one is ignored; 0: none */
 
 #define SIM_FLUID_NO_LIMIT UINT64_C(0)
+#define SIM_FLUID_RATE_MAX ((UINT64_C(1) << 40) - 1) /* bit/s: 1.1 Tbit/s (our choice) */
+#define SIM_FLUID_BYTES_MAX (UINT64_C(1) << 40)      /* of one flow: 1 TiB (our choice) */
 
 struct sim_fluid_config {
     uint64_t uplink_bit_s;      /* shared by all sites; SIM_FLUID_NO_LIMIT */
@@ -40,37 +48,43 @@ struct sim_fluid_counters {
                           in proportion: half the rate used, half the time */
     sim_time first,
         last;            /* first flow's beginning, last instant at which bytes passed; SIM_NEVER */
-    uint64_t peak_bit_s; /* the busiest whole second since instant 0 */
+    uint64_t peak_bit_s; /* the busiest whole second since instant 0, the one
+                            under way with what has passed so far */
 };
 
-/* 0, SIM_EINVAL, SIM_ENOMEM. */
+/* 0; SIM_EINVAL (no site, a rate above SIM_FLUID_RATE_MAX); SIM_ENOMEM. After a restart that failed
+ * the object may only be restarted or freed. */
 int sim_fluid_new(struct sim_fluid **out, const struct sim_fluid_config *config);
 int sim_fluid_restart(struct sim_fluid *f,
                       const struct sim_fluid_config *config); /* keeps memory */
 void sim_fluid_free(struct sim_fluid *f);                     /* NULL is fine */
 
-/* `now` must not run backwards, and must not pass sim_fluid_deadline() by: take what is done first.
- * A flow of `bytes` (> 0) begins. `cap_bit_s`: of its own; SIM_FLUID_NO_LIMIT. 0 or SIM_ENOMEM. */
+/* `now` must not run backwards, below 2^63. Flows that end by it end first, in their order, and
+ * wait to be taken: they take nothing from others any more.
+ *
+ * A flow of `bytes` (1..SIM_FLUID_BYTES_MAX) begins. `cap_bit_s`: of its own; SIM_FLUID_NO_LIMIT;
+ * above SIM_FLUID_RATE_MAX: as that. Without any limit (no cap, no line, no uplink) it ends at
+ * once. 0 or SIM_ENOMEM (also beyond 2^24 flows). */
 int sim_fluid_start(struct sim_fluid *f, sim_time now, uint32_t site, uint64_t bytes,
                     uint64_t cap_bit_s, uint64_t user, sim_fluid_flow *out);
-/* Another cap from now on. */
-void sim_fluid_set_cap(struct sim_fluid *f, sim_time now, sim_fluid_flow flow, uint64_t cap_bit_s);
-/* Ends it before its time. */
+/* Another cap from now on. 0 or SIM_ENOMEM: it keeps the one it has. */
+int sim_fluid_set_cap(struct sim_fluid *f, sim_time now, sim_fluid_flow flow, uint64_t cap_bit_s);
+/* Ends it before its time, or forgets it when it has ended and was not taken. */
 void sim_fluid_stop(struct sim_fluid *f, sim_time now, sim_fluid_flow flow);
 /* Bytes of it that have passed, rounded down; 0 for a stale one. */
 uint64_t sim_fluid_passed(struct sim_fluid *f, sim_time now, sim_fluid_flow flow);
-/* Bit/s that it gets now; and that a new flow without a cap would get if it began now. Rounded
- * down.
- */
+/* Bit/s that it gets now, 0 when it has ended; and that a new flow without a cap would get if it
+ * began now. Rounded down; UINT64_MAX: no limit. */
 uint64_t sim_fluid_rate(struct sim_fluid *f, sim_time now, sim_fluid_flow flow);
 uint64_t sim_fluid_share(struct sim_fluid *f, sim_time now, uint32_t site);
 /* A line that is down moves nothing; its flows stay. */
 void sim_fluid_set_up(struct sim_fluid *f, sim_time now, uint32_t site, bool up);
-/* Another rate of a line from now on (a rate that changes over time). */
+/* Another rate of a line from now on (a rate that changes over time); SIM_FLUID_NO_LIMIT. */
 void sim_fluid_set_rate(struct sim_fluid *f, sim_time now, uint32_t site, uint64_t bit_s);
+/* Flows that have not ended. */
 uint32_t sim_fluid_flows(const struct sim_fluid *f, uint32_t site);
 
-/* When the next flow ends; SIM_NEVER. */
+/* When the next flow ends (in the past: it waits to be taken); SIM_NEVER. */
 sim_time sim_fluid_deadline(struct sim_fluid *f);
 /* Takes one flow that has ended by `now`, in order of their ends, then of their starts; false:
  * none. Its handle is dead. */
