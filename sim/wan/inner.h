@@ -18,6 +18,11 @@
 
 #define WAN_NO_SEGMENT UINT32_MAX
 
+/* Linux's timers tick (CONFIG_HZ 250, what Debian and Ubuntu ship), and those that are far off fire
+ * late: see wan_timer_due(). Flows that time out together send together, into the same full queue,
+ * so this is no detail. */
+#define WAN_TICK (4 * SIM_MS)
+
 enum {
     WAN_SEGMENT_FIN = 1, /* the stream ends behind it */
     WAN_SEGMENT_FLIGHT =
@@ -26,7 +31,6 @@ enum {
     WAN_SEGMENT_LOST = 8,    /* given up, and not sent again yet */
     WAN_SEGMENT_RESENT = 16, /* has been sent more than once */
     WAN_SEGMENT_HERE = 32,   /* the receiver has it */
-    WAN_SEGMENT_EARLY = 64,  /* what came was not the last sending of it: timestamps would tell */
 };
 
 struct wan_segment {
@@ -101,18 +105,24 @@ struct wan_receiver {
     uint32_t unacked; /* bytes in order that no ACK has covered */
     uint32_t quick;   /* ACKs still sent at once (Linux's quick ACK mode) */
     uint32_t acked;   /* `next` of the last ACK */
-    bool interactive; /* its end answers what it receives, so ACKs wait for the answer */
+    uint32_t repeats; /* ACKs sent for data out of order since `repeats_at` was next */
+    uint32_t repeats_at;
+    uint32_t compressed; /* segments out of order that the next ACK answers for */
+    bool interactive;    /* its end answers what it receives, so ACKs wait for the answer */
+    bool compressing;    /* the timer is for those, not for a delayed ACK */
     bool finished;
-    sim_time recent;   /* stamp to be echoed */
-    sim_time received; /* last data */
+    sim_time recent;       /* stamp to be echoed */
+    sim_time received;     /* last data */
+    sim_time in_order;     /* last data in order */
+    sim_duration patience; /* of a delayed ACK; 0: no data yet */
     /* The window that is advertised while the receiver learns how much it may need. It never holds
      * a sender up here; what counts is that every segment is acknowledged at once while it grows.
      */
     uint32_t window, window_limit;      /* bytes */
     uint32_t measured, measured_before; /* bytes in order in this round trip and the one before */
     sim_time measured_from;
-    sim_duration rtt;   /* as the stamps tell; 0: unknown */
-    sim_time echo_seen; /* the stamp behind the last sample */
+    sim_duration rtt8;  /* round trip x 8 as the stamps tell, in ms; 0: unknown */
+    uint64_t echo_seen; /* the stamp behind the last sample, ms */
     uint64_t delivered; /* bytes not told to the host yet */
     sim_time delivered_at;
 };
@@ -151,6 +161,7 @@ struct sim_wan {
     struct sim_wan_config config;
     struct sim_rng rng;
     sim_time now;
+    sim_duration phase; /* of the ticks; from the seed */
     struct wan_link links[2];
     struct wan_timers timers; /* four a flow */
     struct wan_flow *flows;
@@ -208,6 +219,10 @@ static inline uint32_t wan_receiver_timer_id(struct wan_at at)
 {
     return at.flow * 4 + (uint32_t)at.direction * 2 + 1;
 }
+/* When a timer of `wait` fires: on a tick, the first one behind what was asked for; as in Linux's
+ * timer wheel only on every eighth from 63 ticks (252 ms) on, every 64th from 504, every 512th from
+ * 4,032. */
+sim_time wan_timer_due(const struct sim_wan *w, sim_time now, sim_duration wait);
 /* Frees a closing flow whose last ACKs have arrived. */
 void wan_flow_settle(struct sim_wan *w, uint32_t flow);
 
@@ -222,10 +237,11 @@ void wan_sender_push(struct wan_at at, sim_time now);
 bool wan_sender_send_new(struct wan_at at, sim_time now);
 void wan_sender_resend(struct wan_at at, uint32_t number, sim_time now);
 void wan_sender_round_trip(struct wan_sender *s, sim_duration rtt);
-void wan_sender_arm(struct wan_at at, enum wan_sender_timer timer, sim_time due);
+void wan_sender_arm(struct wan_at at, enum wan_sender_timer timer, sim_duration wait, sim_time now);
+void wan_sender_disarm(struct wan_at at);
 void wan_sender_arm_retransmit(struct wan_at at, sim_time now);
-/* False when a probe has no place. */
-bool wan_sender_arm_probe(struct wan_at at, sim_time now);
+/* `acked`: the timeout would start anew. False when a probe has no place. */
+bool wan_sender_arm_probe(struct wan_at at, bool acked, sim_time now);
 void wan_sender_timer_fired(struct wan_at at, sim_time now);
 /* Takes a segment out of the sending order. */
 void wan_sender_unlink(struct wan_way *way, uint32_t number);

@@ -33,12 +33,12 @@ static void note_arrival(struct wan_sender *s, const struct wan_segment *segment
 {
     sim_duration rtt = now - segment->sent;
 
-    if ((segment->flags & WAN_SEGMENT_EARLY) != 0) {
-        return; /* says nothing about the last sending */
+    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 && rtt < s->rtt_min) {
+        return; /* too soon for the last sending of it: says nothing */
     }
+    s->rack_rtt = rtt;
     if (segment->order > s->rack_order) {
         s->rack_order = segment->order;
-        s->rack_rtt = rtt;
     }
 }
 
@@ -137,7 +137,6 @@ static bool measure(struct wan_sender *s, const struct wan_packet *packet, const
         s->rtt_min = newest;
     }
     wan_sender_round_trip(s, rtt);
-    s->attempts = 0;
     wan_control_sample(&s->control, newest, s->una, s->next, now);
     return true;
 }
@@ -156,7 +155,7 @@ static void mark_lost(struct wan_way *way, uint32_t number)
     s->lost++;
 }
 
-/* Marks what is lost; returns how long until the next one may be, 0 for none. */
+/* Marks what is lost; returns how long until the last one that may be will be, 0 for none. */
 static sim_duration find_losses(struct wan_at at, sim_time now)
 {
     struct wan_way *way = wan_way_of(at);
@@ -169,18 +168,23 @@ static sim_duration find_losses(struct wan_at at, sim_time now)
     if (s->state == WAN_SENDER_OPEN && s->sacked < REORDER_SEGMENTS) {
         patience = s->rtt_min / 4 < s->srtt8 / 8 ? s->rtt_min / 4 : s->srtt8 / 8;
     }
-    while (s->oldest != WAN_NO_SEGMENT) {
-        const struct wan_segment *segment = wan_segment_at(way, s->oldest);
+    sim_duration wait = 0;
+    uint32_t number = s->oldest;
+    while (number != WAN_NO_SEGMENT) {
+        const struct wan_segment *segment = wan_segment_at(way, number);
+        uint32_t younger = segment->younger;
         if (segment->order >= s->rack_order) {
             break;
         }
         sim_time end = segment->sent + s->rack_rtt + patience;
         if (end > now) {
-            return end - now;
+            wait = end - now;
+        } else {
+            mark_lost(way, number);
         }
-        mark_lost(way, s->oldest);
+        number = younger;
     }
-    return 0;
+    return wait;
 }
 
 /* True when the timer now waits for a segment that may only be late. */
@@ -189,7 +193,7 @@ static bool look_for_losses(struct wan_at at, sim_time now)
     sim_duration wait = find_losses(at, now);
 
     if (wait > 0) {
-        wan_sender_arm(at, WAN_TIMER_REORDER, now + wait + REORDER_SLACK);
+        wan_sender_arm(at, WAN_TIMER_REORDER, wait + REORDER_SLACK, now);
     }
     return wait > 0;
 }
@@ -366,6 +370,9 @@ void wan_sender_ack(struct wan_at at, const struct wan_packet *packet, sim_time 
     take_sacks(way, packet, &h, now);
     take_in_order(way, packet, &h, now);
     bool measured = measure(s, packet, &h, now);
+    if (h.advanced) {
+        s->attempts = 0;
+    }
     bool rearm = h.advanced || (measured && s->una != s->next && h.sack_first != SIM_NEVER &&
                                 h.sack_first < wan_segment_at(way, s->una)->sent);
     uint32_t lost_before = s->lost;
@@ -388,7 +395,7 @@ void wan_sender_ack(struct wan_at at, const struct wan_packet *packet, sim_time 
     } else if (h.delivered > 0 && h.advanced && is_window_limited(s)) {
         wan_control_grow(&s->control, h.delivered, now);
     }
-    if (rearm && !waits && !wan_sender_arm_probe(at, now)) {
+    if (rearm && !waits && !wan_sender_arm_probe(at, true, now)) {
         wan_sender_arm_retransmit(at, now);
     }
     if (new_first) {
@@ -446,7 +453,7 @@ void wan_sender_timeout(struct wan_at at, sim_time now)
         wan_sender_resend(at, s->una, now);
     }
     s->rto = s->rto * 2 < RTO_MAX ? s->rto * 2 : RTO_MAX;
-    wan_sender_arm(at, WAN_TIMER_RETRANSMIT, sim_time_add(now, s->rto));
+    wan_sender_arm(at, WAN_TIMER_RETRANSMIT, s->rto, now);
 }
 
 void wan_sender_reorder_timeout(struct wan_at at, sim_time now)
@@ -467,7 +474,7 @@ void wan_sender_reorder_timeout(struct wan_at at, sim_time now)
         wan_sender_push(at, now);
     }
     if (wait > 0) {
-        wan_sender_arm(at, WAN_TIMER_REORDER, now + wait + REORDER_SLACK);
+        wan_sender_arm(at, WAN_TIMER_REORDER, wait + REORDER_SLACK, now);
     } else {
         wan_sender_arm_retransmit(at, now);
     }

@@ -12,7 +12,7 @@ enum {
 
 #define RTO_MIN (200 * SIM_MS)    /* Linux's; RFC 6298 asks for 1 s */
 #define RTO_FIRST (1 * SIM_S)     /* RFC 6298, 2.1 */
-#define PROBE_SLACK (2 * SIM_MS)  /* Linux's TCP_TIMEOUT_MIN, two ticks of 1 ms */
+#define PROBE_SLACK (2 * SIM_MS)  /* Linux's TCP_TIMEOUT_MIN_US */
 #define ANSWER_SOON (40 * SIM_MS) /* data sent this soon behind data received is an answer */
 
 void wan_sender_init(struct wan_sender *s)
@@ -70,7 +70,8 @@ void wan_sender_round_trip(struct wan_sender *s, sim_duration rtt)
             s->deviation_max = RTO_MIN;
         }
     }
-    s->rto = s->srtt8 / 8 + s->deviation_used;
+    sim_duration rto = s->srtt8 / 8 + s->deviation_used;
+    s->rto = (rto + WAN_TICK - 1) / WAN_TICK * WAN_TICK;
 }
 
 /* ---- The order of sending: oldest first, as a list through the ring ---- */
@@ -301,7 +302,7 @@ void wan_sender_push(struct wan_at at, sim_time now)
             uint32_t number = next_lost(way);
             wan_sender_resend(at, number, now);
             if (number == s->una && s->timer != WAN_TIMER_REORDER) {
-                wan_sender_arm(at, WAN_TIMER_RETRANSMIT, sim_time_add(now, s->rto));
+                wan_sender_arm(at, WAN_TIMER_RETRANSMIT, s->rto, now);
             }
         } else if (wan_sender_send_new(at, now)) {
             sent_new = true;
@@ -314,26 +315,29 @@ void wan_sender_push(struct wan_at at, sim_time now)
         note_usage(s, full, now);
     }
     if (sent_new) {
-        wan_sender_arm_probe(at, now);
+        wan_sender_arm_probe(at, false, now);
     }
 }
 
 /* ---- Timers ---- */
 
-void wan_sender_arm(struct wan_at at, enum wan_sender_timer timer, sim_time due)
+void wan_sender_arm(struct wan_at at, enum wan_sender_timer timer, sim_duration wait, sim_time now)
 {
     wan_way_of(at)->sender.timer = timer;
-    if (timer == WAN_TIMER_NONE) {
-        wan_timers_clear(&at.w->timers, wan_sender_timer_id(at));
-    } else {
-        wan_timers_set(&at.w->timers, wan_sender_timer_id(at), due);
-    }
+    wan_timers_set(&at.w->timers, wan_sender_timer_id(at), wan_timer_due(at.w, now, wait));
 }
 
-/* The instant by which the first unacknowledged segment has waited for a whole timeout. */
-static sim_time head_timeout(const struct wan_way *way)
+void wan_sender_disarm(struct wan_at at)
 {
-    return sim_time_add(wan_segment_at(way, way->sender.una)->sent, way->sender.rto);
+    wan_way_of(at)->sender.timer = WAN_TIMER_NONE;
+    wan_timers_clear(&at.w->timers, wan_sender_timer_id(at));
+}
+
+/* How long until the first unacknowledged segment has waited for a whole timeout; 0: it has. */
+static sim_duration head_timeout(const struct wan_way *way, sim_time now)
+{
+    return sim_time_since(sim_time_add(wan_segment_at(way, way->sender.una)->sent, way->sender.rto),
+                          now);
 }
 
 void wan_sender_arm_retransmit(struct wan_at at, sim_time now)
@@ -342,18 +346,18 @@ void wan_sender_arm_retransmit(struct wan_at at, sim_time now)
     struct wan_sender *s = &way->sender;
 
     if (s->una == s->next) {
-        wan_sender_arm(at, WAN_TIMER_NONE, SIM_NEVER);
+        wan_sender_disarm(at);
         return;
     }
-    sim_time due = sim_time_add(now, s->rto);
+    sim_duration wait = s->rto;
     if (s->timer == WAN_TIMER_PROBE || s->timer == WAN_TIMER_REORDER) {
-        due = head_timeout(way); /* those two took the place of a timeout that was running */
-        due = due > now ? due : now + 1;
+        wait = head_timeout(way, now); /* those two took the place of a timeout that was running */
+        wait = wait > 0 ? wait : 1;
     }
-    wan_sender_arm(at, WAN_TIMER_RETRANSMIT, due);
+    wan_sender_arm(at, WAN_TIMER_RETRANSMIT, wait, now);
 }
 
-bool wan_sender_arm_probe(struct wan_at at, sim_time now)
+bool wan_sender_arm_probe(struct wan_at at, bool acked, sim_time now)
 {
     struct wan_way *way = wan_way_of(at);
     struct wan_sender *s = &way->sender;
@@ -366,12 +370,11 @@ bool wan_sender_arm_probe(struct wan_at at, sim_time now)
         wait = s->srtt8 / 4; /* two round trips */
         wait += s->next - s->una == 1 ? RTO_MIN : PROBE_SLACK;
     }
-    sim_time due = sim_time_add(now, wait);
-    sim_time latest = head_timeout(way);
-    if (latest > now && latest < due) {
-        due = latest;
+    sim_duration latest = acked ? s->rto : head_timeout(way, now);
+    if (latest > 0 && latest < wait) {
+        wait = latest;
     }
-    wan_sender_arm(at, WAN_TIMER_PROBE, due);
+    wan_sender_arm(at, WAN_TIMER_PROBE, wait, now);
     return true;
 }
 
@@ -410,7 +413,7 @@ void wan_sender_open(struct wan_at at, sim_duration rtt, sim_time now)
     s->open = true;
     s->attempts = 0;
     s->rto = RTO_FIRST;
-    wan_sender_arm(at, WAN_TIMER_NONE, SIM_NEVER);
+    wan_sender_disarm(at);
     if (rtt != SIM_NEVER) {
         wan_sender_round_trip(s, rtt);
         s->rtt_min = rtt;

@@ -23,6 +23,7 @@ enum {
 
 #define SYN_TIMEOUT SIM_S /* RFC 6298, 2.1 */
 #define NO_FLOW UINT32_MAX
+#define WHEEL_TURN (512 * WAN_TICK) /* the coarsest steps below; see wan_timer_due() */
 
 /* ---- Events ---- */
 
@@ -239,6 +240,15 @@ static uint32_t find_flow(const struct sim_wan *w, sim_wan_flow flow)
     return place;
 }
 
+sim_time wan_timer_due(const struct sim_wan *w, sim_time now, sim_duration wait)
+{
+    uint64_t tick = (now + w->phase) / WAN_TICK;
+    uint64_t ticks = wait / WAN_TICK + (wait % WAN_TICK != 0);
+    uint32_t shift = ticks < 63 ? 0 : ticks < 504 ? 3 : ticks < 4032 ? 6 : 9;
+
+    return ((((tick + ticks) >> shift) + 1) << shift) * WAN_TICK - w->phase;
+}
+
 void wan_flow_settle(struct sim_wan *w, uint32_t flow)
 {
     const struct wan_flow *f = &w->flows[flow];
@@ -308,11 +318,11 @@ static void send_handshake(struct wan_at at, sim_time now)
     s->last_sent = now;
     wan_flow_send(at, &packet, now);
     if (s->attempts > SYN_ATTEMPTS_MAX) {
-        wan_sender_arm(at, WAN_TIMER_NONE, SIM_NEVER);
+        wan_sender_disarm(at);
         return;
     }
     uint32_t doublings = s->attempts > SYN_ATTEMPTS_LINEAR ? s->attempts - SYN_ATTEMPTS_LINEAR : 0;
-    wan_sender_arm(at, WAN_TIMER_HANDSHAKE, sim_time_add(now, SYN_TIMEOUT << doublings));
+    wan_sender_arm(at, WAN_TIMER_HANDSHAKE, SYN_TIMEOUT << doublings, now);
 }
 
 static void send_reset(struct wan_at at, sim_time now)
@@ -326,7 +336,7 @@ static void send_reset(struct wan_at at, sim_time now)
     struct wan_packet packet = {.kind = WAN_PACKET_RST, .size = SIM_WAN_TCP_OVERHEAD};
     s->attempts++;
     wan_flow_send(at, &packet, now);
-    wan_sender_arm(at, WAN_TIMER_RESET, sim_time_add(now, SYN_TIMEOUT << s->attempts));
+    wan_sender_arm(at, WAN_TIMER_RESET, SYN_TIMEOUT << s->attempts, now);
 }
 
 static void finish_handshake(struct wan_at at, sim_time now)
@@ -478,6 +488,7 @@ int sim_wan_new(struct sim_wan **out, const struct sim_wan_config *config)
     w->config = *config;
     w->first_free = NO_FLOW;
     sim_rng_init(&w->rng, config->seed, SIM_RNG_WAN, config->site);
+    w->phase = sim_rng_below(&w->rng, WHEEL_TURN);
     int rc = wan_link_init(&w->links[SIM_WAN_DOWN], &config->line, SIM_WAN_DOWN);
     if (rc == 0) {
         rc = wan_link_init(&w->links[SIM_WAN_UP], &config->line, SIM_WAN_UP);

@@ -188,9 +188,10 @@ static double deviation(double sum, double squares, unsigned n)
 }
 
 /* Off by how much of what is allowed: at most max(share, 2.5 standard errors). */
-static double off(double ours, double theirs, double sd, unsigned repetitions, double share)
+static double off(double ours, double our_sd, unsigned seeds, double theirs, double sd,
+                  unsigned repetitions, double share)
 {
-    double standard = 2.5 * sd / sqrt(repetitions);
+    double standard = 2.5 * sqrt(sd * sd / repetitions + our_sd * our_sd / seeds);
     double allowed = share * theirs > standard ? share * theirs : standard;
     return fabs(ours - theirs) / allowed;
 }
@@ -209,8 +210,10 @@ static void compare(const struct row *row, unsigned seeds)
         drops += (double)f.drops;
         resent += (double)f.resent;
     }
-    double m = off(mean / seeds, row->mean, row->mean_sd, row->repetitions, 0.05);
-    double l = off(last / seeds, row->last, row->last_sd, row->repetitions, 0.10);
+    double m = off(mean / seeds, deviation(mean, mean2, seeds), seeds, row->mean, row->mean_sd,
+                   row->repetitions, 0.05);
+    double l = off(last / seeds, deviation(last, last2, seeds), seeds, row->last, row->last_sd,
+                   row->repetitions, 0.10);
     printf("%3u x %u x %7.0f B %5.3g Mbit/s %3.0f ms q %4u loss %.3f | mean %6.3f (%.3f) Linux "
            "%6.3f (%.3f) %+5.1f%% "
            "%s | last %6.3f (%.3f) Linux %6.3f (%.3f) %+5.1f%% %s | first %6.3f Linux %6.3f | "
