@@ -354,7 +354,6 @@ static void look_up(struct sim_virtual *v, struct virtual_fetch *f)
     f->total = size;
     if (is_tftp(f)) {
         if (f->is_small && size > SIM_WORLD_SMALL_MAX) { /* found out when too much has come */
-            f->status = SIM_ELIMIT;
             f->total = (SIM_WORLD_SMALL_MAX / block + 1) * block;
             f->total = f->total < size ? f->total : size;
         }
@@ -460,6 +459,14 @@ tell_small(struct sim_virtual *v, const struct virtual_node *n, uint64_t fetch, 
     n->ops->fetch_done(n->self, v->now, fetch, result);
 }
 
+/* All has come: is it what was wanted? */
+static void judge(struct virtual_fetch *f)
+{
+    if (f->status == 0 && f->is_small && f->total > SIM_WORLD_SMALL_MAX) {
+        f->status = SIM_ELIMIT;
+    }
+}
+
 /* What is known of it goes to the node; the handle is dead when the node hears of it. */
 static void finish(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
@@ -504,6 +511,7 @@ void virtual_fetch_whole(struct sim_virtual *v, uint64_t fetch)
     }
     leave_server(v, f, f->total, f->status == 0);
     settle(v, f, f->total);
+    judge(f);
     finish(v, f, fetch);
 }
 
@@ -620,7 +628,10 @@ void virtual_fetch_event(struct sim_virtual *v, const struct virtual_event *e)
         if (virtual_way_of(v, f) == &virtual_way_fluid) {
             virtual_way_fluid.step(v, e->a, step); /* the connection is kept */
         }
-        settle(v, f, f->status == 0 || f->status == SIM_ELIMIT ? f->total : f->got);
+        if (f->status == 0) {
+            settle(v, f, f->total);
+            judge(f);
+        }
         finish(v, f, e->a);
         return;
     case VIRTUAL_STEP_PATIENCE:
@@ -779,19 +790,20 @@ static sim_duration half_round_trip(const struct sim_virtual *v, const struct vi
                                       : setup->wan.rtt / 2;
 }
 
-/* Connections that stand are reset; TFTP falls silent, which is its ways' business. */
+/* Connections over fluid ways that stand are reset; other ways do it themselves, and TFTP falls
+ * silent. */
 static void reset_all(struct sim_virtual *v)
 {
     for (uint32_t i = 0; i < v->fetches.len; i++) {
         struct virtual_fetch *f = virtual_pool_at(&v->fetches, i);
 
-        if (f->generation % 2 == 1 && !is_tftp(f) &&
+        if (f->generation % 2 == 1 && !is_tftp(f) && virtual_way_of(v, f) == &virtual_way_fluid &&
             (f->state == VIRTUAL_FETCH_QUEUED || f->state == VIRTUAL_FETCH_SERVED)) {
             virtual_fetch_reset(v, virtual_pool_handle(&v->fetches, i));
         }
     }
     for (uint32_t i = 0; i < v->nodes_len; i++) {
-        virtual_forget(v, i);
+        virtual_way_fluid.forget(v, i);
     }
 }
 
@@ -816,4 +828,7 @@ void virtual_set_server(struct sim_world *w, bool up)
         reset_all(v);
     }
     virtual_fluid_set_server(v, up);
+    if (v->config.network == SIM_VIRTUAL_PACKET) {
+        virtual_packet_set_server(v, up);
+    }
 }

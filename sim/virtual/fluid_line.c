@@ -1,0 +1,164 @@
+/* sim/virtual/fluid_line.c -- see fluid_line.h.
+ *
+ * Sizes follow the contract (result.wan) and sim/wan. */
+#include "sim/virtual/fluid_line.h"
+
+enum {
+    FRAGMENT = SIM_LINE_MTU - SIM_LINE_IP, /* bytes of a datagram in an IP fragment (RFC 791) */
+};
+
+struct virtual_line virtual_line_of(const struct sim_virtual *v, const struct virtual_fetch *f)
+{
+    uint32_t site = v->nodes[f->node].site;
+    const struct sim_site_setup *setup = v->sites[site].setup;
+
+    if (f->place == SIM_SERVER_LAN) {
+        return (struct virtual_line){
+            .fluid = setup->lan.rate_bit_s != SIM_RATE_NONE ? v->load_fluid : NULL,
+            .site = site,
+            .down = setup->lan.rate_bit_s,
+            .up = setup->lan.rate_bit_s,
+            .rtt = 4 * setup->lan.latency, /* two ports each way */
+        };
+    }
+    if (setup->wan.none) {
+        bool limited = setup->lan.rate_bit_s != SIM_RATE_NONE ||
+                       v->config.server->uplink_bit_s != SIM_RATE_NONE;
+
+        return (struct virtual_line){.fluid = limited ? v->fluid : NULL, .site = site};
+    }
+    return (struct virtual_line){
+        .fluid = v->fluid,
+        .site = site,
+        .down = setup->wan.down_bit_s,
+        .up = setup->wan.up_bit_s,
+        .rtt = setup->wan.rtt,
+        .framing = setup->wan.framing,
+    };
+}
+
+/* ---- Sizes on the line ---- */
+
+uint64_t virtual_line_datagram(const struct virtual_line *line, uint64_t payload)
+{
+    uint64_t fragments = (payload + SIM_LINE_UDP + FRAGMENT - 1) / FRAGMENT;
+
+    return payload + SIM_LINE_UDP + fragments * (SIM_LINE_IP + line->framing);
+}
+
+uint64_t virtual_line_head(const struct virtual_fetch *f)
+{
+    uint64_t head = f->head_left;
+
+    if (f->protocol == SIM_PROTOCOL_HTTPS) {
+        head += virtual_tls_records(head) + virtual_tls_records(f->total);
+    }
+    return head;
+}
+
+uint64_t virtual_line_segments(uint64_t stream)
+{
+    return (stream + SIM_LINE_SEGMENT - 1) / SIM_LINE_SEGMENT;
+}
+
+uint64_t virtual_line_stream(const struct virtual_line *line, uint64_t stream)
+{
+    return stream + virtual_line_segments(stream) * (SIM_LINE_SEGMENT_HEAD + line->framing);
+}
+
+struct virtual_blocks virtual_line_blocks(const struct sim_virtual *v,
+                                          const struct virtual_fetch *f,
+                                          const struct virtual_line *line)
+{
+    const struct sim_server_setup *server = v->config.server;
+    uint64_t size = server->block_size, window = server->window > 1 ? server->window : 1;
+    uint64_t count = f->total / size + 1;
+
+    return (struct virtual_blocks){
+        .count = count,
+        .windows = (count + window - 1) / window,
+        .full = virtual_line_datagram(line, size + SIM_LINE_TFTP),
+        .last = virtual_line_datagram(line, f->total % size + SIM_LINE_TFTP),
+        .ack = virtual_line_datagram(line, SIM_LINE_TFTP),
+        .last_window_len = (count - 1) % window + 1,
+    };
+}
+
+/* ---- TCP's start-up ---- */
+
+/* What a flow without a cap would get if it began now, those counted in that will begin soon. */
+static uint64_t share_of(const struct sim_virtual *v, const struct virtual_fetch *f,
+                         const struct virtual_line *line)
+{
+    uint64_t share = sim_fluid_share(line->fluid, v->now, line->site);
+    uint64_t flows = sim_fluid_flows(line->fluid, line->site);
+    uint64_t soon = v->sites[line->site].starting[f->place];
+
+    if (soon > 0) {
+        share = (uint64_t)((unsigned __int128)share * (flows + 1) / (flows + 1 + soon));
+    }
+    return share > 0 && (f->cap_bit_s == SIM_RATE_NONE || share < f->cap_bit_s) ? share
+                                                                                : f->cap_bit_s;
+}
+
+/* In a round of w segments it sends for w times a segment's time, then waits for the first ACK;
+ * each ACK lets two segments out, so the next round has 2 w (RFC 5681). */
+sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_fetch *f,
+                                   const struct virtual_line *line, uint64_t segments)
+{
+    uint64_t rate = share_of(v, f, line), window = f->window, sent = 0;
+    uint64_t full = SIM_LINE_MTU + line->framing;
+    sim_duration segment = virtual_line_time(full, rate), idle = 0;
+    sim_duration round =
+        line->rtt + segment + virtual_line_time(FLUID_ACK + line->framing, line->up);
+
+    while (sent + window < segments && window < FLUID_WINDOW_MAX) {
+        sim_duration sending = window * segment;
+
+        if (sending >= round) {
+            break;
+        }
+        idle += round - sending;
+        sent += window;
+        window *= 2;
+    }
+    window = window < FLUID_WINDOW_MAX ? window : FLUID_WINDOW_MAX;
+    f->window = (uint32_t)window;
+    return idle;
+}
+
+/* ---- Caps ---- */
+
+/* Rate at which n windows, each sent in one go and acknowledged, take their round trips. */
+uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,
+                                uint64_t line_bytes)
+{
+    uint64_t window = b->full * b->window;
+    uint64_t last = b->full * (b->last_window_len - 1) + b->last;
+    sim_duration round =
+        line->rtt + virtual_line_time(window, line->down) + virtual_line_time(b->ack, line->up);
+    unsigned __int128 ns =
+        (unsigned __int128)round * (b->windows - 1) + virtual_line_time(last, line->down);
+
+    if (ns == 0) {
+        return SIM_FLUID_NO_LIMIT;
+    }
+    unsigned __int128 cap = ((unsigned __int128)line_bytes * 8 * SIM_S + ns / 2) / ns;
+
+    return cap == 0 ? 1 : cap > UINT64_MAX ? SIM_FLUID_NO_LIMIT : (uint64_t)cap;
+}
+
+uint64_t virtual_line_tcp_cap(const struct sim_virtual *v, const struct virtual_fetch *f,
+                              const struct virtual_line *line)
+{
+    uint64_t port = f->place == SIM_SERVER_LAN ? SIM_RATE_NONE
+                                               : virtual_site_of(v, f->node)->setup->lan.rate_bit_s;
+    uint64_t window = (uint64_t)FLUID_WINDOW_MAX * (SIM_LINE_MTU + line->framing) * 8;
+
+    if (line->rtt > 0) {
+        uint64_t most = (uint64_t)((unsigned __int128)window * SIM_S / line->rtt);
+
+        port = port == SIM_RATE_NONE || most < port ? most : port;
+    }
+    return port;
+}
