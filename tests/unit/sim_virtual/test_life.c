@@ -143,6 +143,34 @@ Test(life, is_as_new_when_restarted)
     sim_virtual_free(v);
 }
 
+Test(life, takes_no_more_memory_and_gives_the_same_handles_however_often_it_is_restarted)
+{
+    struct sim_virtual_config config = config_of(11);
+    struct sim_virtual *v = crowd(&config);
+    uint64_t memory = 0;
+    sim_file file = 0;
+
+    for (int round = 0; round < 300; round++) {
+        for (int i = 0; i < 100; i++) { /* leaves datagrams on their way and copies behind */
+            cr_assert(sim_virtual_step(v, NULL));
+        }
+        if (round == 0) {
+            memory = usage_of(v).memory_bytes;
+        }
+        cr_assert_eq(usage_of(v).memory_bytes, memory, "round %d", round);
+        for (int i = 0; i < 5; i++) {
+            sim_file other = sim_world_file_new(probes->world, probes[i].node, "a");
+
+            cr_assert(i > 0 || file == 0 || file == other);
+            file = i == 0 ? other : file;
+        }
+        memory = usage_of(v).memory_bytes;
+        cr_assert(sim_virtual_restart(v, &config) == 0);
+        chatter(v, 0);
+    }
+    sim_virtual_free(v);
+}
+
 Test(life, takes_the_same_steps_one_by_one_and_says_what_they_were)
 {
     struct sim_virtual_config config = config_of(11);
