@@ -249,6 +249,7 @@ struct virtual_site {
     sim_time wan_due;    /* of its earliest event in the queue */
     uint32_t wan_number;
     uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
+    uint64_t lan_under_way;      /* see virtual_streams_reckon() */
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
 
@@ -349,6 +350,8 @@ struct sim_virtual {
     uint32_t load_number;
     struct virtual_server server;
     uint64_t hash, events, notices;
+    sim_time reckoned_at; /* of virtual_streams_reckon() */
+    uint64_t reckoned_events;
     sim_stream reading;  /* the stream whose node is inside stream_input; 0 */
     size_t reading_left; /* bytes behind those offered: not used by nodes */
     bool out_of_memory;  /* sticks; ends the run */
@@ -460,6 +463,9 @@ void virtual_streams_drop_file(struct sim_virtual *v, uint32_t node, uint64_t fi
 uint64_t virtual_stream_received(struct sim_virtual *v, uint64_t end);
 /* An end by its handle; NULL when its node has no use for it any more. */
 struct virtual_end *virtual_end_of(const struct sim_virtual *v, sim_stream s);
+/* Sets every site's `lan_under_way`: bytes of bodies that have reached nodes and that its stats do
+ * not count yet, since they are counted when somebody is told. Changes nothing else. */
+void virtual_streams_reckon(struct sim_virtual *v);
 /* port.c: so many bytes of the body, all of them, have left. */
 void virtual_stream_mark(struct sim_virtual *v, uint32_t body);
 void virtual_stream_left(struct sim_virtual *v, uint32_t body);

@@ -291,8 +291,7 @@ int virtual_broadcast(struct sim_world *w, sim_node node, const void *bytes, siz
     return 0;
 }
 
-/* The bytes are part of what happened. */
-static void mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk)
+void virtual_mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk)
 {
     uint64_t word;
     size_t at = 0;
@@ -320,7 +319,7 @@ void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e
                 !sim_rng_chance_ppm(&site->lan, site->setup->lan.loss_ppm);
 
     virtual_mix(v, e->a << 1 | told);
-    mix_bytes(v, chunk);
+    virtual_mix_bytes(v, chunk);
     if (v->step != NULL) {
         char text[SIM_ADDR_TEXT_MAX];
 
@@ -369,7 +368,7 @@ void virtual_broadcast_event(struct sim_virtual *v, const struct virtual_event *
     struct virtual_chunk *chunk = e->chunk;
     uint32_t told;
 
-    mix_bytes(v, chunk);
+    virtual_mix_bytes(v, chunk);
     assert(!site->visiting);
     site->visiting = true;
     told = visit(v, e->node, chunk);

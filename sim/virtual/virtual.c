@@ -381,6 +381,7 @@ static int start_group(struct sim_virtual *v, const struct sim_virtual_config *c
     v->now = 0;
     v->unfinished = 0;
     v->events = v->notices = 0;
+    v->reckoned_at = SIM_NEVER;
     v->hash = sim_rng_mix(sim_rng_mix(config->seed) ^ config->sites[0].index);
     v->fluid_due = SIM_NEVER;
     v->fluid_number = 0;
@@ -487,7 +488,9 @@ void sim_virtual_site_stats(struct sim_virtual *v, uint32_t site, struct sim_sit
 {
     uint32_t index = virtual_site_index(v, site);
 
+    virtual_streams_reckon(v);
     *out = v->sites[index].stats;
+    out->lan_payload_bytes += v->sites[index].lan_under_way;
     switch (v->config.network) {
     case SIM_VIRTUAL_FLUID:
         virtual_fluid_stats(v, index, out);
