@@ -2,16 +2,26 @@
 #include "analysis/collect.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analysis/flight.h"
+#include "analysis/names.h"
 #include "sim/err.h"
 #include "sim/rng.h"
 
+/* What a lane has counted so far, for those who watch from another thread. Only the lane writes
+ * here, so nothing is locked: a load and a store. */
+struct counts {
+    _Atomic uint64_t held, resumed, rejected, copies;
+    _Atomic uint64_t outcomes[4];
+};
+
 struct lane {
     struct analysis_totals totals;
+    struct counts counts;
     struct analysis_forest forest;
     char **reasons; /* owned; reason number n is reasons[n - 1] */
     uint32_t reasons_len;
@@ -24,15 +34,13 @@ struct analysis_collect {
     struct analysis_phone *phones;   /* by node */
     struct analysis_flight *flights; /* by node */
     uint32_t phones_len;
-    char **files; /* names of all firmware files, sorted, without folders; owned */
-    size_t files_len;
+    struct analysis_names names; /* of all firmware files, without folders */
+    uint64_t *sizes;             /* [firmware][file]; 0: not known, an index */
     uint64_t wanted;
     struct lane *lanes;
+    /* A site belongs to one lane, so a row has one writer. */
     _Atomic uint32_t *phases; /* [site][phase] */
-    _Atomic uint32_t outcomes[4];
-    _Atomic uint64_t held;
     _Atomic uint32_t *so_far; /* [site][SO_FAR_LEN] */
-    _Atomic uint64_t resumed, rejected, copies;
 };
 
 enum { SO_FAR_FALLBACKS = 4, SO_FAR_BACKS, SO_FAR_LEN }; /* before them outcomes */
@@ -56,10 +64,8 @@ void analysis_collect_free(struct analysis_collect *c)
         free(c->lanes[i].reasons);
         analysis_forest_deinit(&c->lanes[i].forest);
     }
-    for (size_t i = 0; i < c->files_len; i++) {
-        free(c->files[i]);
-    }
-    free(c->files);
+    analysis_names_deinit(&c->names);
+    free(c->sizes);
     free(c->lanes);
     free(c->phases);
     free(c->so_far);
@@ -70,68 +76,37 @@ void analysis_collect_free(struct analysis_collect *c)
 
 /* ---- Attaching ---- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The last part of a path: records may say "/dnld/x" or "firmware/x" for the scenario's "x". */
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-static int add_name(struct analysis_collect *c, const char *name, const char *suffix)
-{
-    size_t size = strlen(name) + strlen(suffix) + 1;
-    char *copy = malloc(size);
-
-    if (copy == NULL) {
-        return SIM_ENOMEM;
-    }
-    snprintf(copy, size, "%s%s", name, suffix);
-    c->files[c->files_len++] = copy;
-    return 0;
-}
-
 /* Every firmware file of the scenario: components, indexes, and loads (what a per-load tree is
  * called). */
 static int gather_names(struct analysis_collect *c)
 {
     const struct scenario *s = c->config.scenario;
-    size_t most = 0;
+    int rc = 0;
 
-    for (size_t i = 0; i < s->firmware_len; i++) {
-        most += s->firmware[i].files_len + 2;
-    }
-    if ((c->files = calloc(most + 1, sizeof(c->files[0]))) == NULL) {
-        return SIM_ENOMEM;
-    }
-    for (size_t i = 0; i < s->firmware_len; i++) {
+    for (size_t i = 0; rc == 0 && i < s->firmware_len; i++) {
         const struct scenario_firmware *f = &s->firmware[i];
-        int rc = add_name(c, f->load, "");
+        rc = analysis_names_add(&c->names, f->load, "");
         if (rc == 0) {
-            rc = add_name(c, f->load, ".loads");
+            rc = analysis_names_add(&c->names, f->load, ".loads");
         }
         for (size_t k = 0; rc == 0 && k < f->files_len; k++) {
-            rc = add_name(c, base_name(f->files[k].name), "");
-        }
-        if (rc != 0) {
-            return rc;
+            rc = analysis_names_add(&c->names, f->files[k].name, "");
         }
     }
-    qsort(c->files, c->files_len, sizeof(c->files[0]), compare_names);
-    size_t kept = 0;
-    for (size_t i = 0; i < c->files_len; i++) {
-        if (kept > 0 && strcmp(c->files[kept - 1], c->files[i]) == 0) {
-            free(c->files[i]);
-        } else {
-            c->files[kept++] = c->files[i];
+    if (rc != 0 || (rc = analysis_names_seal(&c->names)) != 0) {
+        return rc;
+    }
+    c->sizes = calloc(s->firmware_len * c->names.len + 1, sizeof(c->sizes[0]));
+    for (size_t i = 0; c->sizes != NULL && i < s->firmware_len; i++) {
+        for (size_t k = 0; k < s->firmware[i].files_len; k++) {
+            const struct scenario_file *file = &s->firmware[i].files[k];
+            uint16_t at;
+            if (analysis_names_find(&c->names, file->name, &at)) {
+                c->sizes[i * c->names.len + at] = file->size;
+            }
         }
     }
-    c->files_len = kept;
-    return kept > UINT16_MAX ? SIM_EINVAL : 0;
+    return c->sizes == NULL ? SIM_ENOMEM : 0;
 }
 
 static int add_phone(struct analysis_collect *c, sim_node node,
@@ -141,7 +116,9 @@ static int add_phone(struct analysis_collect *c, sim_node node,
     struct analysis_phone *phone = &c->phones[node];
 
     for (size_t i = 0; i < s->firmware_len && i < UINT16_MAX; i++) {
-        if (strcmp(s->firmware[i].model, info->model) == 0 && info->site < s->sites_total) {
+        const char *model = s->firmware[i].model;
+        if ((model == info->model || strcmp(model, info->model) == 0) &&
+            info->site < s->sites_total) {
             *phone = (struct analysis_phone){
                 .is_phone = true,
                 .outcome = ANALYSIS_OUTCOME_NONE,
@@ -202,27 +179,13 @@ int analysis_collect_attach(struct analysis_collect *c,
 
 /* ---- Records ---- */
 
-static bool find_file(const struct analysis_collect *c, const char *name, uint16_t *out)
-{
-    if (name == NULL) {
-        return false;
-    }
-    const char *base = base_name(name);
-    char **found = bsearch(&base, c->files, c->files_len, sizeof(c->files[0]), compare_names);
-    if (found == NULL) {
-        return false;
-    }
-    *out = (uint16_t)(found - c->files);
-    return true;
-}
-
 /* NULL: not a firmware file, or out of memory. */
 static struct analysis_tree *find_tree(struct analysis_collect *c, struct lane *lane,
                                        const struct analysis_phone *phone, const char *name)
 {
     uint16_t file;
 
-    if (!find_file(c, name, &file)) {
+    if (!analysis_names_find(&c->names, name, &file)) {
         return NULL;
     }
     struct analysis_tree *tree =
@@ -233,16 +196,23 @@ static struct analysis_tree *find_tree(struct analysis_collect *c, struct lane *
     return tree;
 }
 
-static void count(_Atomic uint64_t *counter)
+/* There is one writer. `change` may be UINT64_MAX: one less. */
+static void count(_Atomic uint64_t *counter, uint64_t change)
 {
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + change, memory_order_relaxed);
+}
+
+static void count_in_row(_Atomic uint32_t *counter, uint32_t change)
+{
+    uint32_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + change, memory_order_relaxed);
 }
 
 static void count_of_site(struct analysis_collect *c, const struct analysis_phone *phone,
                           unsigned what, uint32_t change)
 {
-    atomic_fetch_add_explicit(&c->so_far[(size_t)phone->site * SO_FAR_LEN + what], change,
-                              memory_order_relaxed);
+    count_in_row(&c->so_far[(size_t)phone->site * SO_FAR_LEN + what], change);
 }
 
 static uint32_t intern_reason(struct lane *lane, const char *text)
@@ -275,8 +245,10 @@ static void enter_phase(struct analysis_collect *c, struct analysis_phone *phone
         return;
     }
     _Atomic uint32_t *row = &c->phases[(size_t)phone->site * SIM_PHASES_LEN];
-    atomic_fetch_sub_explicit(&row[phone->phase], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&row[record->a], 1, memory_order_relaxed);
+    if (phone->phase != record->a) {
+        count_in_row(&row[phone->phase], UINT32_MAX); /* one less */
+        count_in_row(&row[record->a], 1);
+    }
     bool configuring = phone->phase == SIM_PHASE_CONFIGURE;
     phone->phase = (uint8_t)record->a;
     /* A phone that is cut off or gives up while configuring has no configuration. */
@@ -293,11 +265,11 @@ static void end_phone(struct analysis_collect *c, struct lane *lane, struct anal
         return;
     }
     if (phone->outcome != ANALYSIS_OUTCOME_NONE) { /* it crashed later and began anew */
-        atomic_fetch_sub_explicit(&c->outcomes[phone->outcome], 1, memory_order_relaxed);
+        count(&lane->counts.outcomes[phone->outcome], UINT64_MAX);
         count_of_site(c, phone, phone->outcome, UINT32_MAX); /* one less */
     }
     count_of_site(c, phone, record->a, 1);
-    atomic_fetch_add_explicit(&c->outcomes[record->a], 1, memory_order_relaxed);
+    count(&lane->counts.outcomes[record->a], 1);
     phone->outcome = (uint8_t)record->a;
     phone->done = SIM_NEVER;
     phone->reason = 0;
@@ -332,7 +304,7 @@ static void cut_transfer(struct analysis_collect *c, unsigned lane_number, sim_n
                                                 .from = flight->peer,
                                                 .bytes = ANALYSIS_TRANSFER_NO_BYTES,
                                                 .status = status,
-                                                .name = c->files[flight->file]});
+                                                .name = c->names.names[flight->file]});
     }
 }
 
@@ -341,24 +313,10 @@ static void begin_transfer(struct analysis_collect *c, unsigned lane_number,
 {
     uint16_t file;
 
-    if (find_file(c, record->name, &file)) {
+    if (analysis_names_find(&c->names, record->name, &file)) {
         cut_transfer(c, lane_number, record->node, record->at, ANALYSIS_TRANSFER_CUT_OFF);
         analysis_flight_begin(&c->flights[record->node], file, record);
     }
-}
-
-/* Of a component; 0 when the scenario does not know (an index). */
-static uint64_t size_of(const struct analysis_collect *c, const struct analysis_phone *phone,
-                        const char *name)
-{
-    const struct scenario_firmware *f = &c->config.scenario->firmware[phone->firmware];
-
-    for (size_t i = 0; i < f->files_len; i++) {
-        if (strcmp(base_name(f->files[i].name), base_name(name)) == 0) {
-            return f->files[i].size;
-        }
-    }
-    return 0;
 }
 
 static void end_transfer(struct analysis_collect *c, unsigned lane_number,
@@ -367,14 +325,14 @@ static void end_transfer(struct analysis_collect *c, unsigned lane_number,
     struct lane *lane = &c->lanes[lane_number];
     uint16_t file;
 
-    if (find_file(c, record->name, &file)) {
+    if (analysis_names_find(&c->names, record->name, &file)) {
         if (record->a == 0) {
             lane->totals.peer_transfers += record->peer != 0;
             lane->totals.server_transfers += record->peer == 0;
         }
-        uint64_t size = size_of(c, phone, record->name);
+        uint64_t size = c->sizes[phone->firmware * c->names.len + file];
         if (analysis_flight_end(&c->flights[record->node], file, size, record)) {
-            count(&c->copies);
+            count(&lane->counts.copies, 1);
             struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
             if (tree != NULL) {
                 tree->server_copies++;
@@ -402,7 +360,7 @@ static void hold_file(struct analysis_collect *c, struct lane *lane, struct anal
     } else {
         phone->files_from_server++;
     }
-    count(&c->held);
+    count(&lane->counts.held, 1);
     struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
     if (tree == NULL) {
         return;
@@ -493,11 +451,11 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
         break;
     case SIM_RECORD_REJECT:
         lane->totals.rejected++;
-        count(&c->rejected);
+        count(&lane->counts.rejected, 1);
         break;
     case SIM_RECORD_RESUME:
         lane->totals.resumed++;
-        count(&c->resumed);
+        count(&lane->counts.resumed, 1);
         break;
     case SIM_RECORD_FALLBACK:
         lane->totals.fallbacks++;
@@ -538,9 +496,13 @@ void analysis_collect_write(void *context, unsigned lane_number, const struct si
     assert(lane_number < c->config.lanes);
     struct analysis_totals *totals = &c->lanes[lane_number].totals;
     totals->records++;
-    totals->hash += hash_record(record);
+    if (c->config.hashes) {
+        totals->hash += hash_record(record);
+    }
     if (record->node < c->config.nodes && c->phones[record->node].is_phone) {
-        c->phones[record->node].lane = (uint8_t)lane_number;
+        if (c->config.lanes > 1) {
+            c->phones[record->node].lane = (uint8_t)lane_number;
+        }
         note(c, lane_number, &c->phones[record->node], record);
         phone = &c->phones[record->node];
     }
@@ -563,13 +525,30 @@ void analysis_collect_phases(const struct analysis_collect *c, uint32_t site,
 void analysis_collect_outcomes(const struct analysis_collect *c, uint32_t outcomes[4])
 {
     for (unsigned i = 0; i < 4; i++) {
-        outcomes[i] = atomic_load_explicit(&c->outcomes[i], memory_order_relaxed);
+        uint64_t sum = 0; /* of lanes: one may have fewer than none, when a phone moved on */
+        for (unsigned k = 0; k < c->config.lanes; k++) {
+            sum += atomic_load_explicit(&c->lanes[k].counts.outcomes[i], memory_order_relaxed);
+        }
+        outcomes[i] = (uint32_t)sum;
     }
+}
+
+/* Over all lanes; `offset`: of the counter in struct counts. */
+static uint64_t sum_of(const struct analysis_collect *c, size_t offset)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < c->config.lanes; i++) {
+        const char *counts = (const char *)&c->lanes[i].counts;
+        sum += atomic_load_explicit((const _Atomic uint64_t *)(const void *)(counts + offset),
+                                    memory_order_relaxed);
+    }
+    return sum;
 }
 
 uint64_t analysis_collect_held(const struct analysis_collect *c)
 {
-    return atomic_load_explicit(&c->held, memory_order_relaxed);
+    return sum_of(c, offsetof(struct counts, held));
 }
 
 uint64_t analysis_collect_wanted(const struct analysis_collect *c)
@@ -591,27 +570,39 @@ void analysis_collect_so_far(const struct analysis_collect *c, uint32_t site,
 
 uint64_t analysis_collect_resumed(const struct analysis_collect *c)
 {
-    return atomic_load_explicit(&c->resumed, memory_order_relaxed);
+    return sum_of(c, offsetof(struct counts, resumed));
 }
 
 uint64_t analysis_collect_rejected(const struct analysis_collect *c)
 {
-    return atomic_load_explicit(&c->rejected, memory_order_relaxed);
+    return sum_of(c, offsetof(struct counts, rejected));
 }
 
 uint64_t analysis_collect_copies(const struct analysis_collect *c)
 {
-    return atomic_load_explicit(&c->copies, memory_order_relaxed);
+    return sum_of(c, offsetof(struct counts, copies));
 }
 
 /* ---- Afterwards ---- */
 
-void analysis_collect_close(struct analysis_collect *c, sim_time ended)
+void analysis_collect_end(struct analysis_collect *c, uint32_t first, uint32_t len, sim_time ended)
 {
-    for (uint32_t node = 0; c->attached && node < c->config.nodes; node++) {
+    for (uint32_t node = first; c->attached && node - first < len && node < c->config.nodes;
+         node++) {
         cut_transfer(c, c->phones[node].lane, node, ended, ANALYSIS_TRANSFER_UNFINISHED);
     }
+}
+
+void analysis_collect_close(struct analysis_collect *c, sim_time ended)
+{
+    analysis_collect_end(c, 0, c->config.nodes, ended);
     c->attached = false;
+}
+
+uint64_t analysis_collect_memory(uint64_t phones, uint64_t sites)
+{
+    return phones * (sizeof(struct analysis_phone) + sizeof(struct analysis_flight)) +
+           sites * (SIM_PHASES_LEN + SO_FAR_LEN) * sizeof(uint32_t);
 }
 
 uint32_t analysis_collect_nodes(const struct analysis_collect *c)
@@ -698,6 +689,6 @@ int analysis_collect_trees(const struct analysis_collect *c,
 
 const char *analysis_collect_file(const struct analysis_collect *c, uint16_t file)
 {
-    assert(file < c->files_len);
-    return c->files[file];
+    assert(file < c->names.len);
+    return c->names.names[file];
 }

@@ -51,7 +51,8 @@ struct analysis_totals {
     uint64_t server_transfers;
     uint64_t resumed, rejected, fallbacks, claims;
     uint64_t records;
-    uint64_t hash; /* sum of a hash of every record: no order, so lanes may differ in theirs */
+    uint64_t hash; /* sum of a hash of every record, with config.hashes: no order, so lanes may
+                      differ in theirs */
 };
 
 struct analysis_collect;
@@ -60,6 +61,7 @@ struct analysis_collect_config {
     const struct scenario *scenario; /* outlives the collector */
     uint32_t nodes;                  /* upper bound of node numbers + 1 */
     unsigned lanes;
+    bool hashes; /* sums a hash of every record: for worlds that have no trace hash of their own */
     /* False for nodes that are no phones. */
     bool (*phone)(void *context, sim_node node, struct scenario_phone_info *info, sim_time *start);
     void *phone_context;
@@ -77,10 +79,14 @@ struct analysis_collect *analysis_collect_new(void);
  * begins. */
 int analysis_collect_attach(struct analysis_collect *c,
                             const struct analysis_collect_config *config);
-/* The run ended then: transfers still open get their rows. Records that come later (while the world
- * is taken down) are dropped. */
+/* The run of these nodes ended then: transfers still open get their rows. */
+void analysis_collect_end(struct analysis_collect *c, uint32_t first, uint32_t len, sim_time ended);
+/* The whole run ended then: the same for nodes that were not told of. Records that come later
+ * (while the world is taken down) are dropped. */
 void analysis_collect_close(struct analysis_collect *c, sim_time ended);
 void analysis_collect_free(struct analysis_collect *c); /* NULL is fine */
+/* Bytes that a collector of so many phones takes, trees not counted. */
+uint64_t analysis_collect_memory(uint64_t phones, uint64_t sites);
 
 /* The sink: sim_trace.write with the collector as context. */
 void analysis_collect_write(void *context, unsigned lane, const struct sim_record *record);

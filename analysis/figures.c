@@ -142,11 +142,23 @@ static uint32_t order_end(const struct analysis_figures *f, uint32_t site)
     return site + 1 < f->facts->sites ? f->sites[site + 1].first_node : f->order_len;
 }
 
+/* Two empty ones: of completions, of phones back in service. */
+static struct analysis_stats *new_scratch(void)
+{
+    struct analysis_stats *scratch = calloc(2, sizeof(*scratch));
+
+    if (scratch != NULL) {
+        analysis_stats_init(&scratch[0]);
+        analysis_stats_init(&scratch[1]);
+    }
+    return scratch;
+}
+
 static void gather(const struct analysis_figures *f, uint32_t site,
                    struct analysis_stats *completion, struct analysis_stats *back)
 {
-    analysis_stats_init(completion);
-    analysis_stats_init(back);
+    analysis_stats_clear(completion);
+    analysis_stats_clear(back);
     for (uint32_t i = f->sites[site].first_node; i < order_end(f, site); i++) {
         add_times(f->facts, analysis_collect_phone(f->facts->collect, f->order[i]), completion,
                   back);
@@ -197,7 +209,7 @@ static void note_tree(void *context, const struct analysis_tree *tree)
 int analysis_figures_new(struct analysis_figures **out, const struct analysis_facts *facts)
 {
     int rc = SIM_ENOMEM;
-    struct analysis_stats *scratch = calloc(2, sizeof(*scratch));
+    struct analysis_stats *scratch = new_scratch();
     struct analysis_figures *f = calloc(1, sizeof(*f));
 
     if (f == NULL || scratch == NULL) {
@@ -254,7 +266,7 @@ bool analysis_figures_quantile(const struct analysis_figures *f, uint32_t site, 
 
     if (site != ANALYSIS_ALL_SITES) {
         assert(site < f->facts->sites);
-        if ((scratch = calloc(2, sizeof(*scratch))) == NULL) {
+        if ((scratch = new_scratch()) == NULL) {
             return false;
         }
         gather(f, site, &scratch[0], &scratch[1]);

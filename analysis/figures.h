@@ -35,6 +35,8 @@ struct analysis_facts {
     struct sim_server_stats server;
     struct sim_live_validity validity;
     struct sim_live_usage usage;
+    bool has_trace_hash; /* of the world; else the sum of the records' hashes */
+    uint64_t trace_hash;
     const struct sim_catalog *catalog; /* NULL: indexes are left out of the bounds */
     uint64_t wan_peak_bit_s;           /* of all lines together, as sampled */
     sim_time ended;                    /* instant of the run's end */

@@ -16,7 +16,8 @@ struct analysis_progress {
     struct analysis_progress_config config;
     bool live;     /* `to` is a terminal */
     bool is_drawn; /* a live line is on it now */
-    uint64_t next; /* clock of the next plain line */
+    uint64_t next; /* clock of the next plain line, or drawing */
+    uint32_t groups_ended;
     pthread_mutex_t lock;
 };
 
@@ -29,7 +30,7 @@ struct analysis_progress *analysis_progress_new(const struct analysis_progress_c
     }
     p->config = *config;
     p->live = isatty(fileno(config->to)) == 1;
-    p->next = config->clock + ANALYSIS_PROGRESS_PLAIN_S * SIM_S;
+    p->next = p->live ? config->clock : config->clock + ANALYSIS_PROGRESS_PLAIN_S * SIM_S;
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -122,8 +123,10 @@ static void append_phases(const struct analysis_progress *p, struct line *line)
     }
 }
 
-/* From the share of files held: rough, but it needs no model of the method. */
-static void append_expected(const struct analysis_progress *p, sim_time now, struct line *line)
+/* From the share of files held: rough, but it needs no model of the method. `elapsed`: of the time
+ * that is asked for. */
+static void append_expected(const struct analysis_progress *p, sim_duration elapsed,
+                            struct line *line)
 {
     uint64_t held = analysis_collect_held(p->config.collect);
     uint64_t wanted = analysis_collect_wanted(p->config.collect);
@@ -132,21 +135,31 @@ static void append_expected(const struct analysis_progress *p, sim_time now, str
     if (wanted == 0 || held < wanted / 20 || held == 0 || held >= wanted) {
         return;
     }
-    unsigned __int128 elapsed = sim_time_since(now, p->config.start_at);
-    sim_duration left = (sim_duration)(elapsed * (wanted - held) / held);
-    append(line, ", the last in about %s",
+    sim_duration left = (sim_duration)((unsigned __int128)elapsed * (wanted - held) / held);
+    append(line, p->config.is_virtual ? ", done in about %s" : ", the last in about %s",
            sim_units_format_duration((left + SIM_S - 1) / SIM_S * SIM_S, text));
 }
 
-void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t wan_bit_s,
-                            char *out, size_t cap)
+/* Where the run is: an instant of it, or how many of its sites have run. */
+static void append_place(const struct analysis_progress *p, sim_time now, struct line *line)
+{
+    if (p->config.groups > 1) {
+        append(line, "%s  %u/%u sites", p->config.method, p->groups_ended, p->config.groups);
+    } else {
+        append(line, "%s %.1f s", p->config.method, sim_time_seconds(now));
+    }
+}
+
+void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t clock,
+                            uint64_t wan_bit_s, char *out, size_t cap)
 {
     struct line line = {.text = out, .cap = cap};
     char rate[SIM_UNITS_TEXT_MAX], of[SIM_UNITS_TEXT_MAX];
+    sim_duration passed = clock - p->config.clock; /* real time */
     uint32_t outcomes[4];
 
     analysis_collect_outcomes(p->config.collect, outcomes);
-    append(&line, "%s %.1f s", p->config.method, sim_time_seconds(now));
+    append_place(p, now, &line);
     append(&line, "  %u/%u phones", outcomes[SIM_OUTCOME_UPGRADED] + outcomes[SIM_OUTCOME_CURRENT],
            p->config.phones);
     if (outcomes[SIM_OUTCOME_FAILED] > 0) {
@@ -157,12 +170,25 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
     /* A phone that crashed takes its files again. */
     append(&line, "  %llu/%llu files", (unsigned long long)(held < wanted ? held : wanted),
            (unsigned long long)wanted);
-    append_expected(p, now, &line);
+    if (p->config.is_virtual) {
+        append(&line, "  %.1f s passed", sim_time_seconds(passed));
+        append_expected(p, passed, &line);
+    } else {
+        append_expected(p, sim_time_since(now, p->config.start_at), &line);
+    }
+    if (p->config.groups > 1) {
+        return; /* rate and phases are of one site: they say nothing of the others */
+    }
     if (p->config.configured_bit_s > 0) {
         append(&line, "  WAN %s of %s", sim_units_format_rate(wan_bit_s, rate),
                sim_units_format_rate(p->config.configured_bit_s, of));
     }
     append_phases(p, &line);
+}
+
+void analysis_progress_groups(struct analysis_progress *p, uint32_t ended)
+{
+    p->groups_ended = ended;
 }
 
 static size_t width_of(FILE *to)
@@ -180,16 +206,17 @@ void analysis_progress_tick(struct analysis_progress *p, sim_time now, uint64_t 
 {
     char line[LINE_MAX_BYTES];
 
-    if (p->config.quiet || (!p->live && clock < p->next)) {
+    if (p->config.quiet || clock < p->next) {
         return;
     }
     /* One column stays free: a full line would wrap, and could not be redrawn. */
-    analysis_progress_text(p, now, wan_bit_s, line,
+    analysis_progress_text(p, now, clock, wan_bit_s, line,
                            p->live ? width_of(p->config.to) : sizeof(line));
     pthread_mutex_lock(&p->lock);
     if (p->live) {
         fprintf(p->config.to, "\r%s\033[K", line);
         p->is_drawn = true;
+        p->next = clock + ANALYSIS_PROGRESS_LIVE_MS * SIM_MS;
     } else {
         fprintf(p->config.to, "%s\n", line);
         p->next = clock + ANALYSIS_PROGRESS_PLAIN_S * SIM_S;

@@ -14,7 +14,8 @@
 #include "sim/time.h"
 
 enum {
-    ANALYSIS_PROGRESS_PLAIN_S = 10, /* seconds between plain lines: our choice */
+    ANALYSIS_PROGRESS_PLAIN_S = 10,  /* seconds between plain lines: our choice */
+    ANALYSIS_PROGRESS_LIVE_MS = 100, /* between two drawings of the live line: for eyes */
 };
 
 struct analysis_progress;
@@ -28,6 +29,10 @@ struct analysis_progress_config {
     uint64_t configured_bit_s; /* of all lines towards the sites; 0: none */
     sim_time start_at;
     uint64_t clock; /* sim_live_clock() now */
+    /* Time is virtual: what is left is guessed from the real time that has passed, and where sites
+     * run one after another (`groups` > 1) their share is told instead of an instant. */
+    bool is_virtual;
+    uint32_t groups;
 };
 
 struct analysis_progress *analysis_progress_new(const struct analysis_progress_config *config);
@@ -37,12 +42,14 @@ void analysis_progress_free(struct analysis_progress *p);
  * last second. */
 void analysis_progress_tick(struct analysis_progress *p, sim_time now, uint64_t clock,
                             uint64_t wan_bit_s);
+/* That many groups of sites have ended. */
+void analysis_progress_groups(struct analysis_progress *p, uint32_t ended);
 /* A whole line of somebody else to `to`, which may share the terminal with the live line. NULL:
  * just printed. */
 void analysis_progress_line(struct analysis_progress *p, FILE *to, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The text of a progress line, for tests: at most `cap` bytes with its NUL. */
-void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t wan_bit_s,
-                            char *out, size_t cap);
+void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t clock,
+                            uint64_t wan_bit_s, char *out, size_t cap);
 
 #endif /* ANALYSIS_PROGRESS_H */

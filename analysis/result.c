@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/caution.h"
 #include "result_schema_json.h"
 #include "sim/err.h"
 #include "sim/units.h"
@@ -312,7 +313,7 @@ static const char *failure_of(const struct analysis_figures *f, const struct ana
 }
 
 static void add_failures_of(cJSON *list, cJSON *reasons, const struct analysis_figures *f,
-                            bool failed)
+                            bool failed, uint32_t *listed)
 {
     for (uint32_t i = 0; i < f->order_len; i++) {
         const struct analysis_phone *phone = analysis_collect_phone(f->facts->collect, f->order[i]);
@@ -327,7 +328,8 @@ static void add_failures_of(cJSON *list, cJSON *reasons, const struct analysis_f
         } else {
             cJSON_SetNumberValue(count, count->valuedouble + 1);
         }
-        if (cJSON_GetArraySize(list) < ANALYSIS_LIST_MAX) {
+        if (*listed < ANALYSIS_LIST_MAX) {
+            (*listed)++;
             cJSON *o = cJSON_CreateObject();
             cJSON_AddStringToObject(o, "phone", sim_addr_format(phone->addr, addr));
             cJSON_AddStringToObject(o, "site",
@@ -343,8 +345,10 @@ static void add_failures(cJSON *to, const struct analysis_figures *f)
     cJSON *list = cJSON_AddArrayToObject(to, "failures");
     cJSON *reasons = cJSON_AddObjectToObject(to, "failures_by_reason");
 
-    add_failures_of(list, reasons, f, true);
-    add_failures_of(list, reasons, f, false);
+    uint32_t listed = 0;
+
+    add_failures_of(list, reasons, f, true, &listed);
+    add_failures_of(list, reasons, f, false, &listed);
 }
 
 /* ---- The rest of the document ---- */
@@ -370,6 +374,11 @@ static void add_caution(cJSON *list, const char *text)
     cJSON_AddItemToArray(list, cJSON_CreateString(text));
 }
 
+static void add_caution_to(void *list, const char *text)
+{
+    add_caution(list, text);
+}
+
 static void add_cautions(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "caution");
@@ -385,6 +394,9 @@ static void add_cautions(cJSON *to, const struct analysis_figures *f)
                  " phones had no outcome when the run ended: completion times leave them out.",
                  phones->unfinished);
         add_caution(list, text);
+    }
+    if (f->facts->world == SCENARIO_VIRTUAL) {
+        analysis_caution_fluid(f->facts->scenario, f->facts->method, add_caution_to, list);
     }
     if (phones->failed > 0) {
         add_caution(list,
@@ -444,7 +456,8 @@ static void add_engine(cJSON *to, const struct analysis_figures *f)
     cJSON *engine = cJSON_AddObjectToObject(to, "engine");
     char hash[17];
 
-    snprintf(hash, sizeof(hash), "%016" PRIx64, f->totals.hash);
+    snprintf(hash, sizeof(hash), "%016" PRIx64,
+             f->facts->has_trace_hash ? f->facts->trace_hash : f->totals.hash);
     add_seconds(engine, "wall_s", f->facts->wall, true);
     add_seconds(engine, "run_s", f->facts->ended, true);
     add_count(engine, "events", f->facts->usage.events);

@@ -1,10 +1,10 @@
 /* analysis/run_options.c -- from flags to a session. */
 #include "analysis/run_options.h"
 
-#include <cjson/cJSON.h>
 #include <string.h>
 
 #include "sim/err.h"
+#include "sim/units.h"
 
 static void add(struct analysis_run_options *o, size_t *len, struct analysis_option option)
 {
@@ -14,14 +14,13 @@ static void add(struct analysis_run_options *o, size_t *len, struct analysis_opt
 
 void analysis_run_options_init(struct analysis_run_options *o, bool compare)
 {
-    static const char *const later[] = {
-        "check-determinism", "max-memory", "shard", "listen", "junit", "pcap", "trace", "events"};
+    static const char *const later[] = {"shard", "listen", "junit", "pcap", "trace", "events"};
     size_t len = 0;
 
     memset(o, 0, sizeof(*o));
     add(o, &len,
         (struct analysis_option){"world", ANALYSIS_OPTION_TEXT, &o->world, "virtual|live",
-                                 "default: live (virtual is not built yet)"});
+                                 "default: the scenario's, else virtual"});
     if (compare) {
         add(o, &len,
             (struct analysis_option){"methods", ANALYSIS_OPTION_TEXT, &o->methods, "A,B,...",
@@ -54,6 +53,14 @@ void analysis_run_options_init(struct analysis_run_options *o, bool compare)
     add(o, &len,
         (struct analysis_option){"phone-log", ANALYSIS_OPTION_TEXT, &o->phone_log, "ADDRESS",
                                  "that phone's console log, in the real one's wording"});
+    add(o, &len,
+        (struct analysis_option){"check-determinism", ANALYSIS_OPTION_FLAG, &o->check_determinism,
+                                 NULL,
+                                 "virtual: run twice side by side, name the first difference"});
+    add(o, &len,
+        (struct analysis_option){"max-memory", ANALYSIS_OPTION_TEXT, &o->max_memory, "SIZE",
+                                 "virtual: refuse to start when it may take more, like \"2 GB\"; "
+                                 "default: what is left"});
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
         add(o, &len, (struct analysis_option){later[i], ANALYSIS_OPTION_LATER, NULL, NULL, NULL});
     }
@@ -69,27 +76,21 @@ const char *analysis_run_options_statuses(void)
            "  130  interrupted: Ctrl-C once writes partial results, twice ends at once\n";
 }
 
-/* Does the scenario itself ask for the virtual world? A default does not count. */
-static bool asks_for_virtual(const struct scenario *s)
+/* What can't be asked of a live run. */
+static int check_world(const struct analysis_run_options *o, const struct analysis_program *program,
+                       const char *command, const struct analysis_session *session)
 {
-    cJSON *json = cJSON_Parse(s->text);
-    const char *world = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "world"));
-    bool asks = world != NULL && strcmp(world, "virtual") == 0;
+    const char *flag = o->check_determinism    ? "check-determinism"
+                       : o->max_memory != NULL ? "max-memory"
+                                               : NULL;
 
-    cJSON_Delete(json);
-    return asks;
-}
-
-static int choose_world(const struct analysis_run_options *o,
-                        const struct analysis_program *program, const char *command,
-                        const struct scenario *s)
-{
-    bool wants_virtual = o->world != NULL ? strcmp(o->world, "virtual") == 0 : asks_for_virtual(s);
-
-    if (wants_virtual) {
-        return analysis_program_fail(program, command, ANALYSIS_REFUSED,
-                                     "the virtual world is not built yet; --world live runs it on "
-                                     "real sockets");
+    if (session->world == SCENARIO_LIVE && flag != NULL) {
+        return analysis_program_fail(
+            program, command, ANALYSIS_USAGE,
+            o->check_determinism
+                ? "--%s: a live run is never the same twice; --world virtual is"
+                : "--%s is for virtual runs; pfsim doctor says what a live run needs",
+            flag);
     }
     return ANALYSIS_OK;
 }
@@ -139,6 +140,13 @@ static int check_words(const struct analysis_run_options *o, const struct analys
                                      "127.1.0.2",
                                      o->phone_log);
     }
+    if (o->max_memory != NULL && (sim_units_parse_size(o->max_memory, &session->max_memory) != 0 ||
+                                  session->max_memory == 0)) {
+        return analysis_program_fail(program, command, ANALYSIS_USAGE,
+                                     "--max-memory %.60s: expected a size with its unit, like "
+                                     "\"512 MiB\"",
+                                     o->max_memory);
+    }
     if (o->quiet && o->verbose) {
         return analysis_program_fail(program, command, ANALYSIS_USAGE,
                                      "--quiet and --verbose contradict one another");
@@ -162,6 +170,7 @@ int analysis_run_options_apply(const struct analysis_run_options *o,
         .out = o->out,
         .quiet = o->quiet,
         .verbose = o->verbose,
+        .check_determinism = o->check_determinism,
         .has_phone_log = o->phone_log != NULL,
         .phone_log_to = o->json ? program->err : program->out,
     };
@@ -171,7 +180,10 @@ int analysis_run_options_apply(const struct analysis_run_options *o,
         status = analysis_program_load(program, command, path, &o->sets, &s);
     }
     if (status == ANALYSIS_OK) {
-        status = choose_world(o, program, command, s);
+        made.world = o->world == NULL                ? s->world
+                     : strcmp(o->world, "live") == 0 ? SCENARIO_LIVE
+                                                     : SCENARIO_VIRTUAL;
+        status = check_world(o, program, command, &made);
     }
     if (status == ANALYSIS_OK && made.has_phone_log && !has_phone(s, made.phone_log)) {
         status =

@@ -8,9 +8,9 @@
 #include "analysis/session.h"
 
 struct analysis_run_options {
-    const char *world, *method, *methods, *seed, *out, *phone_log;
+    const char *world, *method, *methods, *seed, *out, *phone_log, *max_memory;
     struct analysis_list sets;
-    bool json, quiet, verbose;
+    bool json, quiet, verbose, check_determinism;
     struct analysis_option table[ANALYSIS_OPTIONS_MAX];
 };
 

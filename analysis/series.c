@@ -1,16 +1,28 @@
 /* analysis/series.c -- samples once a second; the columns are in header(). */
 #include "analysis/series.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+
+#include "analysis/bins.h"
+
+enum {
+    PAUSE_MAX = 64, /* seconds between samples, while nothing changes */
+    PATIENCE = 600, /* seconds of a group that are sampled one by one */
+};
 
 struct sample {
     uint64_t wan_bytes, wan_up_bytes, lan_bytes;
+    uint64_t rates[3]; /* of these, over the time before */
+    uint64_t phases;   /* a hash of how many phones are in each phase */
 };
 
 struct analysis_series {
     struct analysis_series_config config;
-    sim_time at; /* of the last sample */
-    uint64_t rate, peak;
+    struct analysis_bins wan, transfers;
+    sim_time at; /* of the group's last sample */
+    sim_duration pause;
+    uint64_t rate;
     struct sample samples[]; /* the last one of each site */
 };
 
@@ -47,12 +59,18 @@ struct analysis_series *analysis_series_new(const struct analysis_series_config 
         return NULL;
     }
     s->config = *config;
+    s->pause = SIM_S;
     header(config->to);
     return s;
 }
 
 void analysis_series_free(struct analysis_series *s)
 {
+    if (s == NULL) {
+        return;
+    }
+    analysis_bins_deinit(&s->wan);
+    analysis_bins_deinit(&s->transfers);
     free(s);
 }
 
@@ -64,64 +82,108 @@ static uint64_t per_second(uint64_t later, uint64_t earlier, sim_duration span)
     return (uint64_t)(bytes * SIM_S / span);
 }
 
-static void write_row(struct analysis_series *s, sim_time now, uint32_t site,
-                      const struct sample *sample, sim_duration span)
+static void write_row(const struct analysis_series *s, sim_time now, uint32_t site,
+                      const struct sample *sample, const uint32_t phases[SIM_PHASES_LEN])
 {
     struct analysis_output *to = s->config.to;
-    const struct sample *last = &s->samples[site];
-    uint32_t phases[SIM_PHASES_LEN];
 
     if (to == NULL) {
         return;
     }
-    analysis_collect_phases(s->config.collect, site, phases);
     analysis_output_seconds(to, now);
     analysis_output_print(to, ",");
     analysis_output_field(to, s->config.name(s->config.context, site));
-    analysis_output_print(
-        to, ",%llu,%llu,%llu",
-        (unsigned long long)per_second(sample->wan_bytes, last->wan_bytes, span),
-        (unsigned long long)per_second(sample->wan_up_bytes, last->wan_up_bytes, span),
-        (unsigned long long)per_second(sample->lan_bytes, last->lan_bytes, span));
+    for (unsigned i = 0; i < 3; i++) {
+        analysis_output_print(to, ",%llu", (unsigned long long)sample->rates[i]);
+    }
     for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
         analysis_output_print(to, ",%u", phases[i]);
     }
     analysis_output_print(to, "\n");
 }
 
-static void take_sample(struct analysis_series *s, sim_time now)
+static bool is_steady(const struct sample *a, const struct sample *b)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t low = a->rates[i] < b->rates[i] ? a->rates[i] : b->rates[i];
+        uint64_t high = a->rates[i] < b->rates[i] ? b->rates[i] : a->rates[i];
+        if (high - low > low / 256) {
+            return false;
+        }
+    }
+    return a->phases == b->phases;
+}
+
+/* One site; returns its bytes since the last sample. */
+static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time now, bool *steady)
+{
+    const struct sample *last = &s->samples[site];
+    sim_duration span = now - s->at;
+    uint32_t phases[SIM_PHASES_LEN];
+    struct sim_site_stats stats;
+
+    s->config.stats(s->config.context, site, &stats);
+    struct sample sample = {
+        .wan_bytes = stats.wan_bytes,
+        .wan_up_bytes = stats.wan_up_bytes,
+        .lan_bytes = stats.lan_payload_bytes,
+        .rates = {per_second(stats.wan_bytes, last->wan_bytes, span),
+                  per_second(stats.wan_up_bytes, last->wan_up_bytes, span),
+                  per_second(stats.lan_payload_bytes, last->lan_bytes, span)},
+    };
+    analysis_collect_phases(s->config.collect, site, phases);
+    for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
+        sample.phases = (sample.phases ^ phases[i]) * UINT64_C(0x9E3779B97F4A7C15);
+    }
+    write_row(s, now, site, &sample, phases);
+    uint64_t bytes = sample.wan_bytes > last->wan_bytes ? sample.wan_bytes - last->wan_bytes : 0;
+    *steady = *steady && is_steady(&sample, last);
+    s->samples[site] = sample;
+    return bytes;
+}
+
+static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
     sim_duration span = now - s->at;
     uint64_t bytes = 0;
+    bool steady = true;
 
-    for (uint32_t site = 0; site < s->config.sites; site++) {
-        struct sim_site_stats stats;
-        s->config.stats(s->config.context, site, &stats);
-        struct sample sample = {stats.wan_bytes, stats.wan_up_bytes, stats.lan_payload_bytes};
-        bytes += per_second(sample.wan_bytes, s->samples[site].wan_bytes, span);
-        write_row(s, now, site, &sample, span);
-        s->samples[site] = sample;
+    for (uint32_t site = first; site - first < len; site++) {
+        bytes += sample_site(s, site, now, &steady);
     }
-    s->rate = 8 * bytes;
-    /* A sliver at the end of the run says nothing about a second. */
-    if (s->rate > s->peak && span >= SIM_S / 2) {
-        s->peak = s->rate;
+    s->rate = 8 * per_second(bytes, 0, span);
+    analysis_bins_add(&s->wan, s->at, now, bytes);
+    if (s->config.transfers != NULL) {
+        /* Each of them for each of these seconds: a bin then has how many there were. */
+        uint64_t seconds = (span + SIM_S - 1) / SIM_S;
+        analysis_bins_add(&s->transfers, s->at, now,
+                          seconds * s->config.transfers(s->config.context));
     }
+    s->pause = !steady || now < PATIENCE * SIM_S ? SIM_S
+               : s->pause < PAUSE_MAX * SIM_S    ? 2 * s->pause
+                                                 : s->pause;
     s->at = now;
 }
 
-void analysis_series_tick(struct analysis_series *s, sim_time now)
+void analysis_series_tick(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
     if (now / SIM_S > s->at / SIM_S) {
-        take_sample(s, now);
+        take_sample(s, first, len, now);
     }
 }
 
-void analysis_series_end(struct analysis_series *s, sim_time now)
+void analysis_series_end(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
     if (now > s->at) {
-        take_sample(s, now);
+        take_sample(s, first, len, now);
     }
+    s->at = 0;
+    s->pause = SIM_S;
+}
+
+sim_duration analysis_series_pause(const struct analysis_series *s)
+{
+    return s->pause;
 }
 
 uint64_t analysis_series_rate(const struct analysis_series *s)
@@ -131,5 +193,10 @@ uint64_t analysis_series_rate(const struct analysis_series *s)
 
 uint64_t analysis_series_peak(const struct analysis_series *s)
 {
-    return s->peak;
+    return 8 * analysis_bins_peak(&s->wan);
+}
+
+uint64_t analysis_series_transfers(const struct analysis_series *s)
+{
+    return analysis_bins_peak(&s->transfers);
 }

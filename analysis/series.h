@@ -2,7 +2,12 @@
  *
  * Fed from the run's tick with the sites' counters; writes series.csv as it goes and keeps only
  * the last sample of each site. Rates are means over the time since the sample before, so a late
- * tick smears but never loses bytes. Not here: the counters themselves. */
+ * tick smears but never loses bytes.
+ *
+ * A virtual run is told group by group of its sites (scenarios/build.h): where each site is a group
+ * of its own the rows are ordered by (site, time), else by (time, site). Samples are a second
+ * apart, after ten minutes of a virtual group up to 64 s while nothing changes: phases are the
+ * same, and no rate moved by more than 1 part in 256. Not here: the counters themselves. */
 #ifndef ANALYSIS_SERIES_H
 #define ANALYSIS_SERIES_H
 
@@ -20,6 +25,8 @@ struct analysis_series_config {
     uint32_t sites;
     void (*stats)(void *context, uint32_t site, struct sim_site_stats *out);
     const char *(*name)(void *context, uint32_t site);
+    /* Transfers that the server has under way now, of the group that runs. NULL: not watched. */
+    uint32_t (*transfers)(void *context);
     void *context;
     struct analysis_output *to; /* series.csv, NULL: not written; borrowed */
 };
@@ -27,13 +34,20 @@ struct analysis_series_config {
 /* Writes the header. NULL when out of memory. */
 struct analysis_series *analysis_series_new(const struct analysis_series_config *config);
 void analysis_series_free(struct analysis_series *s); /* NULL is fine */
-/* Samples when a second (1 s of the run: our choice) has begun since the last sample. */
-void analysis_series_tick(struct analysis_series *s, sim_time now);
-/* The last, perhaps shorter, second. */
-void analysis_series_end(struct analysis_series *s, sim_time now);
+/* Of the group of sites first..first+len-1: samples when a second (1 s of the run: our choice) has
+ * begun since the last sample. */
+void analysis_series_tick(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now);
+/* The group's last, perhaps shorter, second; the next group begins at 0. */
+void analysis_series_end(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now);
+/* How long until the next sample is worth taking: a whole number of seconds. */
+sim_duration analysis_series_pause(const struct analysis_series *s);
 
-/* Towards all sites together: over the last second sampled, and the best one. Bits a second. */
+/* Towards all sites of the group: over the last time sampled. Bits a second. */
 uint64_t analysis_series_rate(const struct analysis_series *s);
+/* Towards all sites of the run: the busiest whole second since instant 0 (bins.h). Bits a second.
+ */
 uint64_t analysis_series_peak(const struct analysis_series *s);
+/* The most transfers at whole seconds, all groups together; 0 when they are not watched. */
+uint64_t analysis_series_transfers(const struct analysis_series *s);
 
 #endif /* ANALYSIS_SERIES_H */

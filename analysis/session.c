@@ -6,6 +6,7 @@
 
 #include "analysis/abort.h"
 #include "analysis/interrupt.h"
+#include "analysis/memory.h"
 #include "analysis/needs.h"
 #include "analysis/progress.h"
 #include "analysis/result.h"
@@ -13,6 +14,7 @@
 #include "analysis/story.h"
 #include "analysis/threshold.h"
 #include "analysis/transfers.h"
+#include "analysis/twice.h"
 #include "scenarios/build.h"
 #include "sim/err.h"
 #include "sim/live/clock.h"
@@ -29,6 +31,7 @@ struct session {
     struct analysis_story story;
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
+    uint32_t groups;                       /* of sites; they run one after another */
 };
 
 static int fail(const struct session *s, int status, const char *why)
@@ -60,6 +63,13 @@ static const struct sim_site_setup *site_of(void *context, uint32_t site)
 {
     const struct session *s = context;
     return scenario_run_site(s->run, site);
+}
+
+static uint32_t transfers_of(void *context)
+{
+    const struct session *s = context;
+    struct sim_server_stats stats;
+    return scenario_run_server_stats(s->run, &stats) ? stats.transfers : 0;
 }
 
 static const char *site_name_of(void *context, uint32_t site)
@@ -99,13 +109,32 @@ static bool has_abort(const struct scenario *scenario)
 static bool on_tick(void *context, sim_time now)
 {
     struct session *s = context;
+    uint32_t first, len;
 
     if (s->series == NULL || s->progress == NULL) {
         return false; /* not built yet */
     }
-    analysis_series_tick(s->series, now);
+    scenario_run_group(s->run, &first, &len);
+    analysis_series_tick(s->series, first, len, now);
+    scenario_run_tick_after(s->run, analysis_series_pause(s->series));
     analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
-    return analysis_interrupt_seen() || (has_abort(s->config->scenario) && is_lost(s, now));
+    /* A virtual run is over before anything is saved by ending it early. */
+    return analysis_interrupt_seen() ||
+           (s->config->world == SCENARIO_LIVE && has_abort(s->config->scenario) && is_lost(s, now));
+}
+
+static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
+{
+    struct session *s = context;
+    sim_node node = scenario_run_node(s->run, first, 0);
+    uint32_t phones = 0;
+
+    for (uint32_t i = 0; i < len; i++) {
+        phones += scenario_run_site(s->run, first + i)->phones;
+    }
+    analysis_series_end(s->series, first, len, now);
+    analysis_progress_groups(s->progress, s->groups > 1 ? first + len : 1);
+    analysis_collect_end(s->collect, node, phones, now);
 }
 
 static void stop_run(void *run)
@@ -143,6 +172,16 @@ static void warn_of_aborts(const struct session *s)
 {
     const struct scenario *scenario = s->config->scenario;
 
+    if (s->config->world == SCENARIO_VIRTUAL) {
+        if (has_abort(scenario) && !s->config->quiet) {
+            fprintf(s->config->program->err,
+                    "pfsim %s: warning: \"abort\" has no effect in the virtual world: thresholds "
+                    "are judged at the end\n",
+                    s->config->command);
+        }
+        return;
+    }
+
     for (size_t i = 0; i < scenario->thresholds_len && !s->config->quiet; i++) {
         const struct scenario_threshold *t = &scenario->thresholds[i];
         if (t->abort && !analysis_abort_works(t)) {
@@ -152,6 +191,23 @@ static void warn_of_aborts(const struct session *s)
                     s->config->command, t->metric, t->expression);
         }
     }
+}
+
+/* May it begin on this machine? */
+static int check(const struct session *s)
+{
+    const struct analysis_session *config = s->config;
+    struct analysis_memory memory = {
+        .scenario = config->scenario,
+        .method = config->method,
+        .runs = config->check_determinism ? 2 : 1,
+        .limit = config->max_memory,
+    };
+
+    if (config->world == SCENARIO_LIVE) {
+        return check_machine(s);
+    }
+    return analysis_memory_check(&memory, config->program, config->command);
 }
 
 static int open_files(struct session *s)
@@ -171,13 +227,16 @@ static int build_run(struct session *s)
     const struct analysis_session *config = s->config;
     char why[SCENARIO_WHY_MAX];
     struct scenario_run_options options = {
+        .world = config->world,
         .method = config->method,
         .seed = config->seed,
         .has_phone_log = config->has_phone_log,
         .phone_log = config->phone_log,
         .tick = on_tick,
         .tick_context = s,
-        .tick_every = 200 * SIM_MS, /* five looks a second: smooth enough for eyes */
+        /* Live: five looks a second, smooth enough for eyes. */
+        .tick_every = config->world == SCENARIO_LIVE ? 200 * SIM_MS : SIM_S,
+        .group_ended = on_group_ended,
     };
 
     if ((s->collect = analysis_collect_new()) == NULL) {
@@ -214,7 +273,10 @@ static int attach(struct session *s)
     uint32_t sites = scenario_run_sites(s->run);
     unsigned lanes = scenario_run_lanes(s->run);
     char why[ANALYSIS_WHY_MAX];
+    uint32_t first, len;
 
+    scenario_run_group(s->run, &first, &len);
+    s->groups = len == 1 ? sites : 1; /* all sites, or one after another */
     if (config->out != NULL &&
         analysis_transfers_new(&s->transfers, config->out, lanes, why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);
@@ -223,6 +285,7 @@ static int attach(struct session *s)
         .scenario = config->scenario,
         .nodes = scenario_run_nodes(s->run),
         .lanes = lanes,
+        .hashes = config->world == SCENARIO_LIVE,
         .phone = phone_of,
         .phone_context = s,
         .transfers = s->transfers,
@@ -238,6 +301,7 @@ static int attach(struct session *s)
         .sites = sites,
         .stats = stats_of,
         .name = site_name_of,
+        .transfers = s->groups > 1 ? transfers_of : NULL, /* else the server knows its peak */
         .context = s,
         .to = s->series_file,
     };
@@ -251,6 +315,8 @@ static int attach(struct session *s)
         .configured_bit_s = configured_rate(s),
         .start_at = config->scenario->start_at,
         .clock = sim_live_clock(),
+        .is_virtual = config->world == SCENARIO_VIRTUAL,
+        .groups = s->groups,
     };
     s->series = analysis_series_new(&series);
     s->progress = analysis_progress_new(&progress);
@@ -354,7 +420,7 @@ static int conclude(struct session *s, cJSON **document)
         .version = s->config->program->version,
         .scenario = s->config->scenario,
         .method = s->config->method,
-        .world = SCENARIO_LIVE,
+        .world = s->config->world,
         .seed = s->config->seed,
         .collect = s->collect,
         .sites = scenario_run_sites(s->run),
@@ -368,6 +434,11 @@ static int conclude(struct session *s, cJSON **document)
     };
 
     facts.has_server = scenario_run_server_stats(s->run, &facts.server);
+    facts.has_trace_hash = scenario_run_hash(s->run, &facts.trace_hash);
+    uint64_t transfers = analysis_series_transfers(s->series); /* of all groups together */
+    if (transfers > facts.server.peak_transfers) {
+        facts.server.peak_transfers = (uint32_t)(transfers < UINT32_MAX ? transfers : UINT32_MAX);
+    }
     scenario_run_validity(s->run, &facts.validity);
     scenario_run_usage(s->run, &facts.usage);
     facts.wall = sim_live_clock() - s->began;
@@ -386,15 +457,61 @@ static int conclude(struct session *s, cJSON **document)
     return status;
 }
 
+static void ignore_record(void *context, unsigned lane, const struct sim_record *record)
+{
+    (void)context;
+    (void)lane;
+    (void)record;
+}
+
+/* Beside a second run, until they differ; says how it went. What is left of the first is run as
+ * usual. */
+static int run_twice(struct session *s)
+{
+    const struct analysis_session *config = s->config;
+    struct scenario_run_options options = {
+        .world = config->world,
+        .method = config->method,
+        .seed = config->seed,
+        .has_phone_log = config->has_phone_log,
+        .phone_log = config->phone_log,
+        .trace = {.write = ignore_record},
+    };
+    struct scenario_run *second = NULL;
+    struct analysis_twice twice;
+    char why[SCENARIO_WHY_MAX];
+    uint64_t hash = 0;
+
+    if (scenario_run_new(&second, config->scenario, &options, why) != 0) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
+    analysis_twice_run(s->run, second, &twice);
+    scenario_run_free(second);
+    if (analysis_interrupt_seen()) {
+        return ANALYSIS_OK;
+    }
+    if (!twice.equal) {
+        analysis_progress_line(s->progress, config->program->err,
+                               "pfsim %s: the run is not reproducible: after %llu equal events %s",
+                               config->command, (unsigned long long)twice.events, twice.text);
+        return ANALYSIS_MISSED;
+    }
+    scenario_run_hash(s->run, &hash);
+    analysis_progress_line(s->progress, config->program->err,
+                           "deterministic: %llu events, trace hash %016llx",
+                           (unsigned long long)twice.events, (unsigned long long)hash);
+    return ANALYSIS_OK;
+}
+
 static int go(struct session *s, cJSON **document)
 {
     char why[SCENARIO_WHY_MAX];
     int status = ANALYSIS_OK;
 
     analysis_interrupt_watch(stop_run, s->run);
+    int twice = s->config->check_determinism ? run_twice(s) : ANALYSIS_OK;
     int rc = scenario_run_go(s->run, why);
     analysis_interrupt_watch(NULL, NULL);
-    analysis_series_end(s->series, scenario_run_ended(s->run));
     analysis_progress_free(s->progress);
     s->progress = NULL;
     s->story.progress = NULL;
@@ -408,6 +525,7 @@ static int go(struct session *s, cJSON **document)
     } else if (rc != 0) {
         status = fail(s, ANALYSIS_REFUSED, why);
     }
+    status = analysis_program_worse(status, twice);
     return analysis_program_worse(status, conclude(s, document));
 }
 
@@ -428,13 +546,17 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
 
     *document = NULL;
     if (!config->quiet) {
-        fprintf(config->program->err, "%s: %u phones, %u site%s, method %s, seed %llu, live\n",
+        fprintf(config->program->err, "%s: %u phones, %u site%s, method %s, seed %llu, %s%s\n",
                 config->scenario->name, config->scenario->phones_total,
                 config->scenario->sites_total, config->scenario->sites_total == 1 ? "" : "s",
-                scenario_method_name(config->method), (unsigned long long)config->seed);
+                scenario_method_name(config->method), (unsigned long long)config->seed,
+                scenario_world_name(config->world),
+                config->world == SCENARIO_LIVE                 ? ""
+                : config->scenario->network == SCENARIO_PACKET ? ", packet network"
+                                                               : ", fluid network");
     }
     warn_of_aborts(&s);
-    if ((status = check_machine(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
+    if ((status = check(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
         (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {
         status = go(&s, document);
     }

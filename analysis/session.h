@@ -19,10 +19,13 @@ struct analysis_session {
     const struct analysis_program *program;
     const char *command; /* for messages */
     const struct scenario *scenario;
+    enum scenario_world world;
     enum scenario_method method;
     uint64_t seed;
     const char *out; /* folder for the files, made when it is missing; NULL: none */
     bool quiet, verbose;
+    bool check_determinism; /* virtual: beside a second run that must be its equal */
+    uint64_t max_memory;    /* bytes that a run may take; 0: what the machine has left */
     bool has_phone_log;
     sim_addr phone_log; /* a phone of the scenario */
     FILE *phone_log_to;

@@ -46,6 +46,18 @@ void analysis_stats_init(struct analysis_stats *s)
     s->min = SIM_NEVER;
 }
 
+void analysis_stats_clear(struct analysis_stats *s)
+{
+    if (s->count > 0) {
+        unsigned first = bucket_of(s->min);
+        memset(&s->buckets[first], 0, (bucket_of(s->max) - first + 1) * sizeof(s->buckets[0]));
+    }
+    s->count = 0;
+    s->sum = 0;
+    s->min = SIM_NEVER;
+    s->max = 0;
+}
+
 void analysis_stats_add(struct analysis_stats *s, sim_duration value)
 {
     s->count++;
@@ -67,7 +79,8 @@ void analysis_stats_merge(struct analysis_stats *into, const struct analysis_sta
     if (from->max > into->max) {
         into->max = from->max;
     }
-    for (unsigned i = 0; i < ANALYSIS_STATS_BUCKETS; i++) {
+    /* What is outside of [min, max] is zero: a site's times are in a few buckets. */
+    for (unsigned i = bucket_of(from->min); from->count > 0 && i <= bucket_of(from->max); i++) {
         into->buckets[i] += from->buckets[i];
     }
 }
@@ -92,7 +105,7 @@ sim_duration analysis_stats_quantile(const struct analysis_stats *s, uint32_t mi
         return s->max;
     }
     uint64_t seen = 0;
-    for (unsigned i = 0; i < ANALYSIS_STATS_BUCKETS; i++) {
+    for (unsigned i = bucket_of(s->min); i <= bucket_of(s->max); i++) {
         seen += s->buckets[i];
         if (seen >= rank) {
             sim_duration value = value_of(i);

@@ -31,6 +31,8 @@ struct analysis_stats {
 };
 
 void analysis_stats_init(struct analysis_stats *s);
+/* As new; quick when its values were near one another. */
+void analysis_stats_clear(struct analysis_stats *s);
 void analysis_stats_add(struct analysis_stats *s, sim_duration value);
 void analysis_stats_merge(struct analysis_stats *into, const struct analysis_stats *from);
 /* Rounded down to a nanosecond; 0 when empty. */

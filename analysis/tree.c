@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/rng.h"
 
@@ -39,12 +40,18 @@ static bool grow(struct analysis_forest *f)
     free(f->slots);
     f->slots = slots;
     f->cap = cap;
+    memset(f->recent, 0, sizeof(f->recent));
     return true;
 }
 
 struct analysis_tree *analysis_forest_get(struct analysis_forest *f, uint64_t key)
 {
+    struct analysis_tree **recent = &f->recent[(key ^ key >> 16) & (ANALYSIS_FOREST_RECENT - 1)];
+
     assert(key != UINT64_MAX);
+    if (*recent != NULL && (*recent)->key == key + 1) {
+        return *recent;
+    }
     if (4 * (f->len + 1) > 3 * f->cap && !grow(f)) {
         return NULL;
     }
@@ -54,5 +61,6 @@ struct analysis_tree *analysis_forest_get(struct analysis_forest *f, uint64_t ke
         tree->root_at = SIM_NEVER;
         f->len++;
     }
+    *recent = tree;
     return tree;
 }

@@ -27,7 +27,10 @@ struct analysis_tree {
     bool shared; /* phones claimed, attached or served: it is a tree, not just a file */
 };
 
+enum { ANALYSIS_FOREST_RECENT = 64 }; /* a power of two: more than the files of one site */
+
 struct analysis_forest {
+    struct analysis_tree *recent[ANALYSIS_FOREST_RECENT]; /* by the key's end: asked for again */
     struct analysis_tree *slots;
     size_t cap; /* a power of two, or 0 */
     size_t len;

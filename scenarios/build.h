@@ -1,8 +1,15 @@
 /* scenarios/build.h -- a scenario becomes a world with its server and its phones, and runs.
  *
- * One struct scenario_run is one run of one method. The caller gives a sink for records and a tick
- * for progress and interruption; the figures are asked for afterwards. Only one live run may exist
- * at a time (the peer port is one). */
+ * One struct scenario_run is one run of one method in one of the two worlds. The caller gives a
+ * sink for records and a tick for progress and interruption; the figures are asked for afterwards.
+ * Only one live run may exist at a time (the peer port is one); virtual ones don't touch one
+ * another.
+ *
+ * A virtual run goes group by group: sites that can't touch one another (no uplink, no limit of
+ * transfers) are groups of one, run one after another, each from instant 0; else all sites are one
+ * group, as they always are in a live run. Records, ticks and their instants are those of the group
+ * that runs. Phones are nodes 0.. in order of sites in both worlds; controllers of faults come
+ * behind all phones. */
 #ifndef SCENARIOS_BUILD_H
 #define SCENARIOS_BUILD_H
 
@@ -15,20 +22,26 @@
 #include "sim/live/live.h"
 #include "sim/server/server.h"
 #include "sim/trace.h"
+#include "sim/virtual/virtual.h"
 
 struct scenario_run;
 
 struct scenario_run_options {
+    enum scenario_world world;
     enum scenario_method method;
     uint64_t seed;
     struct sim_trace trace;
     bool has_phone_log;
     sim_addr phone_log;     /* that phone writes SIM_RECORD_LOG lines */
     const char *access_log; /* of the embedded server; NULL: none */
-    /* Called about once every tick_every on the caller's thread; true ends the run. May be NULL. */
+    /* Called on the caller's thread every `tick_every` of the run's time (live: about), and virtual
+     * at a group's end; true ends the run. May be NULL. */
     bool (*tick)(void *context, sim_time now);
-    void *tick_context;
+    void *tick_context; /* of both */
     sim_duration tick_every;
+    /* The group of sites first..first+len-1 has ended at `now`; its figures are final. May be NULL.
+     */
+    void (*group_ended)(void *context, uint32_t first, uint32_t len, sim_time now);
 };
 
 /* What is known of a phone without running it. Strings are borrowed from the run. */
@@ -38,6 +51,7 @@ struct scenario_phone_info {
     sim_addr addr;
     uint64_t mac;
     const char *model;
+    uint32_t firmware; /* the model's index in the scenario's firmware */
     enum scenario_system system;
     bool pfs; /* sharing is on for it (by its configuration and the method) */
 };
@@ -49,12 +63,21 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
                      const struct scenario_run_options *options, char why[SCENARIO_WHY_MAX]);
 void scenario_run_free(struct scenario_run *run); /* NULL is fine */
 
-/* Runs to the end. 0 all phones ended; SIM_ECANCELED stopped; other SIM_E*: the world or the server
- * died, `why` says. */
+/* Runs to the end. 0 all phones ended (virtual: or wait for what never comes); SIM_ECANCELED
+ * stopped; other SIM_E*: the world or the server died, or memory ran out, `why` says. */
 int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX]);
+/* Virtual: one event instead, of which `out` (may be NULL: quicker) tells; hash and number count
+ * from its group's beginning. False when the run has ended: scenario_run_go() then says how, at
+ * once. */
+bool scenario_run_step(struct scenario_run *run, struct sim_virtual_step *out);
+/* Virtual, from the tick: the next one comes after `delay` (> 0), then every tick_every again.
+ * Without effect in a live run. */
+void scenario_run_tick_after(struct scenario_run *run, sim_duration delay);
 /* From any thread or a signal handler. */
 void scenario_run_stop(struct scenario_run *run);
 
+/* The group that runs now; `*len` is 0 between groups and behind the last one. */
+void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len);
 uint32_t scenario_run_sites(const struct scenario_run *run);
 const struct sim_site_setup *scenario_run_site(const struct scenario_run *run, uint32_t site);
 /* False for nodes that are no phones (fault controllers). */
@@ -74,11 +97,17 @@ enum { SCENARIO_SERVERS_TEXT_MAX = 400 };
 void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX]);
 
 void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
-/* False when there is no embedded server. */
+/* False when there is no embedded server. In a virtual run there always is one, which stands in for
+ * the one that the scenario names; peak_transfers is the largest of all groups', which each have it
+ * for themselves. */
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out);
+/* A virtual run is always valid. */
 void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out);
 void scenario_run_usage(struct scenario_run *run, struct sim_live_usage *out);
-/* The instant at which the run ended (now, while it runs). */
+/* Over every event: the sum of the groups' hashes, so their order does not matter. False for a live
+ * run, which has none. */
+bool scenario_run_hash(const struct scenario_run *run, uint64_t *out);
+/* The instant at which the run ended (now, while it runs); of several groups the latest. */
 sim_time scenario_run_ended(const struct scenario_run *run);
 
 /* The content that the run's phones want: sizes for the bounds. */
@@ -88,5 +117,9 @@ const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run);
  * returns how many. */
 size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
                            struct sim_live_need needs[SIM_LIVE_NEEDS_MAX]);
+
+/* Bytes that a virtual run takes at most, the caller's own not counted: its largest group of sites.
+ * UINT64_MAX when not even that can be found out. */
+uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method);
 
 #endif /* SCENARIOS_BUILD_H */

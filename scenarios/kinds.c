@@ -111,6 +111,14 @@ static void choose_protocols(struct fetcher_policy *policy, const struct scenari
     }
 }
 
+enum sim_protocol scenario_kinds_protocol(const struct scenario *s, enum scenario_system system)
+{
+    struct fetcher_policy policy = {.protocols_len = 0};
+
+    choose_protocols(&policy, s, system);
+    return policy.protocols[0];
+}
+
 static void make_kind(struct scenario_kinds *k, const struct scenario *s,
                       enum scenario_method method, const struct scenario_phones *entry, bool shares,
                       struct phone_kind *out)

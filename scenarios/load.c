@@ -212,7 +212,7 @@ static const struct reader_field root_fields[] = {
 static void set_defaults(struct scenario *s)
 {
     s->seed = 1;
-    s->world = SCENARIO_LIVE; /* the world that there is */
+    s->world = SCENARIO_VIRTUAL;
     s->method = SCENARIO_PFS;
     s->network = SCENARIO_FLUID;
     s->start_spread = 10 * SIM_S;

@@ -272,6 +272,27 @@ uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index)
     return site->first_phone + (uint64_t)(index - site->first_index) * site->phones_total;
 }
 
+uint32_t scenario_site_of_phone(const struct scenario *s, uint64_t phone, uint32_t *number)
+{
+    size_t low = 0;
+    size_t high = s->sites_len; /* the answer is in [low, high) */
+
+    assert(phone < s->phones_total);
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (s->sites[middle].first_phone <= phone) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    /* Entries without phones do not exist: each has at least one. */
+    const struct scenario_site *site = &s->sites[low];
+    uint64_t within = phone - site->first_phone;
+    *number = (uint32_t)(within % site->phones_total);
+    return site->first_index + (uint32_t)(within / site->phones_total);
+}
+
 const struct scenario_phones *scenario_phone(const struct scenario *s,
                                              const struct sim_site_setup *site, uint32_t number,
                                              uint32_t *within, sim_addr *addr)

@@ -249,6 +249,9 @@ const struct scenario_site *scenario_site_class(const struct scenario *s, uint32
 /* Number of phones in all copies before copy `index` (0..sites_total): the id of its first phone.
  */
 uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index);
+/* The copy that phone `phone` (0..phones_total-1, counted over all copies) stands in; `number`: its
+ * number there. O(log entries). */
+uint32_t scenario_site_of_phone(const struct scenario *s, uint64_t phone, uint32_t *number);
 /* Phone `number` (0..site->phones-1) of a copy: its entry, its number within the entry, its
  * address. */
 const struct scenario_phones *scenario_phone(const struct scenario *s,

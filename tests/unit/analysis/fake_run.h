@@ -24,7 +24,10 @@ static struct {
     bool interrupt;      /* Ctrl-C half way */
     bool short_of_fatal; /* the doctor finds too few descriptors */
     uint32_t runs;       /* counts scenario_run_go() */
+    uint32_t alive;      /* runs that there are */
     bool leave_unfinished;
+    uint64_t memory;     /* that a virtual run says it needs */
+    uint64_t differs_at; /* number of the event from which on the second of two runs differs */
 } fake;
 
 struct scenario_run {
@@ -34,6 +37,8 @@ struct scenario_run {
     char (*names)[SCENARIO_NAME_MAX];
     sim_time now;
     bool stopped;
+    bool is_second; /* made after another */
+    uint64_t steps;
 };
 
 int scenario_run_new(struct scenario_run **out, const struct scenario *s,
@@ -44,6 +49,7 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
         return fake.refuse;
     }
     struct scenario_run *run = calloc(1, sizeof(*run));
+    run->is_second = fake.alive++ > 0;
     run->scenario = s;
     run->options = *options;
     run->setups = calloc(s->sites_total, sizeof(*run->setups));
@@ -58,6 +64,7 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
 void scenario_run_free(struct scenario_run *run)
 {
     if (run != NULL) {
+        fake.alive--;
         free(run->setups);
         free(run->names);
         free(run);
@@ -66,7 +73,7 @@ void scenario_run_free(struct scenario_run *run)
 
 static unsigned fake_lane(const struct scenario_run *run, uint32_t site)
 {
-    return site % run->scenario->threads;
+    return site % scenario_run_lanes(run);
 }
 
 static void fake_say(struct scenario_run *run, uint32_t site, struct sim_record record)
@@ -185,7 +192,51 @@ int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
             return SIM_ECANCELED;
         }
     }
+    if (run->options.group_ended != NULL) {
+        run->options.group_ended(run->options.tick_context, 0, s->sites_total, run->now);
+    }
     return 0;
+}
+
+/* Ten events; of a second run some may be others. */
+bool scenario_run_step(struct scenario_run *run, struct sim_virtual_step *out)
+{
+    if (run->steps == 10) {
+        return false;
+    }
+    run->steps++;
+    bool differs = run->is_second && fake.differs_at != 0 && run->steps >= fake.differs_at;
+    *out = (struct sim_virtual_step){.at = run->steps * SIM_MS,
+                                     .node = (sim_node)(differs ? 4 : 3),
+                                     .hash = run->steps * (differs ? 7 : 5),
+                                     .number = run->steps};
+    snprintf(out->what, sizeof(out->what), "%s", differs ? "alarm" : "datagram");
+    return true;
+}
+
+void scenario_run_tick_after(struct scenario_run *run, sim_duration delay)
+{
+    (void)run;
+    (void)delay;
+}
+
+void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len)
+{
+    *first = 0;
+    *len = run->scenario->sites_total;
+}
+
+bool scenario_run_hash(const struct scenario_run *run, uint64_t *out)
+{
+    *out = 0xabcdef;
+    return run->options.world == SCENARIO_VIRTUAL;
+}
+
+uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method)
+{
+    (void)s;
+    (void)method;
+    return fake.memory;
 }
 
 void scenario_run_stop(struct scenario_run *run)
@@ -241,7 +292,7 @@ uint32_t scenario_run_nodes(const struct scenario_run *run)
 
 unsigned scenario_run_lanes(const struct scenario_run *run)
 {
-    return run->scenario->threads;
+    return run->options.world == SCENARIO_LIVE ? run->scenario->threads : 1;
 }
 
 sim_time scenario_run_start(const struct scenario_run *run, sim_node node)

@@ -72,7 +72,7 @@ static void set_up(void)
     scenario_errors_free(&errors);
     collect = analysis_collect_new();
     struct analysis_collect_config config = {
-        .scenario = scenario, .nodes = 11, .lanes = 2, .phone = phone_of};
+        .scenario = scenario, .nodes = 11, .lanes = 2, .hashes = true, .phone = phone_of};
     cr_assert_eq(analysis_collect_attach(collect, &config), 0);
     for (uint32_t i = 0; i < 2; i++) {
         cr_assert_eq(scenario_site_setup(scenario, i, &setups[i], names[i]), 0);
@@ -600,10 +600,20 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
     for (sim_node node = 0; node < 5; node++) {
         say((struct sim_record){.at = 1, .node = node, .kind = SIM_RECORD_HOLD, .name = "a.sbn"});
     }
-    analysis_progress_text(p, 14 * SIM_S, 8000000, text, sizeof(text));
+    analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, sizeof(text));
     cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED  5/20 files, the last in about 12 s  "
                            "WAN 8 Mbit/s of 16 Mbit/s  2 waiting, 1 booting");
-    analysis_progress_text(p, 14 * SIM_S, 8000000, cut, sizeof(cut));
+    analysis_progress_text(p, 14 * SIM_S, 0, 8000000, cut, sizeof(cut));
     cr_assert_str_eq(cut, "pfs 14.0 s", "parts are whole or not there");
+    analysis_progress_free(p);
+    /* Sites one after another: their instants say nothing, real time does. 2 s for 5 of 20. */
+    config.is_virtual = true;
+    config.groups = 2;
+    config.clock = 100 * SIM_S;
+    p = analysis_progress_new(&config);
+    analysis_progress_groups(p, 1);
+    analysis_progress_text(p, 14 * SIM_S, 102 * SIM_S, 8000000, text, sizeof(text));
+    cr_assert_str_eq(text, "pfs  1/2 sites  1/10 phones, 1 FAILED  5/20 files  2.0 s passed, done "
+                           "in about 6 s");
     analysis_progress_free(p);
 }

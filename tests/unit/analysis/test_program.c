@@ -14,7 +14,7 @@
 #include "tests/unit/analysis/fake_run.h"
 
 static const char scenario_text[] =
-    "{ \"name\": \"two sites\", \"seed\": 5, \"method\": \"pfs\",\n"
+    "{ \"name\": \"two sites\", \"seed\": 5, \"world\": \"live\", \"method\": \"pfs\",\n"
     "  \"firmware\": [ { \"model\": \"CP-7961G\", \"load\": \"SCCP41\",\n"
     "    \"files\": [ { \"name\": \"a.sbn\", \"size\": \"600000 B\" }, { \"name\": \"b.sbn\", "
     "\"size\": \"400000 B\" } ] } ],\n"
@@ -384,12 +384,85 @@ Test(program, typos_end_with_2_and_the_nearest_word)
     cr_assert_eq(fake.runs, 0);
 }
 
-Test(program, the_virtual_world_is_refused_with_3)
+Test(program, the_flag_chooses_the_world_before_the_scenario)
 {
-    cr_assert_eq(pfsim("run S --world virtual"), 3);
-    SAYS(ran.err, "not built yet");
-    cr_assert_eq(pfsim("run S --set world=virtual"), 3);
+    cr_assert_eq(pfsim("run S"), 0);
+    SAYS(ran.err, ", live\n");
+    cr_assert_eq(pfsim("run S --world virtual"), 0);
+    SAYS(ran.err, ", virtual, fluid network\n");
+    SAYS(ran.out, "virtual world");
+    cr_assert_eq(pfsim("run S --set world=virtual --set network=packet"), 0);
+    SAYS(ran.err, ", virtual, packet network\n");
     cr_assert_eq(pfsim("run S --set world=virtual --world live"), 0);
+    SAYS(ran.err, ", live\n");
+}
+
+Test(program, a_virtual_run_does_not_ask_what_a_live_one_needs)
+{
+    fake.short_of_fatal = true;
+    cr_assert_eq(pfsim("run S --world live"), 3);
+    cr_assert_eq(pfsim("run S --world virtual"), 0);
+    cr_assert_null(strstr(ran.err, "descriptors"));
+}
+
+Test(program, the_trace_hash_of_a_virtual_run_is_its_world_s)
+{
+    cr_assert_eq(pfsim("run S --world virtual --json --quiet"), 0);
+    SAYS(ran.out, "\"trace_hash\":\t\"0000000000abcdef\"");
+    cr_assert_eq(pfsim("run S --world live --json --quiet"), 0);
+    cr_assert_null(strstr(ran.out, "\"0000000000abcdef\""));
+}
+
+Test(program, a_run_beside_its_equal_says_so_and_goes_on)
+{
+    cr_assert_eq(pfsim("run S --world virtual --check-determinism --json --quiet"), 0);
+    SAYS(ran.err, "deterministic: 10 events, trace hash 0000000000abcdef");
+    SAYS(ran.out, "\"upgraded\":\t30");
+    cr_assert_eq(fake.runs, 1, "the second run is stepped, not run");
+}
+
+Test(program, the_first_difference_of_two_runs_is_named_and_ends_with_1)
+{
+    fake.differs_at = 7;
+    cr_assert_eq(pfsim("run S --world virtual --check-determinism --quiet"), 1);
+    SAYS(ran.err, "not reproducible: after 6 equal events first run: event 7 at 0.007000000 s, "
+                  "branch#1 127.1.0.5: datagram; second run: event 7 at 0.007000000 s, branch#1 "
+                  "127.1.0.6: alarm");
+    SAYS(ran.out, "30 of 30 phones upgraded");
+}
+
+Test(program, only_virtual_runs_are_reproducible)
+{
+    cr_assert_eq(pfsim("run S --world live --check-determinism"), 2);
+    SAYS(ran.err, "--check-determinism: a live run is never the same twice");
+    cr_assert_eq(pfsim("run S --max-memory 1GB"), 2);
+    SAYS(ran.err, "pfsim doctor");
+    cr_assert_eq(fake.runs, 0);
+}
+
+Test(program, a_run_that_needs_too_much_memory_is_refused_with_the_estimate)
+{
+    fake.memory = UINT64_C(3000000000);
+    cr_assert_eq(pfsim("run S --world virtual --max-memory 2GB"), 3);
+    SAYS(ran.err, "may take 3.03 GB of memory, and 2 GB are allowed (--max-memory)");
+    SAYS(ran.err, "max_transfers");
+    cr_assert_eq(pfsim("run S --world virtual --max-memory 4GB"), 0);
+    cr_assert_eq(pfsim("run S --world virtual --max-memory 4GB --check-determinism"), 3);
+    SAYS(ran.err, "6.03 GB"); /* two runs side by side */
+    fake.memory = UINT64_C(1) << 60;
+    cr_assert_eq(pfsim("run S --world virtual"), 3);
+    SAYS(ran.err, "are left on this machine");
+    cr_assert_eq(pfsim("run S --world virtual --max-memory 2"), 2);
+    SAYS(ran.err, "expected a size with its unit");
+    cr_assert_eq(pfsim("run S --world virtual --max-memory 0B"), 2);
+}
+
+Test(program, an_abort_in_virtual_time_is_said_to_have_no_effect)
+{
+    cr_assert_eq(pfsim("run S --world virtual --set "
+                       "thresholds={\"phones.failed\":{\"limit\":\"==0\",\"abort\":true}}"),
+                 0);
+    SAYS(ran.err, "no effect in the virtual world");
 }
 
 Test(program, every_command_has_help_with_flags_statuses_and_an_example)

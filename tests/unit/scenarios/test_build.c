@@ -19,7 +19,8 @@ static void ask(const char *server, enum scenario_method method,
     struct scenario_errors errors;
     struct scenario *s = NULL;
     struct scenario_run *run;
-    struct scenario_run_options options = {.method = method, .seed = 1, .trace = {.write = ignore}};
+    struct scenario_run_options options = {
+        .world = SCENARIO_LIVE, .method = method, .seed = 1, .trace = {.write = ignore}};
     int len = snprintf(text, sizeof(text),
                        "{\"name\":\"x\",\"firmware\":[{\"model\":\"A\",\"load\":\"L\",\"files\":["
                        "{\"name\":\"a\",\"size\":\"1 kB\"}]}],\"server\":%s,\"sites\":[{\"name\":"

@@ -72,7 +72,7 @@ Test(load, three_keys_are_enough_and_all_else_has_its_default)
     const struct scenario_phones *p = &site->phones[0];
 
     cr_assert_eq(s->seed, 1);
-    cr_assert_eq(s->world, SCENARIO_LIVE);
+    cr_assert_eq(s->world, SCENARIO_VIRTUAL);
     cr_assert_eq(s->method, SCENARIO_PFS);
     cr_assert_eq(s->network, SCENARIO_FLUID);
     cr_assert_eq(s->threads, 1);

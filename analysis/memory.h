@@ -1,0 +1,24 @@
+/* analysis/memory.h -- is there room for a virtual run? Asked before anything is made, so that a
+ * scenario that is too large is refused with a sentence instead of by the kernel. */
+#ifndef ANALYSIS_MEMORY_H
+#define ANALYSIS_MEMORY_H
+
+#include <stdint.h>
+
+#include "analysis/program.h"
+#include "scenarios/scenario.h"
+
+struct analysis_memory {
+    const struct scenario *scenario;
+    enum scenario_method method;
+    unsigned runs;  /* side by side */
+    uint64_t limit; /* bytes; 0: what the machine has left */
+};
+
+/* Bytes that the whole program takes at most: an estimate, from above. */
+uint64_t analysis_memory_estimate(const struct analysis_memory *m);
+/* ANALYSIS_OK, or ANALYSIS_REFUSED once it has said how much is missing and what to do. */
+int analysis_memory_check(const struct analysis_memory *m, const struct analysis_program *program,
+                          const char *command);
+
+#endif /* ANALYSIS_MEMORY_H */
