@@ -155,20 +155,26 @@ static void mark_lost(struct wan_way *way, uint32_t number)
     s->lost++;
 }
 
-/* Marks what is lost; returns how long until the last one that may be will be, 0 for none. */
-static sim_duration find_losses(struct wan_at at, sim_time now)
+/* What a look for losses found. */
+struct losses {
+    sim_duration wait; /* until the last one that may be lost will be; 0: none may */
+    uint32_t marked;
+    bool again; /* one of them had been sent again already */
+};
+
+static struct losses find_losses(struct wan_at at, sim_time now)
 {
     struct wan_way *way = wan_way_of(at);
     struct wan_sender *s = &way->sender;
+    struct losses found = {0};
     sim_duration patience = 0;
 
     if (s->rack_order == 0) {
-        return 0;
+        return found;
     }
     if (s->state == WAN_SENDER_OPEN && s->sacked < REORDER_SEGMENTS) {
         patience = s->rtt_min / 4 < s->srtt8 / 8 ? s->rtt_min / 4 : s->srtt8 / 8;
     }
-    sim_duration wait = 0;
     uint32_t number = s->oldest;
     while (number != WAN_NO_SEGMENT) {
         const struct wan_segment *segment = wan_segment_at(way, number);
@@ -178,24 +184,15 @@ static sim_duration find_losses(struct wan_at at, sim_time now)
         }
         sim_time end = segment->sent + s->rack_rtt + patience;
         if (end > now) {
-            wait = end - now;
+            found.wait = end - now > found.wait ? end - now : found.wait;
         } else {
+            found.again = found.again || (segment->flags & WAN_SEGMENT_RESENT) != 0;
+            found.marked++;
             mark_lost(way, number);
         }
         number = younger;
     }
-    return wait;
-}
-
-/* True when the timer now waits for a segment that may only be late. */
-static bool look_for_losses(struct wan_at at, sim_time now)
-{
-    sim_duration wait = find_losses(at, now);
-
-    if (wait > 0) {
-        wan_sender_arm(at, WAN_TIMER_REORDER, wait + REORDER_SLACK, now);
-    }
-    return wait > 0;
+    return found;
 }
 
 /* ---- The window during recovery ---- */
@@ -375,7 +372,6 @@ void wan_sender_ack(struct wan_at at, const struct wan_packet *packet, sim_time 
     }
     bool rearm = h.advanced || (measured && s->una != s->next && h.sack_first != SIM_NEVER &&
                                 h.sack_first < wan_segment_at(way, s->una)->sent);
-    uint32_t lost_before = s->lost;
     bool new_first = false;
 
     if (s->state == WAN_SENDER_RECOVERY && s->una >= s->high) {
@@ -386,16 +382,21 @@ void wan_sender_ack(struct wan_at at, const struct wan_packet *packet, sim_time 
         new_first = weigh_timeout(at, packet, &h);
     }
     weigh_probe(s, packet, &h);
-    bool waits = look_for_losses(at, now);
-    if (s->state == WAN_SENDER_OPEN && s->lost > 0) {
+    struct losses found = find_losses(at, now);
+    if (found.wait > 0) {
+        wan_sender_arm(at, WAN_TIMER_REORDER, found.wait + REORDER_SLACK, now);
+    }
+    if ((s->state == WAN_SENDER_OPEN && s->lost > 0) ||
+        (s->state == WAN_SENDER_LOSS && found.again)) {
         enter_recovery(s);
+        new_first = false;
     }
     if (s->state == WAN_SENDER_RECOVERY) {
-        reduce_window(s, &h, s->lost > lost_before);
+        reduce_window(s, &h, found.marked > 0);
     } else if (h.delivered > 0 && h.advanced && is_window_limited(s)) {
         wan_control_grow(&s->control, h.delivered, now);
     }
-    if (rearm && !waits && !wan_sender_arm_probe(at, true, now)) {
+    if (rearm && found.wait == 0 && !wan_sender_arm_probe(at, true, now)) {
         wan_sender_arm_retransmit(at, now);
     }
     if (new_first) {
@@ -460,22 +461,16 @@ void wan_sender_reorder_timeout(struct wan_at at, sim_time now)
 {
     struct wan_sender *s = &wan_way_of(at)->sender;
     struct harvest one = {.delivered = 1}; /* as if an ACK had come */
-    uint32_t before = s->flight;
 
     s->timer = WAN_TIMER_REORDER;
-    sim_duration wait = find_losses(at, now);
-    if (s->flight != before) {
-        if (s->state == WAN_SENDER_OPEN) {
+    if (find_losses(at, now).marked > 0) {
+        if (s->state != WAN_SENDER_RECOVERY) {
             enter_recovery(s);
-        }
-        if (s->state == WAN_SENDER_RECOVERY) {
             reduce_window(s, &one, true);
         }
         wan_sender_push(at, now);
     }
-    if (wait > 0) {
-        wan_sender_arm(at, WAN_TIMER_REORDER, wait + REORDER_SLACK, now);
-    } else {
+    if (s->timer != WAN_TIMER_RETRANSMIT) {
         wan_sender_arm_retransmit(at, now);
     }
 }
