@@ -460,7 +460,7 @@ void sim_virtual_free(struct sim_virtual *v)
         return;
     }
     forget_nodes(v);
-    sim_fluid_free(v->fluid);
+    virtual_fluid_deinit(v);
     virtual_names_free(v);
     virtual_pool_deinit(&v->files);
     virtual_pool_deinit(&v->conns);
