@@ -127,6 +127,113 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
     return idle;
 }
 
+/* ---- How unevenly real flows share ----
+ *
+ * Flows that fill a drop-tail queue together lose by chance, and who loses falls behind: of equal
+ * flows some end well before and some well after their fair instant, which also keeps the line busy
+ * while others connect. A fluid gives equal shares at every instant; so flows that meet trade
+ * bytes: one takes a random part more, the next one as much less. Their ends spread as if their
+ * rates had, and the line carries what it carries.
+ *
+ * How far they spread was read off sim/wan (single flows and means of many are within a few per
+ * cent of Linux there): by 0.36 of a flow's bytes either way where 25 segments of the line and its
+ * queue are each flow's, by the square root of their number more or less elsewhere, at most by all
+ * but an eighth. While the queue holds all windows nothing is lost: slow start ends near 18
+ * segments a flow (HyStart), and then a window grows by 1/20 of what was sent (CUBIC before its
+ * first loss). Even then ends lie half a window apart. */
+
+enum {
+    UNEVEN_SPREAD = 369, /* of 1024: 0.36 */
+    UNEVEN_AT = 25,      /* segments a flow, where that was read off */
+    UNEVEN_WINDOW = 18,  /* segments of a window when slow start has ended */
+    UNEVEN_GROWTH = 20,  /* segments sent for each by which it grows */
+    UNEVEN_FROM = 717,   /* of 1024: windows that fill so much of line and queue begin to lose */
+};
+
+uint32_t virtual_line_pipe(const struct sim_site_setup *setup)
+{
+    const struct sim_wan_setup *wan = &setup->wan;
+    uint64_t full = SIM_LINE_MTU + wan->framing, queue = 0, pipe;
+
+    if (wan->none) {
+        return 0;
+    }
+    switch (wan->queue.kind) {
+    case SIM_QUEUE_PACKETS:
+        queue = wan->queue.limit;
+        break;
+    case SIM_QUEUE_BYTES:
+        queue = wan->queue.limit / full;
+        break;
+    case SIM_QUEUE_TIME:
+        queue =
+            (uint64_t)((unsigned __int128)wan->queue.limit * wan->down_bit_s / 8 / SIM_S / full);
+        break;
+    }
+    pipe = (uint64_t)((unsigned __int128)wan->rtt * wan->down_bit_s / 8 / SIM_S / full);
+    pipe = queue < UINT32_MAX - 1 ? pipe + queue + 1 : UINT32_MAX;
+    return pipe < UINT32_MAX ? (uint32_t)pipe : UINT32_MAX;
+}
+
+static uint64_t square_root(uint64_t x)
+{
+    uint64_t root = 0;
+
+    for (uint64_t bit = UINT64_C(1) << 31; bit > 0; bit >>= 1) {
+        if ((root | bit) * (root | bit) <= x) {
+            root |= bit;
+        }
+    }
+    return root;
+}
+
+/* How far ends spread, of 1024, with so many flows of so many segments: half a window in any case,
+ * since a queue serves windows whole; and what losses add. */
+static uint64_t spread_of(uint64_t pipe, uint64_t flows, uint64_t segments)
+{
+    uint64_t window = UNEVEN_WINDOW + segments / UNEVEN_GROWTH;
+    uint64_t demand = flows * window * 1024 / pipe;
+    uint64_t share = window < pipe / flows ? window : pipe / flows;
+    uint64_t least = share < segments ? 512 * share / segments : 512;
+    uint64_t spread = UNEVEN_SPREAD * square_root(UNEVEN_AT * flows * 1024 / pipe) / 32;
+
+    if (demand <= UNEVEN_FROM) {
+        return least;
+    }
+    spread = spread < 1024 ? spread : 1024;
+    spread = demand < 1024 ? spread * (demand - UNEVEN_FROM) / (1024 - UNEVEN_FROM) : spread;
+    return spread > least ? spread : least;
+}
+
+int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
+                            const struct virtual_line *line, uint64_t line_bytes)
+{
+    struct virtual_site *site = &v->sites[line->site];
+    uint64_t flows =
+        (uint64_t)sim_fluid_flows(line->fluid, line->site) + site->starting[SIM_SERVER_WAN] + 1;
+    int64_t most = (int64_t)(line_bytes / 8 * 7), more = -site->uneven;
+    uint64_t spread, draw;
+
+    if (flows < 2 || f->place != SIM_SERVER_WAN || site->pipe == 0) {
+        return 0;
+    }
+    spread = spread_of(site->pipe, flows, line_bytes / SIM_LINE_MTU);
+    if (spread == 0) {
+        return 0;
+    }
+    site->uneven = 0;
+    if (more != 0) {
+        return more > most ? most : more < -most ? -most : more;
+    }
+    draw = sim_rng_mix(v->config.seed ^
+                       sim_rng_mix(((uint64_t)site->setup->index << 32) + ++site->uneven_draws));
+    more = (int64_t)((unsigned __int128)line_bytes * spread / 1024 * (draw >> 33) >> 31);
+    more = more < most ? more : most;
+    more = (draw & 1) != 0 ? more : -more;
+    site->uneven = more;
+    return more;
+}
+
 /* ---- Caps ---- */
 
 /* Rate at which n windows, each sent in one go and acknowledged, take their round trips. */

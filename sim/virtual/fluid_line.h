@@ -50,6 +50,12 @@ struct virtual_blocks virtual_line_blocks(const struct sim_virtual *v,
  * f->window on, which becomes the window that it ends with. */
 sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_fetch *f,
                                    const struct virtual_line *line, uint64_t segments);
+/* Segments that the site's line and its queue hold. */
+uint32_t virtual_line_pipe(const struct sim_site_setup *setup);
+/* Bytes more (or less) that a flow of `line_bytes` takes where TCP shares unevenly; 0 where it does
+ * not. See fluid_line.c. */
+int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
+                            const struct virtual_line *line, uint64_t line_bytes);
 /* What a flow may have at most, whatever the line has: TFTP's `windows` (> 1) round trips, TCP's
  * receive window and the phone's port. */
 uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,

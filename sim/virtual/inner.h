@@ -175,6 +175,7 @@ struct virtual_end {
     uint32_t next, before; /* of the node's list, index << 1 | side + 1; 0 */
     uint8_t state;         /* enum of stream.c */
     bool is_empty;         /* a body of no bytes waits to be told */
+    bool listed;           /* in its node's list */
 };
 
 struct virtual_conn {
@@ -228,7 +229,7 @@ struct virtual_node {
     uint32_t conns;    /* its streams' ends: a list; 0: none */
     uint32_t files;    /* index + 1; 0 */
     uint32_t fetches;  /* index + 1; 0 */
-    uint32_t streams;  /* length of `conns` */
+    uint32_t streams;  /* of them, those that are not dead */
     uint32_t port;     /* while it sends bodies: index + 1 in `ports`; 0 */
     /* the connection kept to the server (HTTP keep-alive): [place] */
     uint64_t kept[2]; /* the way's: a sim_wan_flow in packet mode, 1 or 0 in fluid mode */
@@ -249,6 +250,10 @@ struct virtual_site {
     sim_time wan_due;    /* of its earliest event in the queue */
     uint32_t wan_number;
     uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
+    uint32_t pipe;               /* fluid: segments that the line and its queue hold */
+    uint32_t uneven_draws;       /* fluid: see fluid_line.c */
+    int64_t uneven;              /* fluid: line bytes that the next flow takes over, or gives */
+    int64_t uneven_bytes;        /* fluid: to be added to what the fluid counts */
     uint64_t lan_under_way;      /* see virtual_streams_reckon() */
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
@@ -292,6 +297,7 @@ struct virtual_fetch {
     bool at_server;   /* the request is there, and server.stats have not counted it yet */
     bool is_held;     /* fluid: the line is down, the way goes on when it is up */
     bool is_watched;  /* a PATIENCE event is in the queue */
+    bool is_uneven;   /* fluid: line_bytes are more or less than the answer's */
     bool starting;    /* fluid: counts in its line's `starting` */
     bool is_line;     /* fluid: over a line that flows share, else each alone */
     const char *path; /* interned */

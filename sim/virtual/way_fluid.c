@@ -11,10 +11,10 @@
  * in which it sends for less than a round trip, until the pipe, or its share of it, is full. TFTP's
  * lock-step is a cap that makes the flow as long as its round trips and sendings are.
  *
- * Left out: losses and the queue's delay on a busy line, and with them that real flows share
- * unevenly; a receiver's window is a cap. When a line falls, what is on it is lost; TCP tries again
- * after 200 ms and a round trip (a SYN: 1 s), doubling (RFC 6298 with Linux's minimum), TFTP as
- * sim/tftp does. */
+ * Left out: losses, and the queue's delay on a busy line; that real flows share unevenly is in
+ * fluid_line.c; a receiver's window is a cap. When a line falls, what is on it is lost; TCP tries
+ * again after 200 ms and a round trip (a SYN: 1 s), doubling (RFC 6298 with Linux's minimum), TFTP
+ * as sim/tftp does. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -312,7 +312,11 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         f->cap_bit_s = virtual_line_tcp_cap(v, f, &line);
         first = stream < SIM_LINE_SEGMENT ? f->line_bytes : SIM_LINE_MTU + line.framing;
         if (f->is_line) {
+            int64_t more = virtual_line_uneven(v, f, &line, f->line_bytes);
+
             idle = virtual_line_start_up(v, f, &line, virtual_line_segments(stream));
+            f->line_bytes = (uint64_t)((int64_t)f->line_bytes + more);
+            f->is_uneven = more != 0;
         }
     }
     f->first_byte = v->now + f->delay + (is_tftp(f) ? idle : 0) +
@@ -410,6 +414,16 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
     arm(v, place);
 }
 
+/* What the fluid has counted for it is not what it was: see fluid_line.c. */
+static void count_uneven(struct sim_virtual *v, const struct virtual_fetch *f)
+{
+    struct virtual_line line = virtual_line_of(v, f);
+    uint64_t bytes = virtual_line_stream(&line, virtual_line_head(f) + f->total);
+
+    bytes = (uint64_t)((unsigned __int128)bytes * f->line_passed / f->line_bytes);
+    v->sites[line.site].uneven_bytes += (int64_t)(bytes - f->line_passed);
+}
+
 /* ACKs of what came down: one for two segments, or for a window's blocks. */
 static void count_acks(struct sim_virtual *v, struct virtual_fetch *f, uint64_t passed)
 {
@@ -440,6 +454,9 @@ static void flow_ended(struct sim_virtual *v, uint64_t fetch)
     f->flow = 0;
     f->line_passed = f->line_bytes;
     count_acks(v, f, f->line_bytes);
+    if (f->is_uneven) {
+        count_uneven(v, f);
+    }
     end_at(v, f, fetch, sim_time_add(v->now, line.rtt / 2));
     virtual_fetch_sent(v, fetch);
 }
@@ -483,6 +500,9 @@ static void fluid_drop(struct sim_virtual *v, uint64_t fetch)
     stop_flow(v, f);
     if (flows) {
         count_acks(v, f, f->line_passed);
+    }
+    if (flows && f->is_uneven) {
+        count_uneven(v, f);
     }
     f->is_held = false;
 }
@@ -689,6 +709,7 @@ int virtual_fluid_init(struct sim_virtual *v)
 
         rates[i] = wan->none ? SIM_FLUID_NO_LIMIT : wan->down_bit_s;
         has_wan = has_wan || wan->none;
+        v->sites[i].pipe = virtual_line_pipe(v->sites[i].setup);
         v->sites[i].stats.wan_first = v->sites[i].stats.wan_last = SIM_NEVER;
     }
     v->fluid_due = v->load_due = SIM_NEVER;
@@ -742,6 +763,16 @@ static void add_moving(struct sim_virtual *v, const struct virtual_site *site,
     }
 }
 
+/* What those bytes would have kept the line busy, more or less (modulo 2^64). */
+static sim_duration uneven_time(const struct virtual_site *site)
+{
+    uint64_t rate = site->setup->wan.none ? SIM_RATE_NONE : site->setup->wan.down_bit_s;
+    int64_t bytes = site->uneven_bytes;
+
+    return bytes < 0 ? -virtual_line_time((uint64_t)-bytes, rate)
+                     : virtual_line_time((uint64_t)bytes, rate);
+}
+
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
 {
     struct sim_fluid_counters c;
@@ -753,8 +784,8 @@ void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_s
         return;
     }
     sim_fluid_counters(v->fluid, v->now, site, &c);
-    out->wan_bytes += c.bytes;
-    out->wan_busy += c.busy;
+    out->wan_bytes += c.bytes + (uint64_t)v->sites[site].uneven_bytes;
+    out->wan_busy += c.busy + uneven_time(&v->sites[site]);
     out->wan_first = sim_time_min(out->wan_first, c.first);
     if (c.last != SIM_NEVER && (out->wan_last == SIM_NEVER || c.last > out->wan_last)) {
         out->wan_last = c.last;
