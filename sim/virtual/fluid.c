@@ -33,20 +33,15 @@ static int reserve_flows(struct sim_fluid *f, uint32_t cap)
 
 static int reserve_sites(struct sim_fluid *f, uint32_t cap)
 {
-    struct fluid_node **nodes[] = {&f->site_ends, &f->site_marks, &f->site_rises, &f->site_falls};
     struct fluid_site *sites = realloc(f->sites, cap * sizeof(*sites));
 
     if (sites == NULL) {
         return SIM_ENOMEM;
     }
     f->sites = sites;
-    for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
-        struct fluid_node *grown = realloc(*nodes[i], cap * sizeof(*grown));
-
-        if (grown == NULL) {
-            return SIM_ENOMEM;
-        }
-        *nodes[i] = grown;
+    if (fluid_ranks_reserve(&f->ends, cap) != 0 || fluid_ranks_reserve(&f->marks, cap) != 0 ||
+        fluid_ranks_reserve(&f->rises, cap) != 0 || fluid_ranks_reserve(&f->falls, cap) != 0) {
+        return SIM_ENOMEM;
     }
     f->sites_cap = cap;
     return 0;
@@ -66,8 +61,6 @@ static void init_site(struct sim_fluid *f, uint32_t site, uint64_t rate)
         .first = SIM_NEVER,
         .last = FLUID_FOREVER,
     };
-    f->site_ends[site].in = f->site_marks[site].in = false;
-    f->site_rises[site].in = f->site_falls[site].in = false;
 }
 
 static bool is_valid(const struct sim_fluid_config *config)
@@ -111,7 +104,10 @@ int sim_fluid_restart(struct sim_fluid *f, const struct sim_fluid_config *config
     f->level = (struct fluid_level){1, 0};
     f->capped = f->followers = 0;
     f->second_end = FLUID_SECOND;
-    f->ends = f->marks = f->rises = f->falls = FLUID_NONE;
+    fluid_ranks_clear(&f->ends, f->sites_len);
+    fluid_ranks_clear(&f->marks, f->sites_len);
+    fluid_ranks_clear(&f->rises, f->sites_len);
+    fluid_ranks_clear(&f->falls, f->sites_len);
     return fluid_classes_reset(f);
 }
 
@@ -140,10 +136,10 @@ void sim_fluid_free(struct sim_fluid *f)
     free(f->flows);
     free(f->done);
     free(f->sites);
-    free(f->site_ends);
-    free(f->site_marks);
-    free(f->site_rises);
-    free(f->site_falls);
+    fluid_ranks_deinit(&f->ends);
+    fluid_ranks_deinit(&f->marks);
+    fluid_ranks_deinit(&f->rises);
+    fluid_ranks_deinit(&f->falls);
     free(f);
 }
 
@@ -276,7 +272,7 @@ void fluid_burst(struct sim_fluid *f, uint32_t site, fluid_time at)
 static void end_next(struct sim_fluid *f)
 {
     fluid_time at = f->next;
-    uint32_t site = f->next_at_server ? f->marks : f->ends;
+    uint32_t site = (f->next_at_server ? f->marks : f->ends).heap[0].id;
     struct fluid_site *s = &f->sites[site];
     uint32_t class = s->ends_following;
     struct fluid_class *c;

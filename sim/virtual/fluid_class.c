@@ -148,7 +148,7 @@ int fluid_classes_reset(struct sim_fluid *f)
 void fluid_classes_deinit(struct sim_fluid *f)
 {
     for (uint32_t i = 0; i < f->classes_cap; i++) {
-        free(f->classes[i].heap);
+        fluid_entries_free(f->classes[i].heap);
     }
     free(f->classes);
     free(f->class_ends);
@@ -225,12 +225,11 @@ static int make_room(struct sim_fluid *f, uint32_t class)
             return 0;
         }
     }
-    if ((heap = realloc(c->heap, room * sizeof(*heap))) == NULL) {
+    if ((heap = fluid_entries_new(room)) == NULL) {
         return SIM_ENOMEM;
     }
-    if (c->heap == NULL) {
-        memcpy(heap, &c->one, sizeof(*heap));
-    }
+    memcpy(heap, fluid_class_heap(c), c->len * sizeof(*heap));
+    fluid_entries_free(c->heap);
     c->heap = heap;
     c->room = room;
     return 0;
@@ -301,16 +300,16 @@ static void set_keys(struct sim_fluid *f, uint32_t class)
     fluid_service mark = fluid_mark(fluid_class_heap(c)[0]);
 
     if (!c->capped) {
-        fluid_node_set(f->class_ends, &s->ends_following, FLUID_LINEAR, class, mark - c->base);
+        fluid_node_set(f->class_ends, &s->ends_following, class, mark - c->base);
         if (c->cap != SIM_FLUID_NO_LIMIT) {
-            fluid_node_set(f->class_caps, &s->caps_following, FLUID_LINEAR, class, c->cap);
+            fluid_node_set(f->class_caps, &s->caps_following, class, c->cap);
         }
         return;
     }
     fluid_node_set(
-        f->class_ends, &s->ends_capped, FLUID_LINEAR, class,
+        f->class_ends, &s->ends_capped, class,
         fluid_reach((struct fluid_level){c->cap, 1}, c->since, fluid_remaining(c->base, mark)));
-    fluid_node_set(f->class_caps, &s->caps_capped, FLUID_LINEAR, class, UINT64_MAX - c->cap);
+    fluid_node_set(f->class_caps, &s->caps_capped, class, UINT64_MAX - c->cap);
 }
 
 static void remove_keys(struct sim_fluid *f, uint32_t class)
@@ -318,10 +317,8 @@ static void remove_keys(struct sim_fluid *f, uint32_t class)
     struct fluid_class *c = &f->classes[class];
     struct fluid_site *s = &f->sites[c->site];
 
-    fluid_node_remove(f->class_ends, c->capped ? &s->ends_capped : &s->ends_following, FLUID_LINEAR,
-                      class);
-    fluid_node_remove(f->class_caps, c->capped ? &s->caps_capped : &s->caps_following, FLUID_LINEAR,
-                      class);
+    fluid_node_remove(f->class_ends, c->capped ? &s->ends_capped : &s->ends_following, class);
+    fluid_node_remove(f->class_caps, c->capped ? &s->caps_capped : &s->caps_following, class);
 }
 
 void fluid_class_settle(struct sim_fluid *f, uint32_t class)
@@ -330,9 +327,10 @@ void fluid_class_settle(struct sim_fluid *f, uint32_t class)
     fluid_key *heap = fluid_class_heap(c);
 
     if (c->flows > 0) {
-        while (is_stale(f, class, heap[0])) {
+        while (c->len > c->flows && is_stale(f, class, heap[0])) {
             fluid_entry_pop(heap, &c->len);
         }
+        __builtin_prefetch(&f->flows[(uint32_t)heap[0]]); /* it ends next */
         set_keys(f, class);
         return;
     }

@@ -124,12 +124,11 @@ struct sim_fluid {
     fluid_time second_end;      /* sites that follow are counted up to it when it has gone by */
 
     struct fluid_site *sites;
-    struct fluid_node *site_ends;  /* by the instant of the next end, where known without V */
-    struct fluid_node *site_marks; /* those that follow, by the server's V at their next end */
-    struct fluid_node *site_rises; /* by the level above which something gets its own limit */
-    struct fluid_node *site_falls; /* by the level below which something loses it; greatest first,
-                                      so upside down */
-    uint32_t ends, marks, rises, falls;
+    struct fluid_ranks ends;  /* by the instant of the next end, where known without V */
+    struct fluid_ranks marks; /* those that follow, by the server's V at their next end */
+    struct fluid_ranks rises; /* by the level above which something gets its own limit */
+    struct fluid_ranks falls; /* by the level below which something loses it; greatest first, so
+                                 upside down */
     uint32_t sites_len, sites_cap;
 
     struct fluid_flow *flows;

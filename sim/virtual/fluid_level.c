@@ -126,22 +126,20 @@ static void offer(struct sim_fluid *f, uint32_t site)
         }
     }
     if (rise.flows == 0) {
-        fluid_node_remove(f->site_rises, &f->rises, FLUID_RATIO, site);
+        fluid_ranks_remove(&f->rises, FLUID_RATIO, site);
     } else {
-        fluid_node_set(f->site_rises, &f->rises, FLUID_RATIO, site,
-                       fluid_ratio(rise.rate, rise.flows));
+        fluid_ranks_set(&f->rises, FLUID_RATIO, site, fluid_ratio(rise.rate, rise.flows));
     }
     if (fall.rate == 0) {
-        fluid_node_remove(f->site_falls, &f->falls, FLUID_RATIO, site);
+        fluid_ranks_remove(&f->falls, FLUID_RATIO, site);
     } else { /* upside down: the greatest level first */
-        fluid_node_set(f->site_falls, &f->falls, FLUID_RATIO, site,
-                       fluid_ratio(fall.flows, fall.rate));
+        fluid_ranks_set(&f->falls, FLUID_RATIO, site, fluid_ratio(fall.flows, fall.rate));
     }
     if (!s->own && s->ends_following != FLUID_NONE) {
-        fluid_node_set(f->site_marks, &f->marks, FLUID_LINEAR, site,
-                       f->class_ends[s->ends_following].key - s->base);
+        fluid_ranks_set(&f->marks, FLUID_LINEAR, site,
+                        f->class_ends[s->ends_following].key - s->base);
     } else {
-        fluid_node_remove(f->site_marks, &f->marks, FLUID_LINEAR, site);
+        fluid_ranks_remove(&f->marks, FLUID_LINEAR, site);
     }
 }
 
@@ -198,12 +196,10 @@ static void fix_server(struct sim_fluid *f, fluid_time at)
         fluid_key level = fluid_ratio(f->level.rate, f->level.flows);
         fluid_key upside_down = fluid_ratio(f->level.flows, f->level.rate);
 
-        if (f->falls != FLUID_NONE &&
-            fluid_before(FLUID_RATIO, f->site_falls[f->falls].key, upside_down)) {
-            fall(f, f->falls, at);
-        } else if (f->rises != FLUID_NONE &&
-                   fluid_before(FLUID_RATIO, f->site_rises[f->rises].key, level)) {
-            rise(f, f->rises, at);
+        if (f->falls.len > 0 && fluid_before(FLUID_RATIO, f->falls.heap[0].key, upside_down)) {
+            fall(f, f->falls.heap[0].id, at);
+        } else if (f->rises.len > 0 && fluid_before(FLUID_RATIO, f->rises.heap[0].key, level)) {
+            rise(f, f->rises.heap[0].id, at);
         } else {
             return;
         }
@@ -283,9 +279,9 @@ static void find_end(struct sim_fluid *f, uint32_t site)
         end = f->class_ends[s->ends_capped].key;
     }
     if (end == FLUID_FOREVER) {
-        fluid_node_remove(f->site_ends, &f->ends, FLUID_LINEAR, site);
+        fluid_ranks_remove(&f->ends, FLUID_LINEAR, site);
     } else {
-        fluid_node_set(f->site_ends, &f->ends, FLUID_LINEAR, site, end);
+        fluid_ranks_set(&f->ends, FLUID_LINEAR, site, end);
     }
 }
 
@@ -307,11 +303,11 @@ void fluid_find_next(struct sim_fluid *f)
         find_end(f, f->stale);
         f->stale = FLUID_NONE;
     }
-    f->next = f->ends == FLUID_NONE ? FLUID_FOREVER : f->site_ends[f->ends].key;
+    f->next = f->ends.len == 0 ? FLUID_FOREVER : f->ends.heap[0].key;
     f->next_at_server = false;
-    if (f->marks != FLUID_NONE) {
+    if (f->marks.len > 0) {
         fluid_time end =
-            fluid_reach(f->level, f->since, fluid_remaining(f->base, f->site_marks[f->marks].key));
+            fluid_reach(f->level, f->since, fluid_remaining(f->base, f->marks.heap[0].key));
         if (end < f->next) {
             f->next = end;
             f->next_at_server = true;
