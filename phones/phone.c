@@ -373,10 +373,12 @@ static void on_stream_closed(void *self, sim_time now, sim_stream stream, int wh
 
 static void on_fetch_progress(void *self, sim_time now, sim_fetch fetch, uint64_t size)
 {
-    (void)self;
-    (void)now;
-    (void)fetch;
+    struct phone *p = self;
     (void)size;
+    if (p->pfs != NULL && p->upgrade.is_root_fetch && fetch == p->fetcher.fetch) {
+        pfs_fetch_moved(p->pfs, now);
+        settle(p, now);
+    }
 }
 
 static void on_fetch_done(void *self, sim_time now, sim_fetch fetch,

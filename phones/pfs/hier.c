@@ -244,9 +244,17 @@ void pfs_hier_set_xid(struct pfs *p, struct pfs_hier *h, uint32_t xid, sim_addr 
 
 void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h)
 {
-    sim_world_file_free(p->id.world, h->copy);
+    if (p->config.relay == PFS_CUT_THROUGH && h->state != PFS_HIER_HOLD && !h->dead &&
+        pfs_serve_drop_begun(p, h)) {
+        sim_world_file_free(p->id.world, p->doomed);
+        p->doomed = h->copy;
+        p->doom_at = sim_time_add(p->now, PFS_DOOM);
+    } else {
+        sim_world_file_free(p->id.world, h->copy);
+    }
     h->copy = 0;
     if (h->quest != NULL) {
+        h->quest->expect_size = 0;
         h->quest->has_copy_digest = false;
         h->quest->spliced = false;
         h->quest->is_sealed = false;

@@ -45,7 +45,8 @@ enum {
     (1 * SIM_S)           /* half to all of it before a root without a place is asked again */
 #define PFS_FULL_WAITS 10 /* times parent_timeout that this is done */
 #define PFS_WHOHAS_GAP (1 * SIM_S)
-#define PFS_WARN (30 * SIM_S)            /* children are warned so long before linger_max */
+#define PFS_DOOM (11 * SIM_S) /* a closed stream takes at most 10 s to send what is queued */
+#define PFS_WARN (30 * SIM_S) /* children are warned so long before linger_max */
 #define PFS_SIZE_MAX (UINT64_C(1) << 36) /* bytes of a file that is taken from a peer: 64 GiB */
 
 /* Each is named for what is awaited; `timer` says until when where it is used. */
@@ -80,12 +81,13 @@ struct pfs_link {
     enum pfs_link_kind kind;
     bool dead;
     bool open;
+    bool begun;                 /* CHILD: it was sent a part of the file, or the whole */
     bool sending;               /* CHILD: a body is under way */
-    bool sent;                  /* CHILD: it left; DONE is awaited */
+    bool last;                  /* CHILD: and it is the file's end; DONE is awaited */
     bool has_digest;            /* CHILD: of what it holds in part */
     sim_time heard;             /* last sign of life */
     uint32_t xid, epoch, place; /* CHILD: its assignment */
-    uint64_t offset;            /* CHILD: bytes it holds */
+    uint64_t offset;            /* CHILD: bytes it holds, with those under way */
     struct pfs_hier *hier;      /* NULL: STRANGER */
     struct sim_digest digest;
 };
@@ -131,17 +133,20 @@ struct pfs_quest {
     bool has_copy_digest; /* of the whole file that the copy is a part of */
     struct sim_digest copy_digest;
     bool spliced; /* the copy came from more than one sender */
+    bool last;    /* RECEIVE: this body ends the file */
+    bool between; /* RECEIVE: it is in, but there is more to come (cut-through) */
     enum pfs_wire_state parent_state;
     uint32_t parent_serial;
     sim_time serial_at; /* parent_serial changed */
     sim_time attached_at, began_at;
-    uint64_t began_size; /* of the copy when this transfer began */
-    uint64_t seen_size;  /* at the last look */
-    sim_time moved_at;   /* it grew */
-    uint64_t expect_size;
+    uint64_t began_size;     /* of the copy when this transfer began */
+    uint64_t seen_size;      /* at the last look */
+    uint64_t beat_size;      /* at the last own beat while it received */
+    sim_time moved_at;       /* it grew */
+    uint64_t expect_size;    /* of the file, as the sender says; 0: not known */
     sim_time whohas_at;      /* heard or sent */
     bool has_md5, is_sealed; /* the copy was sealed to be read for its MD5 */
-    uint64_t size;           /* by the index, with has_md5 */
+    uint64_t size;           /* as the want says; 0: not known */
     uint8_t md5[VERIFY_MD5_LEN];
     /* not cleared with the rest, but for their first bytes */
     char reason[PFS_REASON_MAX]; /* of the latest failed root */
@@ -217,6 +222,8 @@ struct pfs {
     struct pfs_told events[PFS_EVENTS_MAX];
     struct pfs_link *spare_links; /* by `next` */
     uint32_t spare_links_len;
+    sim_file doomed;  /* a copy thrown away, from which pieces are still on their way; 0 */
+    sim_time doom_at; /* and when it goes; SIM_NEVER */
     struct pfs_quest *spare_quest;
     struct pfs_report *spare_report;
     char *want_path; /* own copy, for events */
@@ -329,13 +336,21 @@ void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire 
 void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                       const struct pfs_wire *m);
 void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+/* Sends the child what is there for it: the rest of the file, or with cut-through what has come so
+ * far. */
 void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link);
 void pfs_serve_all(struct pfs *p, struct pfs_hier *h);
+/* The copy is thrown away: whoever has a part of it must do the same. True while pieces of it are
+ * on their way. */
+bool pfs_serve_drop_begun(struct pfs *p, struct pfs_hier *h);
 void pfs_serve_sent(struct pfs *p, struct pfs_link *link);
 /* A child ended: `done`, or lost. Frees its slot. */
 void pfs_serve_ended(struct pfs *p, struct pfs_link *link, bool done);
 void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye);
 void pfs_serve_beat(struct pfs *p, struct pfs_hier *h);
+/* The parent shows that the top of the tree is alive: passed on at once, so that it is known at any
+ * depth. */
+void pfs_serve_pass_beat(struct pfs *p, struct pfs_hier *h);
 void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report what,
                       sim_addr subject, uint32_t place, uint32_t epoch);
 void pfs_serve_reports_tick(struct pfs *p, struct pfs_hier *h);

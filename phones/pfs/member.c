@@ -443,7 +443,10 @@ static void parent_says_bye(struct pfs *p, struct pfs_hier *h, const struct pfs_
 
     pfs_log(p, PFS_LOG_INF, "XID%08X Rx Bye", (unsigned)h->xid);
     pfs_member_detach(p, h, SIM_ECLOSED);
-    if (m->what == PFS_WIRE_WHY_FAILED && !seen) {
+    if (m->what == PFS_WIRE_WHY_WRONG) {
+        pfs_hier_drop_copy(p, h);
+        come_back(p, h, "the parent has thrown its copy away");
+    } else if (m->what == PFS_WIRE_WHY_FAILED && !seen) {
         pfs_elect_root_failed(p, h, m->xid, m->reason);
     } else if (m->root != 0 && m->root != p->id.addr && m->root != from &&
                p->config.election == PFS_BROADCAST &&
@@ -464,7 +467,8 @@ static void parent_progress(struct pfs *p, struct pfs_hier *h, const struct pfs_
     struct pfs_quest *q = h->quest;
 
     q->parent_state = (enum pfs_wire_state)m->state;
-    if (m->serial != q->parent_serial) {
+    bool is_alive = m->serial != q->parent_serial;
+    if (is_alive) {
         q->parent_serial = m->serial;
         q->serial_at = p->now;
         h->serial = m->serial;
@@ -473,6 +477,9 @@ static void parent_progress(struct pfs *p, struct pfs_hier *h, const struct pfs_
         h->root.strength |= PFS_WIRE_STRENGTH_HOLDS;
     }
     pfs_hier_learn_digest(h, m);
+    if (is_alive) {
+        pfs_serve_pass_beat(p, h);
+    }
 }
 
 /* ---- The body ---- */
@@ -493,44 +500,47 @@ static void reject(struct pfs *p, struct pfs_hier *h, bool sender_is_wrong)
     lose_parent(p, h, SIM_EDIGEST);
 }
 
-static void body_begins(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
-                        const struct pfs_wire *m)
+/* The numbers of a BODY fit together: it is the rest of the file, or with cut-through a piece from
+ * the middle, before whose end nobody may know size and digest. */
+static bool is_body_sound(const struct pfs *p, const struct pfs_wire *m, bool *last)
+{
+    if (m->size > PFS_SIZE_MAX || m->offset > PFS_SIZE_MAX || m->length > PFS_SIZE_MAX) {
+        return false;
+    }
+    *last = m->has_digest && m->size == m->offset + m->length;
+    return *last || (p->config.relay == PFS_CUT_THROUGH && m->length > 0 &&
+                     (m->size == 0 || m->size > m->offset + m->length));
+}
+
+/* Does it begin where the copy ends? At the beginning what there was is thrown away. */
+static bool is_body_next(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
+{
+    const struct pfs_quest *q = h->quest;
+    struct sim_digest part;
+
+    if (h->state == PFS_HIER_RECEIVE) {
+        return q->between && m->offset == sim_world_file_size(p->id.world, h->copy) &&
+               (q->expect_size == 0 || q->expect_size == m->size);
+    }
+    if (m->offset == 0) {
+        if (h->copy != 0) {
+            pfs_hier_drop_copy(p, h);
+        }
+        return true;
+    }
+    return m->offset == sim_world_file_size(p->id.world, h->copy) && m->has_digest &&
+           part_digest(h, &part) && sim_digest_equal(&part, &m->digest);
+}
+
+static void transfer_begins(struct pfs *p, struct pfs_hier *h, const struct pfs_link *link,
+                            const struct pfs_wire *m)
 {
     struct pfs_quest *q = h->quest;
-    struct sim_digest part;
-    uint64_t held = sim_world_file_size(p->id.world, h->copy);
 
-    if (h->state != PFS_HIER_WAIT || !m->has_digest || m->size > PFS_SIZE_MAX ||
-        m->offset > m->size || m->length != m->size - m->offset) {
-        pfs_member_closed(p, h, link, SIM_EPROTO);
-        return;
-    }
-    if (h->has_digest && !sim_digest_equal(&h->digest, &m->digest)) {
-        reject(p, h, true); /* not the file that is wanted: no need to look at it */
-        return;
-    }
-    if (m->offset == 0 && h->copy != 0) {
-        pfs_hier_drop_copy(p, h);
-    } else if (m->offset != 0 && (m->offset != held || !part_digest(h, &part) ||
-                                  !sim_digest_equal(&part, &m->digest))) {
-        pfs_member_closed(p, h, link, SIM_EPROTO);
-        return;
-    }
-    if (h->copy == 0) {
-        h->copy = sim_world_file_new(p->id.world, p->id.node, h->path);
-    }
-    if (h->copy == 0 ||
-        sim_world_receive_body(p->id.world, link->stream, h->copy, m->length, 0) != 0) {
-        pfs_member_closed(p, h, link, SIM_ENOMEM);
-        return;
-    }
-    pfs_hier_learn_digest(h, m);
-    q->copy_digest = m->digest;
-    q->has_copy_digest = true;
+    q->has_copy_digest = false; /* of what it was before, or nothing */
     q->spliced = m->offset > 0;
     q->began_size = q->seen_size = m->offset;
     q->began_at = p->now;
-    q->expect_size = m->size;
     pfs_hier_enter(h, PFS_HIER_RECEIVE, sim_time_add(p->now, p->config.parent_timeout / 4 + 1));
     if (m->offset > 0) {
         pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_RESUME, .b = m->offset});
@@ -543,6 +553,46 @@ static void body_begins(struct pfs *p, struct pfs_hier *h, struct pfs_link *link
             (unsigned long long)m->offset, (unsigned long long)m->size);
 }
 
+static void body_begins(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+                        const struct pfs_wire *m)
+{
+    struct pfs_quest *q = h->quest;
+    uint64_t notify = p->config.relay == PFS_CUT_THROUGH ? p->config.chunk : 0;
+    bool last;
+
+    if (!is_body_sound(p, m, &last) || (h->state == PFS_HIER_RECEIVE && !q->between)) {
+        pfs_member_closed(p, h, link, SIM_EPROTO);
+        return;
+    }
+    if (h->has_digest && m->has_digest && !sim_digest_equal(&h->digest, &m->digest)) {
+        reject(p, h, true); /* not the file that is wanted: no need to look at it */
+        return;
+    }
+    if (!is_body_next(p, h, m)) {
+        pfs_member_closed(p, h, link, SIM_EPROTO);
+        return;
+    }
+    if (h->copy == 0) {
+        h->copy = sim_world_file_new(p->id.world, p->id.node, h->path);
+    }
+    if (h->copy == 0 ||
+        sim_world_receive_body(p->id.world, link->stream, h->copy, m->length, notify) != 0) {
+        pfs_member_closed(p, h, link, SIM_ENOMEM);
+        return;
+    }
+    pfs_hier_learn_digest(h, m);
+    if (h->state == PFS_HIER_WAIT) {
+        transfer_begins(p, h, link, m);
+    }
+    if (m->has_digest) {
+        q->copy_digest = m->digest;
+        q->has_copy_digest = true;
+    }
+    q->last = last;
+    q->between = false;
+    q->expect_size = m->size;
+}
+
 void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
 {
     struct pfs_quest *q = h->quest;
@@ -550,6 +600,12 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
     struct pfs_wire m;
 
     if (h->state != PFS_HIER_RECEIVE || q->up != link) {
+        return;
+    }
+    if (!q->last) {
+        q->between = true;
+        q->serial_at = p->now;
+        pfs_serve_all(p, h);
         return;
     }
     if (sim_world_file_size(p->id.world, h->copy) != q->expect_size ||
@@ -634,8 +690,13 @@ static void watch_parent(struct pfs *p, struct pfs_hier *h)
         uint64_t size = sim_world_file_size(p->id.world, h->copy);
         if (size != q->seen_size) {
             q->seen_size = size;
-            q->up->heard = p->now;
+            q->up->heard = q->serial_at = p->now;
             h->serial++; /* for those who wait below */
+        }
+        if (q->between && q->parent_state != PFS_WIRE_HOLDING &&
+            p->now >= sim_time_add(q->serial_at, limit)) {
+            lose_parent(p, h, SIM_ETIMEDOUT);
+            return;
         }
         next = sim_time_add(p->now, limit / 4 + 1);
     } else {

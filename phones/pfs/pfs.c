@@ -15,7 +15,7 @@
 struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *identity)
 {
     assert(config->fanout >= 1 && config->fanout <= PFS_FANOUT_MAX);
-    assert(config->relay == PFS_STORE_AND_FORWARD && config->hierarchy == PFS_PER_FILE);
+    assert(config->relay != PFS_CUT_THROUGH || config->chunk > 0);
     assert(config->election != PFS_STATIC || identity->peers_self < identity->peers_len);
     struct pfs *p = calloc(1, sizeof(*p));
 
@@ -27,6 +27,7 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
     p->model_hash = pfs_wire_hash(identity->model);
     p->links_end = &p->links;
     p->leave_at = SIM_NEVER;
+    p->doom_at = SIM_NEVER;
     p->others_stale = true;
     return p;
 }
@@ -73,6 +74,7 @@ void pfs_free(struct pfs *p)
     }
     p->sweep = true;
     sweep(p);
+    sim_world_file_free(p->id.world, p->doomed);
     for (unsigned i = 0; i < p->events_len; i++) {
         free(p->events[i].text);
     }
@@ -248,6 +250,15 @@ void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason)
     sweep(p);
 }
 
+void pfs_fetch_moved(struct pfs *p, sim_time now)
+{
+    p->now = now;
+    if (p->want != NULL && p->want->state == PFS_HIER_ROOT_FETCH) {
+        pfs_serve_all(p, p->want);
+    }
+    sweep(p);
+}
+
 void pfs_fetch_retries(struct pfs *p, sim_time now, const char *reason)
 {
     p->now = now;
@@ -335,6 +346,11 @@ void pfs_wake(struct pfs *p, sim_time now)
     } else if (p->want != NULL) {
         tick(p, p->want);
     }
+    if (now >= p->doom_at) {
+        sim_world_file_free(p->id.world, p->doomed);
+        p->doomed = 0;
+        p->doom_at = SIM_NEVER;
+    }
     close_silent_strangers(p);
     pfs_linger_tick(p);
     sweep(p);
@@ -343,6 +359,7 @@ void pfs_wake(struct pfs *p, sim_time now)
 sim_time pfs_deadline(struct pfs *p)
 {
     sim_time next = sim_time_min(pfs_linger_deadline(p), others_due(p));
+    next = sim_time_min(next, p->doom_at);
 
     if (p->want != NULL) {
         next = sim_time_min(next, pfs_hier_due(p->want));
@@ -371,6 +388,7 @@ bool pfs_take_event(struct pfs *p, struct pfs_event *out)
     out->peer = told.peer;
     out->bytes = told.bytes;
     out->digest_source = told.digest_source;
+    out->notify_every = p->config.relay == PFS_CUT_THROUGH ? p->config.chunk : 0;
     out->text[0] = '\0';
     if (told.text != NULL) {
         snprintf(out->text, sizeof(out->text), "%s", told.text);
@@ -602,7 +620,10 @@ void pfs_body_progress(struct pfs *p, sim_time now, sim_stream stream, uint64_t 
     p->now = now;
     if (link != NULL) {
         link->heard = now;
+        touch(p, link->hier);
+        pfs_serve_all(p, link->hier); /* notices come only with cut-through */
     }
+    sweep(p);
 }
 
 void pfs_body_received(struct pfs *p, sim_time now, sim_stream stream)
@@ -625,6 +646,7 @@ void pfs_body_sent(struct pfs *p, sim_time now, sim_stream stream)
         touch(p, link->hier);
         pfs_serve_sent(p, link);
     }
+    sweep(p);
 }
 
 void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why)

@@ -39,7 +39,7 @@ struct pfs_config {
     sim_duration root_wait;       /* (10 s) */
     uint32_t fanout;              /* (2) 1..PFS_FANOUT_MAX */
     enum pfs_relay relay;         /* (store-and-forward) */
-    uint64_t chunk;               /* bytes, cut-through only */
+    uint64_t chunk;               /* bytes that are passed on at once, cut-through only; > 0 */
     enum pfs_hierarchy hierarchy; /* (per-file) */
     enum pfs_election election;   /* (broadcast) */
     sim_duration parent_timeout;  /* (30 s) */
@@ -69,9 +69,9 @@ struct pfs_want {
     bool has_digest;
     struct sim_digest digest; /* what the file must be, when known */
     enum sim_digest_source digest_source;
-    /* Without a digest: what the file's line in the .loads index says of it. */
+    uint64_t size; /* bytes; 0: not known */
+    /* Without a digest: what the file's line in the .loads index says of it, `size` too. */
     bool has_md5;
-    uint64_t size;
     uint8_t md5[VERIFY_MD5_LEN];
 };
 
@@ -97,7 +97,8 @@ struct pfs_event {
     const char *path; /* of the want */
     sim_file file;
     sim_addr peer;
-    uint64_t bytes;                       /* GOT: the file's size */
+    uint64_t bytes;        /* GOT: the file's size */
+    uint64_t notify_every; /* FETCH: pfs_fetch_moved() each time another so many are in; 0: never */
     enum sim_digest_source digest_source; /* GOT */
     char text[PFS_REASON_MAX];
 };
@@ -120,6 +121,8 @@ void pfs_unwant(struct pfs *p, sim_time now);
 void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file file);
 /* The answer to FETCH: status 0 and a whole copy, or SIM_E* and the server's reason. */
 void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason);
+/* The fetch under way came further. */
+void pfs_fetch_moved(struct pfs *p, sim_time now);
 /* The owner still tries: what went wrong last. A root that steps down for want of progress names
  * it. */
 void pfs_fetch_retries(struct pfs *p, sim_time now, const char *reason);

@@ -17,7 +17,7 @@ local states = { [0] = "wanting", [1] = "root waiting", [2] = "root fetching", [
 local sources = { [0] = "scenario", [1] = "directory", [2] = "synthetic", [3] = ".loads", [4] = "first use", [255] = "none" }
 local reports = { [1] = "lost", [2] = "holding", [3] = "leaving" }
 local refusals = { [0] = "not refused", [1] = "full", [2] = "unreachable", [3] = "wrong body" }
-local whys = { [1] = "not here", [2] = "no place", [3] = "moved", [4] = "leaving", [5] = "failed", [6] = "avoided" }
+local whys = { [1] = "not here", [2] = "no place", [3] = "moved", [4] = "leaving", [5] = "failed", [6] = "avoided", [7] = "wrong" }
 
 local f = pfs.fields
 f.magic = ProtoField.uint16("pfs.magic", "Magic", base.HEX)

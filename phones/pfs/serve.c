@@ -156,31 +156,58 @@ void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     pfs_log(p, PFS_LOG_INF, "XID%08X Child %s joined at place %u", (unsigned)h->xid,
             sim_addr_format(link->peer, text), (unsigned)link->place);
     pfs_log_state(p, h);
-    if (h->state == PFS_HIER_HOLD) {
-        pfs_serve_body(p, h, link);
-    }
+    pfs_serve_body(p, h, link);
 }
 
 /* ---- Bodies ---- */
 
+/* How much of the file may be sent now; `*size`: of the whole, 0 when that is not known yet. What
+ * is not verified goes out only with cut-through, and never its last byte: so whoever sends the end
+ * of a file answers for all of it. */
+static uint64_t available(const struct pfs *p, const struct pfs_hier *h, uint64_t *size)
+{
+    if (h->state == PFS_HIER_HOLD) {
+        *size = h->size;
+        return h->size;
+    }
+    uint64_t have = sim_world_file_size(p->id.world, h->copy);
+    *size = h->quest->expect_size != 0 ? h->quest->expect_size : h->quest->size;
+    if (*size != 0) {
+        return have < *size ? have : *size - 1;
+    }
+    return have > 0 ? have - 1 : 0;
+}
+
 void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
 {
+    bool is_whole = h->state == PFS_HIER_HOLD;
     struct pfs_wire m;
+    uint64_t size;
     int rc = 0;
 
-    /* Only what was found whole and right is ever handed out. */
-    bool goes_on =
-        link->has_digest && link->offset <= h->size && sim_digest_equal(&link->digest, &h->digest);
+    if (link->sending || link->last || (!is_whole && p->config.relay != PFS_CUT_THROUGH)) {
+        return;
+    }
+    uint64_t have = available(p, h, &size), offset = link->offset;
+    if (!link->begun && (!link->has_digest || !h->has_digest || (is_whole && offset > have) ||
+                         !sim_digest_equal(&link->digest, &h->digest))) {
+        offset = 0; /* not a part of this */
+    }
+    if (!is_whole && (have < offset || have - offset < p->config.chunk)) {
+        return;
+    }
     pfs_hier_message(p, h, PFS_WIRE_BODY, &m);
-    m.offset = goes_on ? link->offset : 0;
-    m.length = h->size - m.offset;
-    m.size = h->size;
+    m.offset = offset;
+    m.length = have - offset;
+    m.size = size;
     pfs_hier_put_digest(h, &m);
     pfs_link_send(p, link, &m);
     link->heard = p->now;
+    h->served += !link->begun;
+    link->begun = true;
+    link->last = is_whole;
     link->sending = m.length > 0;
-    link->sent = !link->sending;
-    h->served++;
+    link->offset = have;
     if (link->sending) {
         rc = sim_world_stream_send_body(p->id.world, link->stream, h->copy, m.offset, m.length);
     }
@@ -205,8 +232,8 @@ void pfs_serve_sent(struct pfs *p, struct pfs_link *link)
 {
     if (link->kind == PFS_LINK_CHILD) {
         link->sending = false;
-        link->sent = true;
         link->heard = p->now;
+        pfs_serve_body(p, link->hier, link);
     }
 }
 
@@ -253,13 +280,30 @@ void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs
     }
 }
 
+bool pfs_serve_drop_begun(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_wire bye;
+    bool is_sending = false;
+
+    pfs_hier_message(p, h, PFS_WIRE_BYE, &bye);
+    bye.what = PFS_WIRE_WHY_WRONG;
+    for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+        if (!l->dead && l->hier == h && l->kind == PFS_LINK_CHILD && l->begun) {
+            is_sending = is_sending || l->sending;
+            pfs_link_send(p, l, &bye);
+            pfs_serve_ended(p, l, false);
+        }
+    }
+    return is_sending;
+}
+
 void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m)
 {
     if (m->type == PFS_WIRE_PROGRESS) {
         return; /* heard is enough */
     }
-    /* DONE counts only after a body; all else ends the connection. */
-    pfs_serve_ended(p, link, m->type == PFS_WIRE_DONE && (link->sending || link->sent));
+    /* DONE counts only after the file's end; all else ends the connection. */
+    pfs_serve_ended(p, link, m->type == PFS_WIRE_DONE && link->last);
 }
 
 /* ---- Signs of life ---- */
@@ -279,17 +323,11 @@ static void send_progress(struct pfs *p, struct pfs_hier *h, struct pfs_link *li
     pfs_link_send(p, link, &m);
 }
 
-void pfs_serve_beat(struct pfs *p, struct pfs_hier *h)
+static void beat(struct pfs *p, struct pfs_hier *h, sim_duration gap)
 {
     struct pfs_link *up = h->quest == NULL ? NULL : h->quest->up;
     bool attached = h->state == PFS_HIER_WAIT || h->state == PFS_HIER_RECEIVE;
 
-    if (p->now < h->beat_at) {
-        return;
-    }
-    if (h->is_root || h->state == PFS_HIER_HOLD) {
-        h->serial++; /* the top of its tree: this is what those below watch for */
-    }
     h->beats++;
     for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
         if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
@@ -304,9 +342,27 @@ void pfs_serve_beat(struct pfs *p, struct pfs_hier *h)
     if (attached && up != NULL && h->beats % 2 == 0) {
         send_progress(p, h, up);
     }
-    h->beat_at = h->children > 0 || (attached && up != NULL)
-                     ? sim_time_add(p->now, pfs_serve_beat_gap(p))
-                     : SIM_NEVER;
+    h->beat_at =
+        h->children > 0 || (attached && up != NULL) ? sim_time_add(p->now, gap) : SIM_NEVER;
+}
+
+void pfs_serve_beat(struct pfs *p, struct pfs_hier *h)
+{
+    if (h->is_root || h->state == PFS_HIER_HOLD) {
+        h->serial++; /* the top of its tree: this is what those below watch for */
+    } else if (h->state == PFS_HIER_RECEIVE) {
+        /* Nothing but the body comes from above now. */
+        uint64_t size = sim_world_file_size(p->id.world, h->copy);
+        h->serial += size != h->quest->beat_size;
+        h->quest->beat_size = size;
+    }
+    beat(p, h, pfs_serve_beat_gap(p));
+}
+
+void pfs_serve_pass_beat(struct pfs *p, struct pfs_hier *h)
+{
+    sim_duration gap = pfs_serve_beat_gap(p);
+    beat(p, h, gap + gap / 2); /* the parent's next comes before */
 }
 
 /* ---- Reports to the root ---- */

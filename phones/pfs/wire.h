@@ -86,6 +86,7 @@ enum pfs_wire_why {
     PFS_WIRE_WHY_MOVED = 3,    /* the sender follows another root: `root`, `next_xid` */
     PFS_WIRE_WHY_LEAVING = 4,  /* the sender leaves, or left the hierarchy; `root`: a successor */
     PFS_WIRE_WHY_FAILED = 5,   /* the root `xid` can't get the file; `reason` */
+    PFS_WIRE_WHY_WRONG = 7,    /* the sender threw away what it has sent of the file: do the same */
     PFS_WIRE_WHY_AVOIDED = 6,  /* the only parents to offer are those that the joiner avoids */
 };
 

@@ -82,6 +82,7 @@ static void try_now(struct fetcher *f, sim_time now)
         .path = f->name,
         .is_firmware = f->job.is_firmware,
         .file = f->job.file,
+        .notify_every = f->job.notify_every,
     };
     f->attempt++;
     f->trial_began = now;

@@ -43,7 +43,8 @@ struct fetcher_job {
     bool is_firmware;
     bool is_optional; /* "not found" is an answer, not a reason for the next protocol */
     sim_file file;    /* firmware: appended to, owner's; 0: a small file, bytes come with the end */
-    bool has_digest;  /* only with `file` */
+    uint64_t notify_every; /* the world's fetch_progress goes past the fetcher; 0: never */
+    bool has_digest;       /* only with `file` */
     struct sim_digest digest;
 };
 

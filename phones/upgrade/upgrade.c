@@ -116,6 +116,9 @@ static void want(struct upgrade *u, struct pfs_want *out)
         .path = current_name(u),
         .digest_source = SIM_DIGEST_FIRST_USE,
     };
+    if (known != NULL) {
+        out->size = known->size;
+    }
     if (known != NULL && known->has_digest) {
         out->has_digest = true;
         out->digest = known->digest;
@@ -301,6 +304,7 @@ static void fetch_as_root(struct upgrade *u, sim_time now, const struct pfs_even
         .place = u->config.place,
         .is_firmware = true,
         .file = event->file,
+        .notify_every = event->notify_every,
     };
     record(u, now, SIM_RECORD_PHASE, SIM_PHASE_FETCH_SERVER, 0, NULL);
     u->is_root_fetch = true;

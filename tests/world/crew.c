@@ -20,6 +20,7 @@ static void want_next(struct crew_phone *ph, sim_time now)
     }
     struct pfs_want want = {.path = c->files[ph->file], .digest_source = SIM_DIGEST_SYNTHETIC};
     want.has_digest = c->knows_digests;
+    want.size = c->knows_sizes ? c->lab_config.file_size : 0;
     lab_digest(c->lab, want.path, &want.digest);
     pfs_want(ph->pfs, now, &want);
 }
@@ -45,9 +46,10 @@ static void check_content(struct crew_phone *ph, sim_file file)
     }
 }
 
-static void start_fetch(struct crew_phone *ph, const char *path, sim_file file)
+static void start_fetch(struct crew_phone *ph, const char *path, sim_file file, uint64_t notify)
 {
-    struct sim_fetch_request request = {.path = path, .file = file, .is_firmware = true};
+    struct sim_fetch_request request = {
+        .path = path, .file = file, .is_firmware = true, .notify_every = notify};
     ph->fetches++;
     ph->fetch_file = file;
     int rc = sim_world_fetch(lab_world(ph->crew->lab), ph->node, &request, &ph->fetch);
@@ -63,7 +65,7 @@ static void drain(struct crew_phone *ph, sim_time now)
         switch (ev.kind) {
         case PFS_EVENT_FETCH:
             ph->own_fetch = false;
-            start_fetch(ph, ev.path, ev.file);
+            start_fetch(ph, ev.path, ev.file, ev.notify_every);
             break;
         case PFS_EVENT_STOP_FETCH:
             sim_world_fetch_cancel(w, ph->fetch);
@@ -81,7 +83,7 @@ static void drain(struct crew_phone *ph, sim_time now)
             ph->own_fetch = true;
             ph->anew = ev.file == 0;
             start_fetch(ph, ev.path,
-                        ev.file != 0 ? ev.file : sim_world_file_new(w, ph->node, ev.path));
+                        ev.file != 0 ? ev.file : sim_world_file_new(w, ph->node, ev.path), 0);
             break;
         case PFS_EVENT_FAILED:
             snprintf(ph->reason, sizeof(ph->reason), "%s", ev.text);
@@ -117,7 +119,7 @@ static void fetched(struct crew_phone *ph, sim_time now, const struct sim_fetch_
     if (!good && result->status == 0 && !ph->anew) {
         ph->anew = true;
         sim_world_file_free(w, ph->fetch_file);
-        start_fetch(ph, want.path, sim_world_file_new(w, ph->node, want.path));
+        start_fetch(ph, want.path, sim_world_file_new(w, ph->node, want.path), 0);
         return;
     }
     if (!good) {
@@ -216,10 +218,12 @@ static void on_closed(void *self, sim_time now, sim_stream s, int why)
 
 static void on_fetch_progress(void *self, sim_time now, sim_fetch fetch, uint64_t size)
 {
-    (void)self;
-    (void)now;
-    (void)fetch;
+    struct crew_phone *ph = self;
     (void)size;
+    if (fetch == ph->fetch && !ph->done && !ph->own_fetch) {
+        pfs_fetch_moved(ph->pfs, now);
+        drain(ph, now);
+    }
 }
 
 static void on_fetch_done(void *self, sim_time now, sim_fetch fetch,
@@ -323,8 +327,8 @@ void crew_check(struct crew *c, sim_node node)
         uint32_t children = 0;
         for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
             children += l->kind == PFS_LINK_CHILD && l->hier == h;
-            if (l->kind == PFS_LINK_CHILD && l->hier == h && (l->sending || l->sent) &&
-                h->state != PFS_HIER_HOLD) {
+            bool served = c->config.relay == PFS_CUT_THROUGH ? l->last : l->begun;
+            if (l->kind == PFS_LINK_CHILD && l->hier == h && served && h->state != PFS_HIER_HOLD) {
                 broken(c, "a body was sent by a phone that does not hold the file", node);
             }
         }
@@ -350,7 +354,7 @@ void crew_check(struct crew *c, sim_node node)
         !ph->lingering) {
         broken(c, "waits without a limit", node);
     }
-    if (lab_counts(c->lab)->unsealed_bodies > 0) {
+    if (lab_counts(c->lab)->unsealed_bodies > 0 && c->config.relay != PFS_CUT_THROUGH) {
         broken(c, "a body was sent from a copy that was not verified", node);
     }
 }
@@ -379,6 +383,10 @@ static void on_record(void *context, const struct sim_record *r)
     case SIM_RECORD_ATTACH:
         ph->attaches++;
         ph->depth = r->a;
+        ph->parent = r->peer;
+        break;
+    case SIM_RECORD_HOLD:
+        ph->held_at = r->at;
         break;
     case SIM_RECORD_REJECT:
         c->rejects++;

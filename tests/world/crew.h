@@ -34,6 +34,8 @@ struct crew_phone {
     sim_file fetch_file;
     unsigned from_peer, from_server, fallbacks, fetches;
     unsigned attaches, max_children, claims;
+    sim_time held_at;     /* the latest file that it held */
+    sim_addr parent;      /* of its latest attachment */
     uint32_t depth;       /* of its latest attachment */
     sim_addr rejected[8]; /* whose bodies it threw away */
     unsigned rejected_len;
@@ -49,7 +51,8 @@ struct crew {
     const char *files[CREW_FILES_MAX];
     size_t files_len;
     bool knows_digests;
-    bool log; /* print every phone's console */
+    bool knows_sizes; /* before they have the file */
+    bool log;         /* print every phone's console */
     sim_addr static_peers[CREW_MAX];
     unsigned wan_copies; /* fetches that ended well */
     unsigned claims, rejects, resumes, roots;

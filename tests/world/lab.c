@@ -289,7 +289,9 @@ static int op_fetch(struct sim_world *w, sim_node node, const struct sim_fetch_r
                                                   .live = true,
                                                   .file = request->file,
                                                   .path = strdup(request->path),
-                                                  .total = l->config.file_size};
+                                                  .total = l->config.file_size,
+                                                  .notify_every = request->notify_every,
+                                                  .notify_at = request->notify_every};
     *out = l->fetches_len;
     l->counts.fetches++;
     lab_push(l,
@@ -355,10 +357,15 @@ static void step_fetch(struct lab *l, sim_fetch handle)
         lab_append(file, bytes, (size_t)part);
         free(bytes);
         f->got += part;
+        uint64_t size = file->size;
         lab_push(l, (struct event){.at = l->now + part * SIM_S / l->config.fetch_rate,
                                    .kind = EV_FETCH,
                                    .node = f->node,
                                    .a = handle});
+        if (f->notify_every > 0 && f->got >= f->notify_at) {
+            f->notify_at = f->got + f->notify_every;
+            n->ops->fetch_progress(n->self, l->now, handle, size);
+        }
     }
 }
 

@@ -60,7 +60,7 @@ struct end { /* one end of a connection, and what flows towards it */
     uint8_t *input;
     size_t input_len;
     sim_file body_file;
-    uint64_t body_left, notify_every, notify_at;
+    uint64_t body_left, body_got, notify_every, notify_at;
     bool in_body;
 };
 
@@ -82,6 +82,7 @@ struct fetch {
     sim_file file;
     char *path;
     uint64_t got, total;
+    uint64_t notify_every, notify_at;
 };
 
 struct lab {

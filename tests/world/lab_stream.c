@@ -199,6 +199,7 @@ int lab_op_receive_body(struct sim_world *w, sim_stream s, sim_file file, uint64
     e->in_body = true;
     e->body_file = file;
     e->body_left = len;
+    e->body_got = 0;
     e->notify_every = e->notify_at = notify_every;
     return 0;
 }
@@ -277,9 +278,13 @@ void lab_feed(struct lab *l, sim_stream s, const uint8_t *bytes, size_t len)
                 len -= part;
                 END->body_left -= part;
             }
+            END->body_got += left - END->body_left;
             if (END->body_left == 0) {
                 END->in_body = false;
                 n->ops->body_received(n->self, l->now, s);
+            } else if (END->notify_every > 0 && END->body_got >= END->notify_at) {
+                END->notify_at = END->body_got + END->notify_every;
+                n->ops->body_progress(n->self, l->now, s, l->files[END->body_file - 1].size);
             }
             continue;
         }

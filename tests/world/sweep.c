@@ -88,6 +88,22 @@ static void draw_numbers(struct crew *c, struct plan *plan, struct sim_rng *rng)
     plan->sites = (size_t)PICK(rng, 1, 1, 2);
 }
 
+/* From a stream of its own: the other numbers of a seed stay what they are. */
+static void draw_what_ifs(struct crew *c, const struct plan *plan, uint64_t seed)
+{
+    struct sim_rng rng;
+
+    sim_rng_init(&rng, seed, SIM_RNG_TEST, 1);
+    c->config.relay = PICK(&rng, 0, 0, 1) == 0 ? PFS_STORE_AND_FORWARD : PFS_CUT_THROUGH;
+    c->config.chunk = PICK(&rng, 1, 100, 3000, 8000, 100000);
+    c->config.fanout =
+        PICK(&rng, 0, 0, 1) == 0 ? c->config.fanout : (uint32_t)sim_rng_between(&rng, 1, 16);
+    c->knows_sizes = PICK(&rng, 0, 1) == 1;
+    if (plan->models * plan->sites == 1 && PICK(&rng, 0, 0, 0, 1) == 1) {
+        c->config.election = PFS_STATIC;
+    }
+}
+
 static void draw_faults(struct crew *c, struct plan *plan, struct sim_rng *rng, size_t phones)
 {
     plan->len = (size_t)PICK(rng, 0, 0, 1, 2, 4, FAULTS_MAX);
@@ -221,7 +237,7 @@ static void judge(struct crew *c, const struct plan *plan)
     uint64_t body_s = c->lab_config.file_size * c->config.fanout / c->lab_config.port_rate;
     bool quiet = plan->len == 0 && !plan->lossy && c->config.linger_max > 2 * body_s * SIM_S &&
                  c->config.linger_max >= 600 * SIM_S && c->config.rejoin_attempts > 0 &&
-                 c->config.linger > 0;
+                 c->config.linger > 0 && c->config.election == PFS_BROADCAST;
 
     for (size_t i = 0; i < c->len && c->broken[0] == '\0'; i++) {
         const struct crew_phone *ph = &c->phones[i];
@@ -265,6 +281,7 @@ static uint64_t run(uint64_t seed, bool log)
     crew_defaults(&crew, seed);
     crew.log = log;
     draw_numbers(&crew, &plan, &rng);
+    draw_what_ifs(&crew, &plan, seed);
     size_t phones = (size_t)PICK(&rng, 1, 2, 3, 5, 8, 13, 21, 34);
     draw_faults(&crew, &plan, &rng, phones);
     crew_open(&crew);
@@ -278,6 +295,9 @@ static uint64_t run(uint64_t seed, bool log)
     uint64_t hash = lab_trace_hash(crew.lab);
     if (log) {
         const struct lab_counts *counts = lab_counts(crew.lab);
+        fprintf(stderr, "relay %d, chunk %llu, hierarchy %d, election %d, fanout %u\n",
+                (int)crew.config.relay, (unsigned long long)crew.config.chunk,
+                (int)crew.config.hierarchy, (int)crew.config.election, crew.config.fanout);
         fprintf(stderr, "%zu phones, %zu faults, %.3f s, %llu events, %u WAN copies, %zu failed\n",
                 phones, plan.len, sim_time_seconds(lab_now(crew.lab)),
                 (unsigned long long)counts->events, crew.wan_copies, crew_count_failed(&crew));

@@ -499,15 +499,23 @@ Test(pfs, a_parent_with_nothing_alive_above_it_is_left)
     }
     cr_assert_neq(child, SIZE_MAX);
     unsigned attaches = c.phones[child].attaches;
+    /* The two are cut off, and the parent does not mind: it speaks, but says nothing new. */
+    struct sim_world *w = lab_world(c.lab);
+    sim_world_set_group(w, c.phones[parent].node, 1);
+    sim_world_set_group(w, c.phones[child].node, 1);
+    struct pfs_quest *q = c.phones[parent].pfs->hiers->quest;
     while (lab_now(c.lab) < 30 * SIM_S && lab_step(c.lab)) {
-        c.phones[parent].pfs->hiers->serial = 7; /* it speaks, but says nothing new */
+        q->up->heard = q->serial_at = lab_now(c.lab);
     }
-    cr_assert_eq(c.phones[child].attaches, attaches);
-    while (lab_now(c.lab) < 60 * SIM_S && lab_step(c.lab)) {
-        if (hier_of(parent)->state == PFS_HIER_WAIT) {
-            c.phones[parent].pfs->hiers->serial = 7;
-        }
+    cr_assert_eq((int)hier_of(child)->state, (int)PFS_HIER_WAIT);
+    while (lab_now(c.lab) < 60 * SIM_S && hier_of(child)->state == PFS_HIER_WAIT &&
+           lab_step(c.lab)) {
+        q->up->heard = q->serial_at = lab_now(c.lab);
     }
+    cr_assert_neq((int)hier_of(child)->state, (int)PFS_HIER_WAIT);
+    sim_world_set_group(w, c.phones[parent].node, 0);
+    sim_world_set_group(w, c.phones[child].node, 0);
+    crew_run_until(&c, 60 * SIM_S);
     cr_assert(c.phones[child].attaches > attaches);
     cr_assert(crew_run(&c));
     cr_assert_eq(all_upgraded(), 15);
