@@ -227,10 +227,12 @@ uint64_t virtual_port_sent(const struct sim_virtual *v, uint32_t node, uint32_t 
 {
     const struct virtual_body *b = virtual_body_at(v, body);
     const struct virtual_port *p = port_of(v, node);
+    const struct virtual_span *span;
     virtual_service had;
 
     assert(b->in_port && p != NULL && at <= v->now);
-    had = span_at(span_of(p, &at), rate_of(v, node), at) - b->service;
+    span = span_of(p, &at);
+    had = span_at(span, rate_of(v, node), at) - b->service;
     if (had >> 127 != 0) {
         return 0; /* it had not begun yet */
     }

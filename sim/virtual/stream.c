@@ -15,6 +15,9 @@
 
 /* ---- A node's list ---- */
 
+/* A dead end stays in it until its conn goes, so that what waits at a partition for the other end
+ * is found when the partition heals. */
+
 static void list_add(struct sim_virtual *v, uint32_t id)
 {
     struct virtual_end *end = virtual_end_at(v, id);
@@ -27,6 +30,7 @@ static void list_add(struct sim_virtual *v, uint32_t id)
     }
     n->conns = id + 1;
     n->streams++;
+    end->listed = true;
 }
 
 static void list_remove(struct sim_virtual *v, uint32_t id)
@@ -42,12 +46,12 @@ static void list_remove(struct sim_virtual *v, uint32_t id)
     if (end->next != 0) {
         virtual_end_at(v, end->next - 1)->before = end->before;
     }
-    n->streams--;
+    end->listed = false;
 }
 
 /* ---- The end of an end ---- */
 
-static bool is_listed(const struct virtual_end *end)
+static bool is_alive(const struct virtual_end *end)
 {
     return end->state != VIRTUAL_END_NOBODY && end->state != VIRTUAL_END_DEAD;
 }
@@ -57,7 +61,10 @@ static void free_conn(struct sim_virtual *v, uint32_t id)
     struct virtual_conn *c = virtual_conn_at(v, id);
 
     for (uint32_t side = 0; side < 2; side++) {
-        if (is_listed(&c->ends[side])) {
+        if (is_alive(&c->ends[side])) {
+            v->nodes[c->ends[side].node].streams--;
+        }
+        if (c->ends[side].listed) {
             list_remove(v, (id & ~1U) | side);
         }
         virtual_stream_free_chunks(v, &c->ends[side].queue);
@@ -84,7 +91,7 @@ static void free_if_over(struct sim_virtual *v, uint32_t id)
     const struct virtual_conn *c = virtual_conn_at(v, id);
 
     for (int side = 0; side < 2; side++) {
-        if (is_listed(&c->ends[side]) && c->ends[side].state != VIRTUAL_END_CLOSED) {
+        if (is_alive(&c->ends[side]) && c->ends[side].state != VIRTUAL_END_CLOSED) {
             return;
         }
     }
@@ -95,12 +102,15 @@ static void end_dies(struct sim_virtual *v, uint32_t id)
 {
     struct virtual_end *end = virtual_end_at(v, id);
 
-    assert(is_listed(end));
+    assert(is_alive(end));
     virtual_stream_stop(v, id);
     virtual_stream_deafen(v, id);
     virtual_stream_free_chunks(v, &end->held);
-    list_remove(v, id);
     end->state = VIRTUAL_END_DEAD;
+    v->nodes[end->node].streams--;
+    if (virtual_conn_at(v, id)->gone) {
+        list_remove(v, id);
+    }
     free_if_over(v, id);
 }
 
@@ -119,7 +129,7 @@ static void reset_other(struct sim_virtual *v, uint32_t id)
 {
     const struct virtual_end *other = virtual_end_at(v, id ^ 1);
 
-    if (is_listed(other) && other->state != VIRTUAL_END_CLOSED) {
+    if (is_alive(other) && other->state != VIRTUAL_END_CLOSED) {
         virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_RESET, virtual_stream_latency(v, id));
     }
 }
@@ -154,7 +164,7 @@ void virtual_stream_finish(struct sim_virtual *v, uint32_t id)
     const struct virtual_end *other = virtual_end_at(v, id ^ 1);
 
     end->state = VIRTUAL_END_CLOSED;
-    if (is_listed(other) && other->state != VIRTUAL_END_CLOSED) {
+    if (is_alive(other) && other->state != VIRTUAL_END_CLOSED) {
         virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_FIN, virtual_stream_latency(v, id));
     }
     free_if_over(v, id);
@@ -589,17 +599,22 @@ static void fall_silent(struct sim_virtual *v, uint32_t id)
 
 void virtual_streams_down(struct sim_virtual *v, uint32_t node, bool silent)
 {
-    while (v->nodes[node].conns != 0) {
-        uint32_t id = v->nodes[node].conns - 1;
+    for (uint32_t next, i = v->nodes[node].conns; i != 0; i = next) {
+        uint32_t id = i - 1;
+        uint8_t state = virtual_end_at(v, id)->state;
 
+        next = virtual_end_at(v, id)->next;
+        if (state == VIRTUAL_END_DEAD) {
+            continue; /* its reset is on its way */
+        }
         if (silent) {
             fall_silent(v, id);
-        } else {
-            if (virtual_end_at(v, id)->state != VIRTUAL_END_CLOSED) {
-                reset_other(v, id);
-            }
-            end_dies(v, id);
+            continue;
         }
+        if (state != VIRTUAL_END_CLOSED) {
+            reset_other(v, id);
+        }
+        end_dies(v, id);
     }
 }
 
