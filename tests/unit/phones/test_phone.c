@@ -39,6 +39,8 @@ struct stub {
     int outcome; /* -1: none yet */
     char reason[256];
     unsigned backs, finished;
+    unsigned cut_off; /* transfers that ended before their end, and the bytes of the last */
+    uint64_t cut_off_bytes;
     bool wrong_digest;
     bool http_refused;
     bool may_say_again; /* the next outcome replaces the first */
@@ -144,6 +146,9 @@ static void stub_record(struct sim_world *world, const struct sim_record *record
         snprintf(w.reason, sizeof(w.reason), "%s", record->text != NULL ? record->text : "");
     } else if (record->kind == SIM_RECORD_BACK) {
         w.backs++;
+    } else if (record->kind == SIM_RECORD_TRANSFER_END && record->a != 0) {
+        w.cut_off++;
+        w.cut_off_bytes = record->b;
     }
 }
 static void stub_finished(struct sim_world *world, sim_node node)
@@ -156,6 +161,7 @@ static void stub_set_down(struct sim_world *world, sim_node node, bool down, boo
     (void)world, (void)node, (void)silent;
     if (down) {
         w.is_asked = false;
+        memset(w.files, 0, sizeof(w.files)); /* its copies go with it */
     }
 }
 static const struct sim_world_ops stub_ops = {
@@ -441,6 +447,23 @@ Test(phone, loses_all_with_its_power_and_starts_anew)
         boots += strcmp(w.paths[i], boot_paths[0]) == 0;
     }
     cr_assert_eq(boots, 3, "first boot, boot after the power cut, check-in");
+}
+
+Test(phone, says_how_many_bytes_had_come_when_its_power_went)
+{
+    static const struct offer part = {.name = "jar.sbn", .size = 1234};
+    set_up(usual);
+    begin();
+    for (int i = 0; i < 7; i++) {
+        step();
+    }
+    cr_assert_str_eq(w.asked_path, "jar.sbn");
+    w.files[w.asked.file - 1] = &part;
+    phone_power_off(&phone, w.now, true, false);
+    cr_assert_eq(w.cut_off, 1);
+    cr_assert_eq(w.cut_off_bytes, 1234);
+    phone_deinit(&phone);
+    cr_assert_eq(w.cut_off, 1, "said once");
 }
 
 Test(phone, that_never_comes_back_counts_as_failed)
