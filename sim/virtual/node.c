@@ -4,6 +4,7 @@
  * Semantics are those of sim/live (world.c, lan.c). A datagram takes both ports' latency; its bytes
  * take no time (they are few). Whom a unicast is for is looked up when it leaves, whether it may
  * arrive when it does. */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,17 +298,12 @@ void virtual_mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk)
     size_t at = 0;
 
     for (; at + sizeof(word) <= chunk->len; at += sizeof(word)) {
-        word = 0;
-        for (size_t i = 0; i < sizeof(word); i++) { /* the same on any machine */
-            word |= (uint64_t)chunk->bytes[at + i] << (8 * i);
-        }
-        virtual_mix(v, word);
+        memcpy(&word, chunk->bytes + at, sizeof(word));
+        virtual_mix(v, le64toh(word)); /* the same on any machine */
     }
-    word = chunk->len;
-    for (; at < chunk->len; at++) {
-        word = word << 8 | chunk->bytes[at];
-    }
-    virtual_mix(v, word);
+    word = 0;
+    memcpy(&word, chunk->bytes + at, chunk->len - at);
+    virtual_mix(v, le64toh(word) ^ (uint64_t)chunk->len << 56);
 }
 
 void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e)

@@ -18,6 +18,7 @@ enum {
     LINE = 64,                               /* bytes of a cache line */
     BEFORE = ARITY - 1,                      /* places before the first key */
     CAP_MIN = 64,                            /* events at first */
+    LANE_FIRST = 64,                         /* events of a lane at first; doubles */
     SLOTS_MAX = (1 << VIRTUAL_SLOT_BITS) - 1 /* events that may be pending */
 };
 
@@ -82,7 +83,20 @@ void virtual_queue_deinit(struct virtual_queue *q)
     if (q->heap != NULL) {
         free(q->heap - BEFORE);
     }
+    for (size_t i = 0; i < VIRTUAL_LANES; i++) {
+        free(q->lanes[i].ring);
+    }
     *q = (struct virtual_queue){.len = 0};
+}
+
+uint64_t virtual_queue_bytes(const struct virtual_queue *q)
+{
+    uint64_t bytes = (uint64_t)q->cap * (sizeof(*q->heap) + sizeof(*q->events));
+
+    for (size_t i = 0; i < VIRTUAL_LANES; i++) {
+        bytes += (uint64_t)q->lanes[i].cap * sizeof(*q->lanes[i].ring);
+    }
+    return bytes;
 }
 
 void virtual_queue_clear(struct virtual_queue *q)
@@ -90,7 +104,87 @@ void virtual_queue_clear(struct virtual_queue *q)
     q->len = q->peak = q->free = q->fresh = 0;
     q->number = 0;
     q->open = false;
+    q->lanes_len = q->in_lanes = 0;
 }
+
+/* ---- Lanes ---- */
+
+static inline void note_peak(struct virtual_queue *q)
+{
+    uint32_t count = virtual_queue_count(q);
+
+    q->peak = count > q->peak ? count : q->peak;
+}
+
+void virtual_queue_add_lane(struct virtual_queue *q, sim_duration delay)
+{
+    struct virtual_lane *lane;
+
+    for (uint32_t i = 0; i < q->lanes_len; i++) {
+        if (q->lanes[i].delay == delay) {
+            return;
+        }
+    }
+    if (q->lanes_len < VIRTUAL_LANES) {
+        lane = &q->lanes[q->lanes_len++];
+        lane->delay = delay;
+        lane->first = lane->len = 0;
+    }
+}
+
+static bool lane_grow(struct virtual_lane *lane)
+{
+    uint32_t cap = lane->cap == 0 ? LANE_FIRST : lane->cap * 2;
+    struct virtual_waiting *ring;
+
+    if (lane->cap > SLOTS_MAX / 2) {
+        return false;
+    }
+    ring = malloc((size_t)cap * sizeof(*ring));
+    if (ring == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < lane->len; i++) {
+        ring[i] = lane->ring[(lane->first + i) & (lane->cap - 1)];
+    }
+    free(lane->ring);
+    lane->ring = ring;
+    lane->cap = cap;
+    lane->first = 0;
+    return true;
+}
+
+static struct virtual_event *lane_add(struct virtual_queue *q, struct virtual_lane *lane,
+                                      sim_time at)
+{
+    struct virtual_waiting *waiting;
+
+    if (lane->len == lane->cap && !lane_grow(lane)) {
+        return NULL;
+    }
+    assert(lane->len == 0 ||
+           lane->ring[(lane->first + lane->len - 1) & (lane->cap - 1)].key.at <= at);
+    waiting = &lane->ring[(lane->first + lane->len++) & (lane->cap - 1)];
+    waiting->key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS};
+    q->in_lanes++;
+    note_peak(q);
+    return &waiting->event;
+}
+
+struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
+                                              sim_duration delay)
+{
+    sim_time at = sim_time_add(now, delay);
+
+    for (uint32_t i = 0; i < q->lanes_len; i++) {
+        if (q->lanes[i].delay == delay && at != SIM_NEVER) {
+            return lane_add(q, &q->lanes[i], at);
+        }
+    }
+    return virtual_queue_add(q, at);
+}
+
+/* ---- The heap ---- */
 
 /* A slot that is free, SLOTS_MAX when there is none. There are as many slots as places. */
 static uint32_t take_slot(struct virtual_queue *q)
@@ -182,7 +276,7 @@ static void sink(struct virtual_queue *q, struct virtual_key key)
 /* The first place is empty and nothing came in: the last key fills it. That one belongs near the
  * leaves, so it is cheaper to move all up and let it rise there than to ask on every floor whether
  * it has come far enough. */
-void virtual_queue_close(struct virtual_queue *q)
+static void close_hole(struct virtual_queue *q)
 {
     struct virtual_key *heap = q->heap;
     struct virtual_key last;
@@ -226,21 +320,66 @@ struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
         sink(q, key);
     } else {
         rise(q->heap, q->len++, key);
-        if (q->len > q->peak) {
-            q->peak = q->len;
-        }
     }
+    note_peak(q);
     return &q->events[slot];
 }
 
-bool virtual_queue_take(struct virtual_queue *q, sim_time *at, struct virtual_event *out)
+/* ---- The earliest ---- */
+
+/* The lane that the earliest event is in; NULL: it is in the heap, or there is none. */
+static inline struct virtual_lane *first_lane(struct virtual_queue *q)
 {
-    uint32_t slot;
+    struct virtual_lane *best = NULL;
+    wide least;
 
     if (q->open) {
-        virtual_queue_close(q);
+        close_hole(q);
     }
-    if (q->len == 0) {
+    least = q->len > 0 ? wide_of(&q->heap[0]) : ~(wide)0;
+    for (uint32_t i = 0; i < q->lanes_len; i++) {
+        struct virtual_lane *lane = &q->lanes[i];
+
+        if (lane->len > 0) {
+            wide key = wide_of(&lane->ring[lane->first & (lane->cap - 1)].key);
+
+            best = key < least ? lane : best;
+            least = key < least ? key : least;
+        }
+    }
+    return best;
+}
+
+sim_time virtual_queue_next(struct virtual_queue *q)
+{
+    const struct virtual_lane *lane = first_lane(q);
+
+    if (lane != NULL) {
+        return lane->ring[lane->first & (lane->cap - 1)].key.at;
+    }
+    return q->len > 0 ? q->heap[0].at : SIM_NEVER;
+}
+
+bool virtual_queue_take_before(struct virtual_queue *q, sim_time before, sim_time *at,
+                               struct virtual_event *out)
+{
+    struct virtual_lane *lane = first_lane(q);
+    uint32_t slot;
+
+    if (lane != NULL) {
+        const struct virtual_waiting *waiting = &lane->ring[lane->first & (lane->cap - 1)];
+
+        if (waiting->key.at >= before) {
+            return false;
+        }
+        *at = waiting->key.at;
+        *out = waiting->event;
+        lane->first++;
+        lane->len--;
+        q->in_lanes--;
+        return true;
+    }
+    if (q->len == 0 || q->heap[0].at >= before) {
         return false;
     }
     slot = (uint32_t)(q->heap[0].order & SLOT_MASK);

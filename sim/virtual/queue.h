@@ -5,7 +5,10 @@
  * never move, so nothing is allocated per event once the queue has grown to its size. An event is
  * never taken out early: who changes its mind compares on arrival (see struct virtual_node's
  * alarm).
- */
+ *
+ * Most events of a LAN come a fixed time after they were caused: its latency. Those of one such
+ * delay come in the order of their causes, so a lane (a ring) holds them without any sorting, and
+ * the earliest of all is the earliest of the heap's and the lanes' first. */
 #ifndef SIM_VIRTUAL_QUEUE_H
 #define SIM_VIRTUAL_QUEUE_H
 
@@ -34,6 +37,20 @@ struct virtual_key {
     uint64_t order; /* number << VIRTUAL_SLOT_BITS | slot */
 };
 
+enum { VIRTUAL_LANES = 4 }; /* "at once" and three sites' latencies; further ones use the heap */
+
+struct virtual_waiting {
+    struct virtual_key key;
+    struct virtual_event event;
+};
+
+struct virtual_lane {
+    sim_duration delay;
+    struct virtual_waiting *ring;
+    uint32_t first, len; /* first: not wrapped */
+    uint32_t cap;        /* a power of two, or 0 */
+};
+
 struct virtual_queue {
     struct virtual_key *heap;
     uint32_t len, cap; /* `len` counts the open place too */
@@ -43,25 +60,40 @@ struct virtual_queue {
     uint32_t fresh;               /* slots never used begin here */
     uint64_t number;
     bool open; /* heap[0] has been taken out and nothing has come in its place yet */
+    uint32_t lanes_len;
+    uint32_t in_lanes; /* events */
+    struct virtual_lane lanes[VIRTUAL_LANES];
 };
 
 /* Room for `cap` events at first. 0 or SIM_ENOMEM. */
 int virtual_queue_init(struct virtual_queue *q, uint32_t cap);
 void virtual_queue_deinit(struct virtual_queue *q);
-/* Empties it, keeps the memory. Chunks of pending events must be freed before. */
+/* Empties it, takes the lanes away, keeps the memory. Chunks of pending events must be freed
+ * before. */
 void virtual_queue_clear(struct virtual_queue *q);
+/* Events that are added `delay` before their instant get a lane of their own. Twice is fine; when
+ * there are no more lanes nothing happens. */
+void virtual_queue_add_lane(struct virtual_queue *q, sim_duration delay);
 /* NULL when out of memory or slots. Fill the event before the next call. */
 struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at);
-void virtual_queue_close(struct virtual_queue *q); /* the queue's own business */
+/* The same for `at` - `now` == delay; `now` must not run backwards from call to call. */
+struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
+                                              sim_duration delay);
 /* SIM_NEVER when empty. */
-static inline sim_time virtual_queue_next(struct virtual_queue *q)
+sim_time virtual_queue_next(struct virtual_queue *q);
+/* Takes the earliest out; false when there is none before the instant `before`. */
+bool virtual_queue_take_before(struct virtual_queue *q, sim_time before, sim_time *at,
+                               struct virtual_event *out);
+static inline bool virtual_queue_take(struct virtual_queue *q, sim_time *at,
+                                      struct virtual_event *out)
 {
-    if (q->open) {
-        virtual_queue_close(q);
-    }
-    return q->len > 0 ? q->heap[0].at : SIM_NEVER;
+    return virtual_queue_take_before(q, SIM_NEVER, at, out);
 }
-/* Takes the earliest out; false when empty. */
-bool virtual_queue_take(struct virtual_queue *q, sim_time *at, struct virtual_event *out);
+/* Events that wait. */
+static inline uint32_t virtual_queue_count(const struct virtual_queue *q)
+{
+    return q->len - q->open + q->in_lanes;
+}
+uint64_t virtual_queue_bytes(const struct virtual_queue *q); /* memory held */
 
 #endif /* SIM_VIRTUAL_QUEUE_H */

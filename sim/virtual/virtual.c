@@ -30,7 +30,7 @@ struct virtual_event *virtual_add(struct sim_virtual *v, sim_time at, enum virtu
     struct virtual_event *e = &v->scratch;
 
     if (at != SIM_NEVER) {
-        e = virtual_queue_add(&v->queue, at > v->now ? at : v->now);
+        e = virtual_queue_add_after(&v->queue, v->now, sim_time_since(at, v->now));
         if (e == NULL) {
             v->out_of_memory = true;
             e = &v->scratch;
@@ -252,30 +252,40 @@ static void halt(struct sim_virtual *v, sim_time next)
     }
 }
 
+/* No event can be taken before halt_at. False when the run has ended. */
+static bool pause_run(struct sim_virtual *v)
+{
+    sim_time next = virtual_queue_next(&v->queue);
+
+    if (next == SIM_NEVER) {
+        end_run(v, SIM_ETIMEDOUT);
+    } else {
+        halt(v, next);
+    }
+    return !v->ended;
+}
+
 /* One event; false when the run has ended. */
 static bool turn(struct sim_virtual *v)
 {
     struct virtual_event e;
-    sim_time next = virtual_queue_next(&v->queue);
 
-    if (v->ended) {
-        return false;
-    }
-    if (v->unfinished == 0 || v->out_of_memory || next == SIM_NEVER) {
-        end_run(v, v->out_of_memory ? SIM_ENOMEM : v->unfinished == 0 ? 0 : SIM_ETIMEDOUT);
-        return false;
-    }
-    if (atomic_load_explicit(&v->stop, memory_order_relaxed)) {
-        end_run(v, SIM_ECANCELED);
-        return false;
-    }
-    if (v->halt_at <= next) {
-        halt(v, next);
+    do {
         if (v->ended) {
             return false;
         }
+        if (v->unfinished == 0 || v->out_of_memory) {
+            end_run(v, v->out_of_memory ? SIM_ENOMEM : 0);
+            return false;
+        }
+        if (atomic_load_explicit(&v->stop, memory_order_relaxed)) {
+            end_run(v, SIM_ECANCELED);
+            return false;
+        }
+    } while (!virtual_queue_take_before(&v->queue, v->halt_at, &v->now, &e) && pause_run(v));
+    if (v->ended) {
+        return false;
     }
-    virtual_queue_take(&v->queue, &v->now, &e);
     v->events++;
     /* A node's index in its group is the same in a run of that group alone. */
     virtual_mix(v, v->now ^ ((uint64_t)e.node << 8 | e.kind) * UINT64_C(0xD1B54A32D192ED03));
@@ -405,8 +415,10 @@ static int start_group(struct sim_virtual *v, const struct sim_virtual_config *c
         return rc;
     }
     v->sites_len = config->sites_len;
+    virtual_queue_add_lane(&v->queue, 0);
     for (uint32_t i = 0; i < v->sites_len; i++) {
         virtual_site_init(&v->sites[i], &config->sites[i], config->seed);
+        virtual_queue_add_lane(&v->queue, virtual_latency(&v->sites[i]));
     }
     switch (config->network) {
     case SIM_VIRTUAL_FLUID:
@@ -484,21 +496,37 @@ sim_time sim_virtual_now(const struct sim_virtual *v)
     return v->now;
 }
 
-void sim_virtual_site_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
+/* `bodies`: those under way too, of which each fetch must be asked. */
+static void stats_of(struct sim_virtual *v, uint32_t site, bool bodies, struct sim_site_stats *out)
 {
     uint32_t index = virtual_site_index(v, site);
+    uint32_t fetches = v->sites[index].stats.fetches_now;
 
-    virtual_streams_reckon(v);
     *out = v->sites[index].stats;
-    out->lan_payload_bytes += v->sites[index].lan_under_way;
+    if (bodies) {
+        virtual_streams_reckon(v);
+        out->lan_payload_bytes += v->sites[index].lan_under_way;
+    }
+    out->fetches_now = bodies ? fetches : 0; /* the ways look for bodies where there are fetches */
     switch (v->config.network) {
     case SIM_VIRTUAL_FLUID:
         virtual_fluid_stats(v, index, out);
-        return;
+        break;
     case SIM_VIRTUAL_PACKET:
         virtual_packet_stats(v, index, out);
-        return;
+        break;
     }
+    out->fetches_now = fetches;
+}
+
+void sim_virtual_site_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
+{
+    stats_of(v, site, true, out);
+}
+
+void sim_virtual_line_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
+{
+    stats_of(v, site, false, out);
 }
 
 void sim_virtual_server_stats(const struct sim_virtual *v, struct sim_virtual_server_stats *out)
@@ -515,8 +543,7 @@ static uint64_t memory_bytes(const struct sim_virtual *v)
 {
     uint64_t bytes = sizeof(*v);
 
-    bytes += v->queue.cap * (sizeof(struct virtual_key) + sizeof(struct virtual_event));
-    bytes += v->chunks.bytes + virtual_names_bytes(v);
+    bytes += virtual_queue_bytes(&v->queue) + v->chunks.bytes + virtual_names_bytes(v);
     bytes += v->nodes_cap * sizeof(struct virtual_node);
     bytes += virtual_packet_bytes(v);
     bytes += pool_bytes(&v->files) + pool_bytes(&v->conns) + pool_bytes(&v->bodies);

@@ -92,6 +92,76 @@ Test(queue, keeps_the_order_of_events_of_one_instant)
     mix(2, 2, 500);
 }
 
+/* As the engine adds: at distances from a `now` that goes on, some of them lanes'. */
+static void engine(uint64_t seed, uint32_t lanes)
+{
+    static const sim_duration delays[] = {0, 100, 37, 1000};
+    static struct pending list[PENDING_MAX];
+    struct virtual_queue q;
+    struct sim_rng rng;
+    uint64_t number = 0;
+    sim_time now = 0;
+    size_t len = 0, peak = 0;
+
+    sim_rng_init(&rng, seed, SIM_RNG_TEST, lanes);
+    cr_assert(virtual_queue_init(&q, 0) == 0);
+    for (uint32_t i = 0; i < lanes; i++) {
+        virtual_queue_add_lane(&q, delays[i]);
+        virtual_queue_add_lane(&q, delays[i]); /* twice is fine */
+    }
+    for (int step = 0; step < STEPS; step++) {
+        uint64_t adds = len == 0 ? 1 : sim_rng_below(&rng, len < 1000 ? 3 : 2);
+
+        for (uint64_t i = 0; i < adds; i++) {
+            sim_duration delay = sim_rng_below(&rng, 4) == 0 ? sim_rng_below(&rng, 2000)
+                                                             : delays[sim_rng_below(&rng, 4)];
+            struct virtual_event *e = virtual_queue_add_after(&q, now, delay);
+
+            *e = (struct virtual_event){.a = number};
+            list[len++] = (struct pending){now + delay, number++};
+        }
+        peak = len > peak ? len : peak;
+        cr_assert_eq(virtual_queue_count(&q), len);
+        now = list[earliest_of(list, len)].at;
+        take_one(&q, list, &len, seed);
+    }
+    while (len > 0) {
+        take_one(&q, list, &len, seed);
+    }
+    cr_assert(virtual_queue_next(&q) == SIM_NEVER);
+    cr_assert_eq(q.peak, peak);
+    virtual_queue_deinit(&q);
+}
+
+Test(queue, gives_the_same_order_whatever_goes_through_lanes)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        for (uint32_t lanes = 0; lanes <= 4; lanes++) {
+            engine(seed, lanes);
+        }
+    }
+}
+
+Test(queue, takes_nothing_before_an_instant_that_has_not_come)
+{
+    struct virtual_queue q;
+    struct virtual_event e;
+    sim_time at = 77;
+
+    cr_assert(virtual_queue_init(&q, 0) == 0);
+    virtual_queue_add_lane(&q, 10);
+    cr_assert(!virtual_queue_take_before(&q, SIM_NEVER, &at, &e));
+    virtual_queue_add_after(&q, 0, 10)->a = 1; /* in the lane */
+    virtual_queue_add_after(&q, 0, 20)->a = 2; /* in the heap */
+    cr_assert(!virtual_queue_take_before(&q, 10, &at, &e) && at == 77);
+    cr_assert(virtual_queue_take_before(&q, 11, &at, &e) && at == 10 && e.a == 1);
+    cr_assert(!virtual_queue_take_before(&q, 20, &at, &e) && at == 10);
+    cr_assert(virtual_queue_take_before(&q, 21, &at, &e) && at == 20 && e.a == 2);
+    virtual_queue_add_after(&q, SIM_NEVER - 5, 10); /* never comes */
+    cr_assert(!virtual_queue_take_before(&q, SIM_NEVER, &at, &e));
+    virtual_queue_deinit(&q);
+}
+
 Test(queue, orders_by_instant_alone_in_the_upper_half_of_time)
 {
     struct virtual_queue q;
