@@ -49,14 +49,22 @@ static bool reach(struct analysis_bins *b, sim_time to)
     return true;
 }
 
-void analysis_bins_add(struct analysis_bins *b, sim_time from, sim_time to, uint64_t amount)
+/* Whole bins, the usual case: shares differ by one, and add up. */
+static void add_whole(struct analysis_bins *b, size_t first, size_t len, uint64_t amount)
 {
-    assert(from < to);
-    if (!reach(b, to)) {
-        return;
+    uint64_t share = amount / len, rest = amount % len;
+
+    for (size_t i = 0; i < len; i++) {
+        b->amounts[first + i] += share + (i < rest ? 1 : 0);
     }
+}
+
+/* With parts of bins. */
+static void add_cut(struct analysis_bins *b, sim_time from, sim_time to, uint64_t amount)
+{
     sim_duration width = b->width * SIM_S;
     uint64_t before = 0; /* of the amount, in bins so far */
+
     for (sim_time at = from; at < to;) {
         size_t bin = (size_t)(at / width);
         sim_time end = (bin + 1) * width < to ? (bin + 1) * width : to;
@@ -65,6 +73,20 @@ void analysis_bins_add(struct analysis_bins *b, sim_time from, sim_time to, uint
         b->amounts[bin] += until - before;
         before = until;
         at = end;
+    }
+}
+
+void analysis_bins_add(struct analysis_bins *b, sim_time from, sim_time to, uint64_t amount)
+{
+    assert(from < to);
+    if (!reach(b, to)) {
+        return;
+    }
+    sim_duration width = b->width * SIM_S;
+    if (from % width == 0 && to % width == 0) {
+        add_whole(b, (size_t)(from / width), (size_t)((to - from) / width), amount);
+    } else {
+        add_cut(b, from, to, amount);
     }
 }
 

@@ -7,8 +7,9 @@
 #include "analysis/bins.h"
 
 enum {
-    PAUSE_MAX = 64, /* seconds between samples, while nothing changes */
-    PATIENCE = 600, /* seconds of a group that are sampled one by one */
+    PATIENCE = 120, /* seconds of a group that are sampled one by one; our choice, as the next */
+    FINENESS = 64,  /* samples then lie at most this part of the time so far apart */
+    TOLERANCE = 64, /* a rate that moved by less than this part of it did not change */
 };
 
 struct sample {
@@ -107,7 +108,7 @@ static bool is_steady(const struct sample *a, const struct sample *b)
     for (unsigned i = 0; i < 3; i++) {
         uint64_t low = a->rates[i] < b->rates[i] ? a->rates[i] : b->rates[i];
         uint64_t high = a->rates[i] < b->rates[i] ? b->rates[i] : a->rates[i];
-        if (high - low > low / 256) {
+        if (high - low > low / TOLERANCE) {
             return false;
         }
     }
@@ -142,6 +143,16 @@ static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time n
     return bytes;
 }
 
+static sim_duration next_pause(sim_duration pause, sim_time now, bool steady)
+{
+    sim_duration most = now / FINENESS / SIM_S * SIM_S;
+
+    if (!steady || now < PATIENCE * SIM_S) {
+        return SIM_S;
+    }
+    return 2 * pause < most ? 2 * pause : most > SIM_S ? most : SIM_S;
+}
+
 static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
     sim_duration span = now - s->at;
@@ -159,9 +170,7 @@ static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len,
         analysis_bins_add(&s->transfers, s->at, now,
                           seconds * s->config.transfers(s->config.context));
     }
-    s->pause = !steady || now < PATIENCE * SIM_S ? SIM_S
-               : s->pause < PAUSE_MAX * SIM_S    ? 2 * s->pause
-                                                 : s->pause;
+    s->pause = next_pause(s->pause, now, steady);
     s->at = now;
 }
 

@@ -59,6 +59,12 @@ static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
     scenario_run_site_stats(s->run, site, out);
 }
 
+static void line_of(void *context, uint32_t site, struct sim_site_stats *out)
+{
+    const struct session *s = context;
+    scenario_run_line_stats(s->run, site, out);
+}
+
 static const struct sim_site_setup *site_of(void *context, uint32_t site)
 {
     const struct session *s = context;
@@ -117,7 +123,9 @@ static bool on_tick(void *context, sim_time now)
     scenario_run_group(s->run, &first, &len);
     analysis_series_tick(s->series, first, len, now);
     scenario_run_tick_after(s->run, analysis_series_pause(s->series));
-    analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
+    if (!s->config->quiet) {
+        analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
+    }
     /* A virtual run is over before anything is saved by ending it early. */
     return analysis_interrupt_seen() ||
            (s->config->world == SCENARIO_LIVE && has_abort(s->config->scenario) && is_lost(s, now));
@@ -299,7 +307,7 @@ static int attach(struct session *s)
     struct analysis_series_config series = {
         .collect = s->collect,
         .sites = sites,
-        .stats = stats_of,
+        .stats = line_of,
         .name = site_name_of,
         .transfers = s->groups > 1 ? transfers_of : NULL, /* else the server knows its peak */
         .context = s,

@@ -267,6 +267,16 @@ void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim
     }
 }
 
+void scenario_run_line_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out)
+{
+    assert(site < run->sites_len);
+    if (run->live != NULL) {
+        build_live_site_stats(run->live, site, out);
+    } else {
+        build_virtual_line_stats(run->virtual, site, out);
+    }
+}
+
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out)
 {
     if (run->live != NULL) {

@@ -97,6 +97,9 @@ enum { SCENARIO_SERVERS_TEXT_MAX = 400 };
 void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX]);
 
 void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
+/* For samples: the same, but bodies of fetches under way may be left out. Quick however many there
+ * are. */
+void scenario_run_line_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
 /* False when there is no embedded server. In a virtual run there always is one, which stands in for
  * the one that the scenario names; peak_transfers is the largest of all groups', which each have it
  * for themselves. */

@@ -103,6 +103,8 @@ void build_virtual_tick_after(struct build_virtual *b, sim_duration delay);
 void build_virtual_group(const struct build_virtual *b, uint32_t *first, uint32_t *len);
 void build_virtual_site_stats(const struct build_virtual *b, uint32_t site,
                               struct sim_site_stats *out);
+void build_virtual_line_stats(const struct build_virtual *b, uint32_t site,
+                              struct sim_site_stats *out);
 void build_virtual_server_stats(const struct build_virtual *b, struct sim_server_stats *out);
 void build_virtual_usage(const struct build_virtual *b, struct sim_live_usage *out);
 uint64_t build_virtual_hash(const struct build_virtual *b);

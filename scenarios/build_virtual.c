@@ -299,6 +299,16 @@ void build_virtual_site_stats(const struct build_virtual *b, uint32_t site,
     }
 }
 
+void build_virtual_line_stats(const struct build_virtual *b, uint32_t site,
+                              struct sim_site_stats *out)
+{
+    if (site >= b->first && site - b->first < b->len) {
+        sim_virtual_line_stats(b->world, site, out);
+    } else {
+        *out = b->stats[site];
+    }
+}
+
 void build_virtual_server_stats(const struct build_virtual *b, struct sim_server_stats *out)
 {
     struct sim_virtual_server_stats sum = b->server, now;

@@ -321,6 +321,11 @@ void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim
     };
 }
 
+void scenario_run_line_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out)
+{
+    scenario_run_site_stats(run, site, out);
+}
+
 void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERVERS_TEXT_MAX])
 {
     (void)run;
