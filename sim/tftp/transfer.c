@@ -447,6 +447,9 @@ static void send_again(struct sim_tftp_transfer *t)
         sim_tftp_transfer_fail(t, SIM_ETIMEDOUT, SIM_TFTP_CODE_NONE, "no answer");
         return;
     }
+    if (t->tries == 0) {
+        t->sent_at = t->now; /* a receiver that waited in vain says something for the first time */
+    }
     t->resends++;
     t->tries++;
     sim_duration most = first_wait(t);

@@ -442,6 +442,23 @@ Test(client, says_a_windows_ack_again_only_after_a_while)
     RUN(&c, steps);
 }
 
+/* What is measured is the time from the ACK that broke the silence, not the silence. */
+Test(client, waits_no_longer_after_a_silence_that_its_ack_ended_at_once)
+{
+    static const struct step steps[] = {
+        {0, TICK, NULL, 0, "RRQ 8", "", SIM_TFTP_EXPECT_ANSWER, SIM_S},
+        {1, FROM_TID, P("\0\6windowsize\0002\0"), "ACK 0", "", SIM_TFTP_EXPECT_DATA, SIM_S + 1},
+        {SIM_S + 1, TICK, NULL, 0, "ACK 0", "", SIM_TFTP_EXPECT_DATA, 3 * SIM_S + 1},
+        {SIM_S + 2, FROM_TID, "\0\3\0\1", 516, "", "data 512", SIM_TFTP_EXPECT_DATA, 3 * SIM_S + 2},
+        {3 * SIM_S + 2, TICK, NULL, 0, "ACK 1", "", SIM_TFTP_EXPECT_DATA, 5 * SIM_S + 2},
+        {3 * SIM_S + 3, FROM_TID, "\0\3\0\2", 516, "", "data 512", SIM_TFTP_EXPECT_DATA,
+         4 * SIM_S + 3},
+    };
+    struct sim_tftp_client_config with = asking(SIM_TFTP_OPTION_WINDOWSIZE, 512, 2);
+    struct sim_tftp_client c = start(&with);
+    RUN(&c, steps);
+}
+
 Test(client, ends_when_there_is_no_progress_for_stall)
 {
     struct sim_tftp_client_config with = config;
