@@ -279,8 +279,6 @@ enum virtual_fetch_state {
     VIRTUAL_FETCH_ENDING, /* the result is known and on its way to the node */
 };
 
-struct virtual_tftp; /* way_tftp.c */
-
 struct virtual_fetch {
     uint32_t generation;
     uint32_t node;
@@ -324,7 +322,6 @@ struct virtual_fetch {
     sim_time delay;              /* fluid: start-up still to be waited for */
     sim_time at;                 /* fluid: when its request arrives or a retry was first due */
     uint32_t window;             /* fluid: segments that TCP may send at once */
-    struct virtual_tftp *tftp;
 };
 
 struct virtual_server {
