@@ -9,13 +9,15 @@
 enum {
     PATIENCE = 120, /* seconds of a group that are sampled one by one; our choice, as the next */
     FINENESS = 64,  /* samples then lie at most this part of the time so far apart */
-    TOLERANCE = 64, /* a rate that moved by less than this part of it did not change */
+    TOLERANCE = 64, /* what moved by at most this part of it did not change */
 };
+
+enum { RATE_DOWN, RATE_UP, RATE_LAN, RATES_LEN };
 
 struct sample {
     uint64_t wan_bytes, wan_up_bytes, lan_bytes;
-    uint64_t rates[3]; /* of these, over the time before */
-    uint64_t phases;   /* a hash of how many phones are in each phase */
+    uint64_t rates[RATES_LEN];       /* of these, over the time before */
+    uint32_t phases[SIM_PHASES_LEN]; /* phones in each */
 };
 
 struct analysis_series {
@@ -84,7 +86,7 @@ static uint64_t per_second(uint64_t later, uint64_t earlier, sim_duration span)
 }
 
 static void write_row(const struct analysis_series *s, sim_time now, uint32_t site,
-                      const struct sample *sample, const uint32_t phases[SIM_PHASES_LEN])
+                      const struct sample *sample)
 {
     struct analysis_output *to = s->config.to;
 
@@ -94,25 +96,39 @@ static void write_row(const struct analysis_series *s, sim_time now, uint32_t si
     analysis_output_seconds(to, now);
     analysis_output_print(to, ",");
     analysis_output_field(to, s->config.name(s->config.context, site));
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < RATES_LEN; i++) {
         analysis_output_print(to, ",%llu", (unsigned long long)sample->rates[i]);
     }
     for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
-        analysis_output_print(to, ",%u", phases[i]);
+        analysis_output_print(to, ",%u", sample->phases[i]);
     }
     analysis_output_print(to, "\n");
 }
 
+static bool is_near(uint64_t a, uint64_t b, uint64_t tolerance)
+{
+    return (a < b ? b - a : a - b) <= tolerance;
+}
+
 static bool is_steady(const struct sample *a, const struct sample *b)
 {
-    for (unsigned i = 0; i < 3; i++) {
-        uint64_t low = a->rates[i] < b->rates[i] ? a->rates[i] : b->rates[i];
-        uint64_t high = a->rates[i] < b->rates[i] ? b->rates[i] : a->rates[i];
-        if (high - low > low / TOLERANCE) {
+    uint32_t phones = 0;
+
+    for (unsigned i = 0; i < RATES_LEN; i++) {
+        /* The way up follows the way down, in small steps. */
+        if (i != RATE_UP && !is_near(a->rates[i], b->rates[i], a->rates[i] / TOLERANCE)) {
             return false;
         }
     }
-    return a->phases == b->phases;
+    for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
+        phones += a->phases[i];
+    }
+    for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
+        if (!is_near(a->phases[i], b->phases[i], phones / TOLERANCE)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* One site; returns its bytes since the last sample. */
@@ -120,7 +136,6 @@ static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time n
 {
     const struct sample *last = &s->samples[site];
     sim_duration span = now - s->at;
-    uint32_t phases[SIM_PHASES_LEN];
     struct sim_site_stats stats;
 
     s->config.stats(s->config.context, site, &stats);
@@ -132,11 +147,8 @@ static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time n
                   per_second(stats.wan_up_bytes, last->wan_up_bytes, span),
                   per_second(stats.lan_payload_bytes, last->lan_bytes, span)},
     };
-    analysis_collect_phases(s->config.collect, site, phases);
-    for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
-        sample.phases = (sample.phases ^ phases[i]) * UINT64_C(0x9E3779B97F4A7C15);
-    }
-    write_row(s, now, site, &sample, phases);
+    analysis_collect_phases(s->config.collect, site, sample.phases);
+    write_row(s, now, site, &sample);
     uint64_t bytes = sample.wan_bytes > last->wan_bytes ? sample.wan_bytes - last->wan_bytes : 0;
     *steady = *steady && is_steady(&sample, last);
     s->samples[site] = sample;
@@ -145,12 +157,11 @@ static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time n
 
 static sim_duration next_pause(sim_duration pause, sim_time now, bool steady)
 {
-    sim_duration most = now / FINENESS / SIM_S * SIM_S;
+    sim_duration most = now < PATIENCE * SIM_S ? SIM_S : now / FINENESS / SIM_S * SIM_S;
+    sim_duration next = steady ? 2 * pause : pause / (2 * SIM_S) * SIM_S;
 
-    if (!steady || now < PATIENCE * SIM_S) {
-        return SIM_S;
-    }
-    return 2 * pause < most ? 2 * pause : most > SIM_S ? most : SIM_S;
+    next = next < most ? next : most;
+    return next > SIM_S ? next : SIM_S;
 }
 
 static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)

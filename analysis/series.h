@@ -6,9 +6,9 @@
  *
  * A virtual run is told group by group of its sites (scenarios/build.h): where each site is a group
  * of its own the rows are ordered by (site, time), else by (time, site). Samples are a second
- * apart; of a virtual group, after two minutes and while nothing changes (phases are the same, no
- * rate moved by more than 1 part in 64), up to a 64th of the time that has passed. Not here: the
- * counters themselves. */
+ * apart; of a virtual group, after two minutes and while little changes (no rate, and no phase's
+ * share of the phones, by more than 1 part in 64), up to a 64th of the time that has passed. Not
+ * here: the counters themselves. */
 #ifndef ANALYSIS_SERIES_H
 #define ANALYSIS_SERIES_H
 
