@@ -441,7 +441,7 @@ void virtual_stream_body(struct sim_virtual *v, uint32_t id, uint64_t position)
     struct virtual_body *b = virtual_body_from(v, id ^ 1);
     const struct virtual_node *n = &v->nodes[virtual_end_at(v, id)->node];
     sim_stream handle = virtual_stream_handle(v, id);
-    uint64_t was = b->in_at, to;
+    uint64_t was = b->in_at, to = arrived(v, b);
 
     if (position <= was) {
         return; /* known already */
@@ -450,7 +450,8 @@ void virtual_stream_body(struct sim_virtual *v, uint32_t id, uint64_t position)
         virtual_stream_break(v, id, SIM_EPROTO);
         return;
     }
-    to = position < b->in_to ? position : b->in_to;
+    to = position > to ? position : to; /* more has come since when it waited at a partition */
+    to = to < b->in_to ? to : b->in_to;
     settle(v, id, b, to);
     if (to == b->in_to) {
         tell_whole(v, id, b, position);
