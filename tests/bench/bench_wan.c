@@ -151,8 +151,7 @@ static struct figures run_once(const struct row *row, uint64_t seed)
     sim_rng_init(&rng, seed, SIM_RNG_TEST, 0);
     sim_time now = 0;
     for (uint32_t i = 0; i < row->phones; i++) {
-        now +=
-            sim_rng_between(&rng, 10 * SIM_US, 30 * SIM_US); /* what a dial costs a real program */
+        now += sim_rng_below(&rng, 2 * SIM_US); /* together, in bunches, as a busy program does */
         sim_wan_tick(r.wan, now);
         drain(&r, now);
         dial(&r, i, now);
