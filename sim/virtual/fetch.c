@@ -704,6 +704,10 @@ int virtual_fetch(struct sim_world *w, sim_node node, const struct sim_fetch_req
     if (way == &virtual_way_packet) {
         virtual_fetch_watch(v, f, *out);
     }
+    if (request->place == SIM_SERVER_LAN && !v->config.has_load_server) {
+        virtual_fetch_failed(v, *out, SIM_EREFUSED, "the server does not offer this protocol");
+        return 0;
+    }
     way->begin(v, *out);
     return 0;
 }

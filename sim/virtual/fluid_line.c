@@ -77,6 +77,7 @@ struct virtual_blocks virtual_line_blocks(const struct sim_virtual *v,
     return (struct virtual_blocks){
         .count = count,
         .windows = (count + window - 1) / window,
+        .window = window,
         .full = virtual_line_datagram(line, size + SIM_LINE_TFTP),
         .last = virtual_line_datagram(line, f->total % size + SIM_LINE_TFTP),
         .ack = virtual_line_datagram(line, SIM_LINE_TFTP),

@@ -694,6 +694,19 @@ static int make(struct sim_fluid **fluid, const struct sim_fluid_config *config)
     return *fluid != NULL ? sim_fluid_restart(*fluid, config) : sim_fluid_new(fluid, config);
 }
 
+/* Of the group before. */
+static void free_unused(struct sim_virtual *v, bool has_wan)
+{
+    if (!has_wan) {
+        sim_fluid_free(v->fluid);
+        v->fluid = NULL;
+    }
+    if (!v->config.has_load_server) {
+        sim_fluid_free(v->load_fluid);
+        v->load_fluid = NULL;
+    }
+}
+
 int virtual_fluid_init(struct sim_virtual *v)
 {
     uint64_t *rates = calloc(v->sites_len, sizeof(*rates));
@@ -714,6 +727,7 @@ int virtual_fluid_init(struct sim_virtual *v)
     }
     v->fluid_due = v->load_due = SIM_NEVER;
     config.uplink_bit_s = v->config.server->uplink_bit_s;
+    free_unused(v, has_wan);
     if (has_wan) {
         rc = make(&v->fluid, &config);
     }
