@@ -11,6 +11,7 @@
 #include "sim/err.h"
 #include "sim/rng.h"
 #include "sim/virtual/fluid.h"
+#include "sim/virtual/fluid_inner.h"
 #include "tests/oracle/maxmin.h"
 
 /* ---- A random network and what happens in it ---- */
@@ -663,6 +664,32 @@ Test(fluid, ignores_handles_of_flows_that_are_gone)
     next = start(f, 0, 0, 1000, 0, 4);
     cr_assert_eq(sim_fluid_passed(f, 1000, gone), 0);
     cr_assert_eq(sim_fluid_passed(f, 1000, next), 1);
+    sim_fluid_free(f);
+}
+
+Test(fluid, forgets_flows_that_were_stopped)
+{
+    struct sim_fluid *f = one_line(8000000);
+    sim_fluid_flow first = start(f, 0, 0, 1000, 0, 1), other;
+
+    start(f, 0, 0, 5000, 0, 2);
+    start(f, 0, 0, 5000, 1000000, 3);
+    sim_fluid_stop(f, 700000, first); /* the next deadline is not its own */
+    /* 2,450 bits of it have passed, at 3.5 bits a us; the others go at 7 */
+    check_end(f, 700000 + 37550000 / 7 + 1, 2);
+    for (int i = 0; i < 100000; i++) {
+        other = start(f, 10000000, 0, 5000, i % 2 > 0 ? 1000000 : 0, 4);
+        sim_fluid_stop(f, 10000000, other);
+        other = start(f, 10000000, 0, 5000, 1000000, 4);
+        cr_assert_eq(sim_fluid_set_cap(f, 10000000, other, 0), 0);
+        cr_assert_eq(sim_fluid_set_cap(f, 10000000, other, 1000000), 0);
+        sim_fluid_stop(f, 10000000, other);
+    }
+    for (uint32_t i = 0; i < f->classes_len; i++) {
+        cr_assert_lt(f->classes[i].room, 20, "stale entries pile up");
+    }
+    cr_assert_lt(f->flows_len, 5);
+    check_end(f, 40000000, 3);
     sim_fluid_free(f);
 }
 
