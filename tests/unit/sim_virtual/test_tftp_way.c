@@ -71,6 +71,7 @@ Test(tftp_way, lock_step_takes_a_round_trip_a_block)
     /* 15,874 blocks, the last of 258 bytes. */
     cr_assert_eq(stats.wan_bytes, 8127234 + 15874 * 34);
     cr_assert_eq(r.v->server.stats.payload_bytes, 8127234);
+    cr_assert_lt(r.v->chunks.bytes, 100000); /* 15,874 ACKs were not all kept */
     rig_deinit(&r);
 }
 
@@ -305,8 +306,30 @@ Test(tftp_way, a_server_that_is_down_is_asked_until_patience_ends)
     cr_assert_eq(only_outcome(0)->code, -1);
     cr_assert_str_eq(only_outcome(0)->reason, "no answer from server after 4 tries");
     assert_near(took(0), 1 + 2 + 4 + 4, 0.001);
+    cr_assert_eq(r.v->server.stats.requests, 0);
+    cr_assert_eq(rig_stats(&r, 0).wan_bytes, 0);
     assert_nothing_left();
     rig_deinit(&r);
+}
+
+Test(tftp_way, silence_from_the_start_is_a_time_out_even_when_the_stall_comes_first)
+{
+    tftp_init(10000000, 20 * SIM_MS, 1);
+    r.server.stall = 2 * SIM_S;
+    rig_file(&r, "f", 5120);
+    r.hand.deeds[0] = (struct deed){.at = 1, .act = server_down};
+    cr_assert_eq(rig_run(&r), 0);
+    cr_assert_eq(only_outcome(0)->status, SIM_ETIMEDOUT);
+    assert_near(took(0), 2, 0.001);
+    rig_deinit(&r);
+}
+
+static struct sim_site_stats noted;
+
+static void note_stats(struct sim_world *w, void *what)
+{
+    (void)what;
+    sim_world_site_stats(w, 0, &noted);
 }
 
 Test(tftp_way, a_server_that_comes_back_goes_on)
@@ -314,11 +337,25 @@ Test(tftp_way, a_server_that_comes_back_goes_on)
     tftp_init(10000000, 20 * SIM_MS, 1);
     rig_file(&r, "f", 51200);
     r.hand.deeds[0] = (struct deed){.at = SIM_S, .act = server_down};
-    r.hand.deeds[1] = (struct deed){.at = 3 * SIM_S, .act = server_up};
-    r.hand.deeds[2] = (struct deed){.at = 100 * SIM_S};
+    r.hand.deeds[1] = (struct deed){.at = 8 * SIM_S - 1, .act = note_stats};
+    r.hand.deeds[2] = (struct deed){.at = 8 * SIM_S, .act = server_up};
+    r.hand.deeds[3] = (struct deed){.at = 100 * SIM_S};
     cr_assert_eq(rig_run(&r), 0);
     assert_right(0, 51200);
-    assert_near(took(0), 6, 0.05); /* the time-out of 4 s, and what was left */
+    /* It says nothing while it is down, not even again: 4 s, and 8 s more, and what was left. */
+    cr_assert_lt(noted.wan_last, SIM_S + 20 * SIM_MS);
+    assert_near(took(0), 14, 0.05);
+    assert_nothing_left();
+    rig_deinit(&r);
+}
+
+Test(tftp_way, a_transfer_is_forgotten_when_its_last_ack_has_come)
+{
+    tftp_init(10000000, 20 * SIM_MS, 1);
+    rig_file(&r, "f", 5120);
+    r.hand.deeds[0] = (struct deed){.at = 300 * SIM_MS};
+    cr_assert_eq(rig_run(&r), 0);
+    assert_right(0, 5120);
     assert_nothing_left();
     rig_deinit(&r);
 }
