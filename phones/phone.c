@@ -140,6 +140,7 @@ static void start_upgrade(struct phone *p, sim_time now, const char *load)
                  : has_load_server             ? SIM_SERVER_LAN
                                                : SIM_SERVER_WAN,
         .pfs = p->pfs,
+        .group = p->kind->load,
     };
     p->state = PHONE_UPGRADING;
     p->deadline = SIM_NEVER;

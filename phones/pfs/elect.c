@@ -171,7 +171,7 @@ static void hear_claim(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
     if (h->is_root) {
         pfs_root_answer(p, h);
     } else if (h->state == PFS_HIER_HOLD) {
-        if (m->type == PFS_WIRE_AD || !pfs_elect_leaves_offers(p, h)) {
+        if (!h->more && (m->type == PFS_WIRE_AD || !pfs_elect_leaves_offers(p, h))) {
             pfs_elect_holder_answers(p, h);
         }
     } else if (h->state == PFS_HIER_ELECT && (m->strength & ~PFS_WIRE_STRENGTH_CHANCE) == 0) {
@@ -225,7 +225,7 @@ static void hear_root(struct pfs *p, struct pfs_hier *h, sim_addr from, const st
         return;
     }
     if (h->state == PFS_HIER_HOLD) {
-        if ((root.strength & PFS_WIRE_STRENGTH_HOLDS) == 0) {
+        if ((root.strength & PFS_WIRE_STRENGTH_HOLDS) == 0 && !h->more) {
             pfs_elect_holder_answers(p, h); /* it is about to fetch what is here already */
         } else {
             h->root = root;
@@ -294,7 +294,7 @@ static void hear_leave(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
         if (h->root.addr == from) {
             h->root = (struct pfs_root_ref){0};
         }
-        if (m->root == p->id.addr) {
+        if (m->root == p->id.addr && !h->more) {
             pfs_root_become(p, h);
         }
         return;
@@ -325,10 +325,10 @@ void pfs_elect_hear(struct pfs *p, struct pfs_hier *h, sim_addr from, const stru
     case PFS_WIRE_WHOHAS:
         if (h->is_root) {
             pfs_root_answer(p, h);
-        } else if (h->state == PFS_HIER_HOLD) {
-            pfs_elect_holder_answers(p, h);
-        } else {
+        } else if (h->state != PFS_HIER_HOLD) {
             h->quest->whohas_at = p->now;
+        } else if (!h->more) {
+            pfs_elect_holder_answers(p, h);
         }
         return;
     case PFS_WIRE_ROOT:
@@ -351,6 +351,7 @@ void pfs_elect_hear(struct pfs *p, struct pfs_hier *h, sim_addr from, const stru
     case PFS_WIRE_BODY:
     case PFS_WIRE_DONE:
     case PFS_WIRE_BYE:
+    case PFS_WIRE_NEXT:
         return; /* not for elections */
     }
 }

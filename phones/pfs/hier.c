@@ -35,7 +35,11 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
 {
     size_t len = strnlen(want->path, PFS_PATH_MAX - 1);
     size_t model_len = strnlen(p->id.model, PFS_MODEL_MAX - 1);
-    struct pfs_hier *h = malloc(sizeof(*h) + len + 1 + 1 + model_len + 1 + len);
+    bool has_group = p->config.hierarchy == PFS_PER_LOAD && want->group != NULL;
+    const char *shared = has_group ? want->group : want->path; /* what others know it by */
+    size_t shared_len = strnlen(shared, PFS_PATH_MAX - 1);
+    size_t extra = len + 1 + shared_len + 1 + 1 + model_len + 1 + shared_len;
+    struct pfs_hier *h = malloc(sizeof(*h) + extra);
 
     if (h == NULL) {
         return NULL;
@@ -49,9 +53,18 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     memcpy(h->path, want->path, len);
     h->path[len] = '\0';
     h->name = pfs_wire_file_name(h->path);
-    uint8_t *names = (uint8_t *)h->path + len + 1;
-    h->names = (struct pfs_wire_names){names, pfs_wire_put_names(names, p->id.model, h->path)};
-    h->file_hash = pfs_wire_hash(h->name);
+    char *group = h->path + len + 1;
+    memcpy(group, shared, shared_len);
+    group[shared_len] = '\0';
+    uint8_t *names = (uint8_t *)group + shared_len + 1;
+    h->names = (struct pfs_wire_names){names, pfs_wire_put_names(names, p->id.model, group)};
+    h->name_hash = pfs_wire_hash(h->name);
+    h->file_hash = h->name_hash;
+    if (has_group) {
+        h->group = pfs_wire_file_name(group);
+        h->file_hash = pfs_wire_hash(h->group);
+        h->more = want->more;
+    }
     h->model_hash = p->model_hash;
     h->has_digest = h->wanted_digest = want->has_digest;
     h->digest = want->digest;
@@ -60,6 +73,9 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     h->quest->has_md5 = !want->has_digest && want->has_md5;
     h->quest->size = want->size;
     memcpy(h->quest->md5, want->md5, sizeof(h->quest->md5));
+    if (p->config.election == PFS_STATIC) {
+        h->xid = h->file_hash; /* the one instance there is */
+    }
     h->timer = h->beat_at = h->answer_at = h->announce_at = SIM_NEVER;
     h->next = p->hiers;
     p->hiers = h;
@@ -110,10 +126,18 @@ sim_time pfs_hier_due(const struct pfs_hier *h)
     return due;
 }
 
+/* In a group most messages name that; these a file of it, perhaps another than this one. */
+static bool is_of_file(const struct pfs_hier *h, enum pfs_wire_type type)
+{
+    return h->group != NULL && (type == PFS_WIRE_JOIN || type == PFS_WIRE_NEXT);
+}
+
 bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m)
 {
-    return m->are_names_expected || (strncmp(m->model, p->id.model, PFS_MODEL_MAX - 1) == 0 &&
-                                     strcmp(pfs_wire_file_name(m->path), h->name) == 0);
+    return m->are_names_expected ||
+           (strncmp(m->model, p->id.model, PFS_MODEL_MAX - 1) == 0 &&
+            (is_of_file(h, m->type) ||
+             strcmp(pfs_wire_file_name(m->path), h->group != NULL ? h->group : h->name) == 0));
 }
 
 void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
@@ -125,6 +149,10 @@ void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
     if (h->quest != NULL && h->quest->up != NULL) {
         pfs_link_close(p, h->quest->up);
         h->quest->up = NULL;
+    }
+    if (h->up != NULL) {
+        pfs_link_close(p, h->up);
+        h->up = NULL;
     }
     pfs_hier_drop_copy(p, h);
     h->dead = true;
@@ -188,7 +216,7 @@ enum pfs_wire_state pfs_hier_root_state(const struct pfs_hier *h)
 
 static bool has_names(enum pfs_wire_type type)
 {
-    return type <= PFS_WIRE_LEAVE || type == PFS_WIRE_JOIN;
+    return type <= PFS_WIRE_LEAVE || type == PFS_WIRE_JOIN || type == PFS_WIRE_NEXT;
 }
 
 void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_type type,
@@ -205,12 +233,16 @@ void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_typ
         size_t model_len = h->names.bytes[0];
         memcpy(m->model, h->names.bytes + 1, model_len);
         m->model[model_len] = '\0';
-        memcpy(m->path, h->path, h->names.len - 1 - model_len); /* with its NUL */
+        const char *path = is_of_file(h, type) ? h->path : h->path + strlen(h->path) + 1;
+        memcpy(m->path, path, strlen(path) + 1);
     }
 }
 
 void pfs_hier_put_digest(const struct pfs_hier *h, struct pfs_wire *m)
 {
+    if (h->group != NULL && m->type != PFS_WIRE_BODY) {
+        return; /* of which file? */
+    }
     m->has_digest = h->has_digest;
     m->digest = h->digest;
     m->digest_source = h->digest_source;
@@ -313,7 +345,9 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
         }
     }
     h->size = sim_world_file_size(p->id.world, h->copy);
-    h->strength |= PFS_WIRE_STRENGTH_HOLDS;
+    if (!h->more) {
+        h->strength |= PFS_WIRE_STRENGTH_HOLDS;
+    }
     pfs_hier_enter(h, PFS_HIER_HOLD, SIM_NEVER);
     quest_free(p, h->quest);
     h->quest = NULL;
@@ -338,7 +372,7 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
         event->digest_source = h->digest_source;
     }
     pfs_serve_all(p, h);
-    if (h->is_root && p->config.election == PFS_BROADCAST) {
+    if (h->is_root && !h->more && p->config.election == PFS_BROADCAST) {
         pfs_root_announce(p, h); /* with its digest, and as strong as holders are */
     }
     return 0;

@@ -25,6 +25,8 @@ bool pfs_may_leave(struct pfs *p, sim_time now)
     if (p->leave_at == SIM_NEVER) {
         p->leave_at = now;
         p->warned = false;
+        pfs_group_let_go(p);
+        pfs_sweep(p);
     }
     if (now >= limit_of(p)) {
         return true;

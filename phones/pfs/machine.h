@@ -8,6 +8,7 @@
  *   member.c   being a member: dial, join, attach, watch the parent, receive
  *   serve.c    being a parent: slots, bodies, progress, reports
  *   linger.c   leaving
+ *   group.c    one hierarchy for all files of a load
  *   log.c      the console
  *
  * Nothing is freed while a notice is handled: hierarchies and links are marked dead and swept at
@@ -86,6 +87,8 @@ struct pfs_link {
     bool last;                  /* CHILD: and it is the file's end; DONE is awaited */
     bool has_digest;            /* CHILD: of what it holds in part */
     sim_time heard;             /* last sign of life */
+    bool ahead;                 /* CHILD: the file it waits for is not wanted here yet */
+    uint32_t name_hash;         /* CHILD: of that file */
     uint32_t xid, epoch, place; /* CHILD: its assignment */
     uint64_t offset;            /* CHILD: bytes it holds, with those under way */
     struct pfs_hier *hier;      /* NULL: STRANGER */
@@ -160,6 +163,7 @@ struct pfs_hier {
     bool is_root;       /* ROOT_WAIT, ROOT_FETCH, or HOLD and serving as root */
     bool has_digest;    /* of the whole file: the want's, or learned from the root */
     bool wanted_digest; /* it is the want's */
+    bool more;          /* other files of its group follow */
     struct pfs_root_ref root;
     uint32_t children;
     sim_time answer_at;      /* HOLD: when it answers unless somebody else does */
@@ -170,8 +174,9 @@ struct pfs_hier {
     struct pfs_report *reports;
     struct pfs_hier *next;
     sim_file copy;
-    uint64_t size; /* HOLD: of the file */
-    uint32_t file_hash, model_hash;
+    uint64_t size;      /* HOLD: of the file */
+    uint32_t file_hash; /* H: of the file's name, or of the group's */
+    uint32_t model_hash, name_hash;
     uint32_t xid; /* of the instance that it claims in, leads, or has its place in */
     uint32_t strength;
     uint32_t place, epoch, depth;
@@ -185,6 +190,8 @@ struct pfs_hier {
     struct pfs_table *table;     /* root only */
     struct pfs_wire_names names; /* as messages carry them; behind `path` */
     const char *name;            /* of the file: in `path` */
+    const char *group;           /* name of the load whose files share a tree; NULL: none */
+    struct pfs_link *up;         /* HOLD: to the parent, until the group's next file is wanted */
     char path[];                 /* own copy */
 };
 
@@ -232,6 +239,9 @@ struct pfs {
     struct pfs_config config;
     struct pfs_identity id;
 };
+
+/* ---- pfs.c ---- */
+void pfs_sweep(struct pfs *p); /* frees what died during this call */
 
 /* ---- hier.c ---- */
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);
@@ -309,6 +319,7 @@ void pfs_root_become(struct pfs *p, struct pfs_hier *h);
 void pfs_root_announce(struct pfs *p, struct pfs_hier *h);
 void pfs_root_answer(struct pfs *p, struct pfs_hier *h); /* announce, but not too often */
 void pfs_root_tick(struct pfs *p, struct pfs_hier *h);
+void pfs_root_go_on(struct pfs *p, struct pfs_hier *h); /* the next file of the group */
 void pfs_root_fetched(struct pfs *p, struct pfs_hier *h, int status, const char *reason);
 void pfs_root_step_down(struct pfs *p, struct pfs_hier *h, const struct pfs_root_ref *to);
 void pfs_root_resign(struct pfs *p, struct pfs_hier *h); /* no longer root; frees the table */
@@ -331,7 +342,30 @@ void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why);
 /* Static election: dials the fixed parent. */
 void pfs_member_static(struct pfs *p, struct pfs_hier *h);
 
+/* The next file of the group, over the connection of the one before. */
+void pfs_member_go_on(struct pfs *p, struct pfs_hier *h);
+
+/* ---- group.c ---- */
+bool pfs_group_is_same(const struct pfs_hier *a, const struct pfs_hier *b);
+/* The hierarchy that has the tree of h's group; h itself without a group. */
+struct pfs_hier *pfs_group_head(struct pfs *p, struct pfs_hier *h);
+uint32_t pfs_group_children(const struct pfs *p, const struct pfs_hier *h); /* in the tree */
+/* The hierarchy of the file that a JOIN or NEXT names; NULL: not wanted here yet. */
+struct pfs_hier *pfs_group_file(struct pfs *p, struct pfs_hier *head, const struct pfs_wire *m,
+                                uint32_t *name_hash);
+/* Children that wait for files that are not wanted here yet are with the head: `to` from now on. */
+void pfs_group_take_waiting(struct pfs *p, struct pfs_hier *from, struct pfs_hier *to);
+/* Hands the tree on to the next file. False when there is none: `to` must begin anew. */
+bool pfs_group_pass_on(struct pfs *p, struct pfs_hier *from, struct pfs_hier *to);
+/* No file follows any more: parents and children that count on it are told. */
+void pfs_group_let_go(struct pfs *p);
+/* This child's connection ends: nothing more will come. */
+void pfs_group_send_away(struct pfs *p, struct pfs_link *link);
+/* A child has what it came for and wants the next. */
+void pfs_group_next(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+
 /* ---- serve.c ---- */
+void pfs_serve_tell_children(struct pfs *p, const struct pfs_hier *h, sim_addr peer); /* a record */
 void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
 void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                       const struct pfs_wire *m);

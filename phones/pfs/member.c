@@ -280,7 +280,7 @@ static void send_join(struct pfs *p, struct pfs_hier *h, bool to_root)
     struct pfs_wire m;
 
     pfs_hier_message(p, h, PFS_WIRE_JOIN, &m);
-    m.flags = h->children > 0 ? PFS_WIRE_JOIN_HAS_CHILDREN : 0;
+    m.flags = pfs_group_children(p, h) > 0 ? PFS_WIRE_JOIN_HAS_CHILDREN : 0;
     m.place = to_root ? PFS_WIRE_NO_PLACE : h->place;
     m.epoch = h->epoch;
     m.parent_epoch = q->parent_epoch;
@@ -311,6 +311,11 @@ void pfs_member_opened(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
 
 void pfs_member_closed(struct pfs *p, struct pfs_hier *h, struct pfs_link *link, int why)
 {
+    if (h->up == link) {
+        h->up = NULL; /* the next file must find another way */
+        pfs_link_close(p, link);
+        return;
+    }
     assert(h->quest != NULL && h->quest->up == link);
     enum pfs_hier_state state = h->state;
 
@@ -363,7 +368,7 @@ static void assigned(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     }
     h->root.xid = m->xid;
     pfs_hier_set_xid(p, h, m->xid, h->root.addr);
-    if ((m->flags & PFS_WIRE_ASSIGN_KEEP_CHILDREN) == 0 && h->children > 0) {
+    if ((m->flags & PFS_WIRE_ASSIGN_KEEP_CHILDREN) == 0 && pfs_group_children(p, h) > 0) {
         struct pfs_wire bye; /* the root does not know them, so it can't keep us from below them */
         pfs_hier_message(p, h, PFS_WIRE_BYE, &bye);
         bye.what = PFS_WIRE_WHY_MOVED;
@@ -388,6 +393,21 @@ static void assigned(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
         return;
     }
     dial_parent(p, h);
+}
+
+void pfs_member_go_on(struct pfs *p, struct pfs_hier *h)
+{
+    struct pfs_wire m;
+
+    pfs_hier_message(p, h, PFS_WIRE_NEXT, &m);
+    m.has_digest = part_digest(h, &m.digest);
+    m.digest_source = h->wanted_digest ? h->digest_source : SIM_DIGEST_FIRST_USE;
+    pfs_log(p, PFS_LOG_INF, "XID%08X Tx Next: %s", (unsigned)h->xid, h->path);
+    pfs_link_send(p, h->quest->up, &m);
+    h->quest->parent = h->quest->up->peer;
+    h->quest->parent_serial = h->serial;
+    pfs_hier_phase(p, h, SIM_PHASE_WAIT);
+    attached(p, h);
 }
 
 /* The root is alive but all slots are taken, as when a holder leads while it still feeds others:
@@ -639,6 +659,10 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
         pfs_elect_give_up(p, h, PFS_EVENT_FALLBACK, sim_err_text(rc));
         return;
     }
+    if (h->more) {
+        h->up = link; /* the next file comes the same way */
+        return;
+    }
     pfs_hier_message(p, h, PFS_WIRE_DONE, &m);
     pfs_link_send(p, link, &m);
     pfs_link_close(p, link);
@@ -652,6 +676,12 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
 void pfs_member_input(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                       const struct pfs_wire *m)
 {
+    if (h->up == link) {
+        if (m->type != PFS_WIRE_PROGRESS) {
+            pfs_member_closed(p, h, link, SIM_ECLOSED);
+        }
+        return; /* nothing is asked for: a sign of life at most */
+    }
     if (m->type == PFS_WIRE_REFUSE || m->type == PFS_WIRE_FULL || m->type == PFS_WIRE_BYE) {
         if (!is_attached(h)) {
             refused(p, h, m);

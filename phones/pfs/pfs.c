@@ -33,7 +33,7 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
 }
 
 /* Frees what died during this call. */
-static void sweep(struct pfs *p)
+void pfs_sweep(struct pfs *p)
 {
     if (!p->sweep) {
         return;
@@ -73,7 +73,7 @@ void pfs_free(struct pfs *p)
         pfs_link_close(p, link);
     }
     p->sweep = true;
-    sweep(p);
+    pfs_sweep(p);
     sim_world_file_free(p->id.world, p->doomed);
     for (unsigned i = 0; i < p->events_len; i++) {
         free(p->events[i].text);
@@ -121,7 +121,7 @@ void pfs_stop(struct pfs *p, sim_time now)
         p->listening = false;
     }
     p->leave_at = SIM_NEVER;
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_power_off(struct pfs *p, sim_time now)
@@ -140,11 +140,22 @@ static struct pfs_hier *find_path(struct pfs *p, const char *path)
     uint32_t hash = pfs_wire_hash(name);
 
     for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-        if (!h->dead && h->file_hash == hash && strcmp(h->name, name) == 0) {
+        if (!h->dead && h->name_hash == hash && strcmp(h->name, name) == 0) {
             return h;
         }
     }
     return NULL;
+}
+
+/* What has the tree of the want's load so far; NULL: none, or no load is named. */
+static struct pfs_hier *find_group(struct pfs *p, const struct pfs_want *want)
+{
+    if (p->config.hierarchy != PFS_PER_LOAD || want->group == NULL) {
+        return NULL;
+    }
+    uint64_t hash = pfs_wire_hash(pfs_wire_file_name(want->group));
+    struct pfs_hier *head = pfs_hier_find(p, hash << 32 | p->model_hash);
+    return head != NULL && head->group != NULL ? head : NULL;
 }
 
 static void got_already(struct pfs *p, struct pfs_hier *h)
@@ -193,18 +204,21 @@ void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want)
         got_already(p, h);
         return;
     }
+    struct pfs_hier *before = find_group(p, want);
     h = is_kept ? pfs_hier_new(p, want) : NULL;
     if (h == NULL) {
         pfs_hier_event(p, PFS_EVENT_FALLBACK, 0, sim_err_text(SIM_ENOMEM));
         return;
     }
     p->want = h;
-    if (p->config.election == PFS_STATIC) {
+    if (before != NULL && pfs_group_pass_on(p, before, h)) {
+        /* in the tree that it has already */
+    } else if (p->config.election == PFS_STATIC) {
         start_static(p, h);
     } else {
         pfs_elect_start(p, h);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_unwant(struct pfs *p, sim_time now)
@@ -214,7 +228,7 @@ void pfs_unwant(struct pfs *p, sim_time now)
     if (p->want != NULL) {
         pfs_linger_leave(p, p->want);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file file)
@@ -224,6 +238,7 @@ void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file
     struct pfs_hier *h = find_path(p, want->path);
 
     if (h == NULL) {
+        struct pfs_hier *before = find_group(p, want);
         h = pfs_hier_new(p, want);
         if (h == NULL) {
             sim_world_file_free(p->id.world, file);
@@ -233,11 +248,14 @@ void pfs_hold(struct pfs *p, sim_time now, const struct pfs_want *want, sim_file
         if (!h->has_digest) {
             h->has_digest = sim_world_file_digest(p->id.world, file, &h->digest) == 0;
         }
+        if (before != NULL) {
+            pfs_group_take_waiting(p, before, h);
+        }
         (void)pfs_hier_hold(p, h, 0, false);
     } else if (h->copy != file) {
         sim_world_file_free(p->id.world, file);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason)
@@ -247,7 +265,7 @@ void pfs_fetch_done(struct pfs *p, sim_time now, int status, const char *reason)
     if (p->want != NULL && p->want->state == PFS_HIER_ROOT_FETCH) {
         pfs_root_fetched(p, p->want, status, reason);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_fetch_moved(struct pfs *p, sim_time now)
@@ -256,7 +274,7 @@ void pfs_fetch_moved(struct pfs *p, sim_time now)
     if (p->want != NULL && p->want->state == PFS_HIER_ROOT_FETCH) {
         pfs_serve_all(p, p->want);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_fetch_retries(struct pfs *p, sim_time now, const char *reason)
@@ -353,7 +371,7 @@ void pfs_wake(struct pfs *p, sim_time now)
     }
     close_silent_strangers(p);
     pfs_linger_tick(p);
-    sweep(p);
+    pfs_sweep(p);
 }
 
 sim_time pfs_deadline(struct pfs *p)
@@ -448,7 +466,7 @@ static bool is_news(const struct pfs *p, const struct pfs_hier *h, const struct 
     case PFS_WIRE_OFFER:
     case PFS_WIRE_AD:
         if (h->state == PFS_HIER_HOLD) {
-            return h->answer_at == SIM_NEVER &&
+            return h->answer_at == SIM_NEVER && !h->more &&
                    (d->bytes[3] == PFS_WIRE_AD || !pfs_elect_leaves_offers(p, h));
         }
         return h->state == PFS_HIER_ELECT && is_claim_news(p, &h->quest->claim, d->from, strength);
@@ -492,7 +510,7 @@ static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct s
         }
         pfs_elect_hear(p, h, d->from, &m);
     }
-    sweep(p);
+    pfs_sweep(p);
     return true;
 }
 
@@ -529,7 +547,7 @@ void pfs_stream_opened(struct pfs *p, sim_time now, sim_stream stream, sim_addr 
                pfs_link_new(p, stream, peer, PFS_LINK_STRANGER, NULL) == NULL) {
         sim_world_stream_close(p->id.world, stream);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 static void lost(struct pfs *p, struct pfs_link *link, int why)
@@ -609,7 +627,7 @@ size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const ui
     } else {
         input(p, link, &m);
     }
-    sweep(p);
+    pfs_sweep(p);
     return (size_t)total;
 }
 
@@ -623,7 +641,7 @@ void pfs_body_progress(struct pfs *p, sim_time now, sim_stream stream, uint64_t 
         touch(p, link->hier);
         pfs_serve_all(p, link->hier); /* notices come only with cut-through */
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_body_received(struct pfs *p, sim_time now, sim_stream stream)
@@ -635,7 +653,7 @@ void pfs_body_received(struct pfs *p, sim_time now, sim_stream stream)
         link->heard = now;
         pfs_member_received(p, link->hier, link);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_body_sent(struct pfs *p, sim_time now, sim_stream stream)
@@ -646,7 +664,7 @@ void pfs_body_sent(struct pfs *p, sim_time now, sim_stream stream)
         touch(p, link->hier);
         pfs_serve_sent(p, link);
     }
-    sweep(p);
+    pfs_sweep(p);
 }
 
 void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why)
@@ -658,5 +676,5 @@ void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why)
         link->stream = 0; /* the handle is dead already */
         lost(p, link, why);
     }
-    sweep(p);
+    pfs_sweep(p);
 }

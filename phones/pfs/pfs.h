@@ -66,6 +66,11 @@ struct pfs_identity {
 struct pfs_want {
     const char *path; /* "/dnld/SCCP41.loads" is shown; what is hashed and compared: the file's
                          name; borrowed */
+    /* hierarchy "per-load": the load that the file belongs to, the same for all its files, and
+     * whether others of it follow (the next is wanted as soon as this one is there); borrowed.
+     * NULL: the file has a hierarchy of its own. */
+    const char *group;
+    bool more;
     bool has_digest;
     struct sim_digest digest; /* what the file must be, when known */
     enum sim_digest_source digest_source;

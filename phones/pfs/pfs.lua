@@ -11,7 +11,7 @@ local pfs = Proto("pfs", "Peer Firmware Sharing")
 local types = {
   [1] = "OFFER", [2] = "AD", [3] = "ROOT", [4] = "WHOHAS", [5] = "FAILED", [6] = "LEAVE", [7] = "REPORT", [8] = "ACK",
   [16] = "JOIN", [17] = "ASSIGN", [18] = "WELCOME", [19] = "FULL", [20] = "REFUSE", [21] = "PROGRESS", [22] = "BODY",
-  [23] = "DONE", [24] = "BYE",
+  [23] = "DONE", [24] = "BYE", [25] = "NEXT",
 }
 local states = { [0] = "wanting", [1] = "root waiting", [2] = "root fetching", [3] = "waiting", [4] = "receiving", [5] = "holding" }
 local sources = { [0] = "scenario", [1] = "directory", [2] = "synthetic", [3] = ".loads", [4] = "first use", [255] = "none" }
@@ -85,6 +85,7 @@ local layouts = {
   [22] = { "offset", "body_length", "size", "DIGEST" },
   [23] = {},
   [24] = { "why", "root", "next_xid", "count", "REASON" },
+  [25] = { "offset", "DIGEST", "MODEL", "PATH" },
 }
 
 -- Adds one message of `length` bytes at `at`; returns its type and, of a BODY, how many bytes follow it.

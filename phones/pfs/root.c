@@ -101,6 +101,11 @@ static void start_fetch(struct pfs *p, struct pfs_hier *h)
     pfs_hier_event(p, PFS_EVENT_FETCH, h->copy, "");
 }
 
+void pfs_root_go_on(struct pfs *p, struct pfs_hier *h)
+{
+    start_fetch(p, h);
+}
+
 static void look_at_fetch(struct pfs *p, struct pfs_hier *h)
 {
     struct pfs_quest *q = h->quest;
@@ -251,18 +256,19 @@ void pfs_root_assign(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     struct pfs_wire m;
 
     for (struct pfs_link *old = p->links; old != NULL; old = old->next) {
-        if (!old->dead && old->hier == h && old->kind == PFS_LINK_CHILD &&
-            old->peer == link->peer) {
+        if (!old->dead && old->kind == PFS_LINK_CHILD && old->peer == link->peer &&
+            pfs_group_is_same(old->hier, h)) {
             pfs_serve_ended(p, old, false); /* it lost us without our noticing */
         }
     }
     heed_refusal(p, h, join);
+    uint32_t children = pfs_group_children(p, h);
     const struct pfs_table_request request = {
         .addr = link->peer,
         .has_children = (join->flags & PFS_WIRE_JOIN_HAS_CHILDREN) != 0 && join->xid == h->xid,
         .avoid = join->avoid,
         .avoid_len = join->avoid_len,
-        .root_free = p->config.fanout > h->children ? p->config.fanout - h->children : 0,
+        .root_free = p->config.fanout > children ? p->config.fanout - children : 0,
     };
     int rc = pfs_table_assign(h->table, p->now, &request, &place);
     if (rc != 0) {

@@ -37,7 +37,8 @@ static void refuse(struct pfs *p, const struct pfs_hier *h, struct pfs_link *lin
 static void ask_for_place(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                           const struct pfs_wire *join)
 {
-    if (!h->is_root && h->state == PFS_HIER_HOLD && p->config.election == PFS_BROADCAST &&
+    if (!h->is_root && h->state == PFS_HIER_HOLD && !h->more &&
+        p->config.election == PFS_BROADCAST &&
         (h->root.addr == 0 || h->root.addr == p->id.addr || h->root.addr == link->peer)) {
         pfs_root_become(p, h); /* nobody leads any more, and the file is here */
     }
@@ -58,10 +59,11 @@ static bool is_static_child(const struct pfs *p, const struct pfs_wire *join, si
 static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *join,
                      sim_addr peer)
 {
-    uint32_t others = h->children;
+    uint32_t others = pfs_group_children(p, h);
 
     for (const struct pfs_link *l = p->links; l != NULL; l = l->next) {
-        if (!l->dead && l->hier == h && l->kind == PFS_LINK_CHILD && l->peer == peer) {
+        if (!l->dead && l->kind == PFS_LINK_CHILD && l->peer == peer &&
+            pfs_group_is_same(l->hier, h)) {
             others--; /* the same phone comes again: the old connection is void */
             break;
         }
@@ -119,24 +121,30 @@ void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire 
     pfs_serve_accept(p, h, link, m);
 }
 
-static void record_children(struct pfs *p, struct pfs_hier *h, sim_addr peer)
+void pfs_serve_tell_children(struct pfs *p, const struct pfs_hier *h, sim_addr peer)
 {
     pfs_hier_record(p, h,
                     &(struct sim_record){
                         .kind = SIM_RECORD_CHILDREN, .peer = peer, .a = h->children, .b = h->xid});
 }
 
-void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
+void pfs_serve_accept(struct pfs *p, struct pfs_hier *head, struct pfs_link *link,
                       const struct pfs_wire *m)
 {
     char text[SIM_ADDR_TEXT_MAX];
 
     for (struct pfs_link *old = p->links; old != NULL; old = old->next) {
-        if (!old->dead && old->hier == h && old->kind == PFS_LINK_CHILD &&
-            old->peer == link->peer) {
+        if (!old->dead && old->kind == PFS_LINK_CHILD && old->peer == link->peer &&
+            pfs_group_is_same(old->hier, head)) {
             pfs_serve_ended(p, old, false);
         }
     }
+    struct pfs_hier *h = pfs_group_file(p, head, m, &link->name_hash);
+    link->ahead = h == NULL;
+    if (h == NULL) {
+        h = head;
+    }
+    p->others_stale = true;
     p->strangers -= link->kind == PFS_LINK_STRANGER;
     link->kind = PFS_LINK_CHILD;
     link->hier = h;
@@ -152,10 +160,14 @@ void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
     if (h->beat_at == SIM_NEVER) {
         h->beat_at = sim_time_add(p->now, pfs_serve_beat_gap(p));
     }
-    record_children(p, h, link->peer);
+    pfs_serve_tell_children(p, h, link->peer);
     pfs_log(p, PFS_LOG_INF, "XID%08X Child %s joined at place %u", (unsigned)h->xid,
             sim_addr_format(link->peer, text), (unsigned)link->place);
     pfs_log_state(p, h);
+    if (link->ahead && p->leave_at != SIM_NEVER) {
+        pfs_group_send_away(p, link);
+        return;
+    }
     pfs_serve_body(p, h, link);
 }
 
@@ -185,7 +197,8 @@ void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
     uint64_t size;
     int rc = 0;
 
-    if (link->sending || link->last || (!is_whole && p->config.relay != PFS_CUT_THROUGH)) {
+    if (link->sending || link->last || link->ahead ||
+        (!is_whole && p->config.relay != PFS_CUT_THROUGH)) {
         return;
     }
     uint64_t have = available(p, h, &size), offset = link->offset;
@@ -249,34 +262,38 @@ void pfs_serve_ended(struct pfs *p, struct pfs_link *link, bool done)
     h->children--;
     p->children--;
     p->busy_at = p->now;
-    record_children(p, h, link->peer);
+    pfs_serve_tell_children(p, h, link->peer);
     pfs_log(p, PFS_LOG_INF, "XID%08X Child %s %s", (unsigned)h->xid,
             sim_addr_format(link->peer, text), done ? "has the file" : "lost");
     pfs_log_state(p, h);
-    if (h->is_root && h->table != NULL) {
+    struct pfs_hier *head = pfs_group_head(p, h);
+    if (head->is_root && head->table != NULL) {
         if (done) {
-            pfs_table_holds(h->table, link->peer);
+            pfs_table_holds(head->table, link->peer);
         } else {
-            pfs_table_lost(h->table, p->id.addr, link->peer, link->epoch);
+            pfs_table_lost(head->table, p->id.addr, link->peer, link->epoch);
         }
-    } else if (!done && link->xid == h->root.xid && h->root.addr != 0) {
-        pfs_serve_report(p, h, PFS_WIRE_REPORT_LOST, link->peer, link->place, link->epoch);
+    } else if (!done && link->xid == head->root.xid && head->root.addr != 0) {
+        pfs_serve_report(p, head, PFS_WIRE_REPORT_LOST, link->peer, link->place, link->epoch);
     }
 }
 
 void pfs_serve_drop_children(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
 {
+    bool is_head = pfs_group_head(p, h) == h; /* then it is about the whole tree */
+
     for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
-        if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
+        if (l->dead || l->kind != PFS_LINK_CHILD ||
+            (l->hier != h && !(is_head && pfs_group_is_same(l->hier, h)))) {
             continue;
         }
         if (bye != NULL) {
             pfs_link_send(p, l, bye);
         }
         pfs_link_close(p, l);
-        h->children--;
+        l->hier->children--;
         p->children--;
-        record_children(p, h, l->peer);
+        pfs_serve_tell_children(p, l->hier, l->peer);
     }
 }
 
@@ -301,6 +318,10 @@ void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire
 {
     if (m->type == PFS_WIRE_PROGRESS) {
         return; /* heard is enough */
+    }
+    if (m->type == PFS_WIRE_NEXT && link->last && link->hier->group != NULL) {
+        pfs_group_next(p, link, m);
+        return;
     }
     /* DONE counts only after the file's end; all else ends the connection. */
     pfs_serve_ended(p, link, m->type == PFS_WIRE_DONE && link->last);

@@ -38,6 +38,7 @@ enum {
     STATE(state) STATE(root_state) N64(offset) N32(serial) N32(depth) N32(root) DIGEST
 #define BODY_FIELDS(N8, N32, N64, STATE, DIGEST, AVOID, NAMES, REASON)                             \
     N64(offset) N64(length) N64(size) DIGEST
+#define NEXT_FIELDS(N8, N32, N64, STATE, DIGEST, AVOID, NAMES, REASON) N64(offset) DIGEST NAMES
 #define DONE_FIELDS(N8, N32, N64, STATE, DIGEST, AVOID, NAMES, REASON)
 #define BYE_FIELDS(N8, N32, N64, STATE, DIGEST, AVOID, NAMES, REASON)                              \
     N8(what) N32(root) N32(next_xid) N32(count) REASON

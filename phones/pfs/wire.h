@@ -45,7 +45,8 @@ enum {
     X(PROGRESS, 21, true) /* both ways: still here, and how far */                                 \
     X(BODY, 22, true)     /* parent: `length` bytes of the file follow, from `offset` */           \
     X(DONE, 23, true)     /* child: got it, verified; the connection ends */                       \
-    X(BYE, 24, true)      /* parent: look for another parent */
+    X(BYE, 24, true)      /* parent: look for another parent */                                    \
+    X(NEXT, 25, true)     /* child: got it too; now this file of the same load */
 
 enum pfs_wire_type {
 #define X(name, value, stream) PFS_WIRE_##name = (value),

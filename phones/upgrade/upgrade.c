@@ -114,8 +114,13 @@ static void want(struct upgrade *u, struct pfs_want *out)
     const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
     *out = (struct pfs_want){
         .path = current_name(u),
+        .group = u->index[0] != '\0' ? u->index : u->config.group,
+        .more = u->next < u->files_len || u->next == 0,
         .digest_source = SIM_DIGEST_FIRST_USE,
     };
+    if (out->group != NULL && out->group[0] == '\0') {
+        out->group = NULL;
+    }
     if (known != NULL) {
         out->size = known->size;
     }

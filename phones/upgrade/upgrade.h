@@ -31,7 +31,8 @@ enum upgrade_state {
 struct upgrade_config {
     const struct manifest *manifest; /* borrowed */
     enum sim_server_place place;
-    struct pfs *pfs; /* NULL: no sharing */
+    struct pfs *pfs;   /* NULL: no sharing */
+    const char *group; /* of listed files: the load they make up, borrowed; NULL or "": none */
 };
 
 struct upgrade {

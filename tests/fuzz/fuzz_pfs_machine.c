@@ -255,7 +255,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.config.parent_timeout = 5 * SIM_S;
     c.lab_config.file_size = 500;
     c.lab_config.limit = 600 * SIM_S;
-    c.config.fanout = 1 + take(&in) % 2;
+    uint8_t how = take(&in);
+    c.config.fanout = 1 + how % 2;
+    c.config.relay = (how & 2) != 0 ? PFS_CUT_THROUGH : PFS_STORE_AND_FORWARD;
+    c.config.chunk = 50;
+    c.config.hierarchy = (how & 4) != 0 ? PFS_PER_LOAD : PFS_PER_FILE;
+    c.files[1] = "/dnld/jar41.sbn";
+    c.files_len = (how & 8) != 0 ? 2 : 1;
     crew_open(&c);
     for (size_t i = 0; i < PHONES; i++) {
         crew_add(&c, 0, "CP-7961G", i * 10 * SIM_MS);

@@ -11,6 +11,13 @@
 
 /* ---- The owner ---- */
 
+/* The load is called as its first file. */
+static void set_group(const struct crew_phone *ph, struct pfs_want *want)
+{
+    want->group = "SCCP41.loads";
+    want->more = ph->file + 1 < ph->crew->files_len;
+}
+
 static void want_next(struct crew_phone *ph, sim_time now)
 {
     struct crew *c = ph->crew;
@@ -21,6 +28,7 @@ static void want_next(struct crew_phone *ph, sim_time now)
     struct pfs_want want = {.path = c->files[ph->file], .digest_source = SIM_DIGEST_SYNTHETIC};
     want.has_digest = c->knows_digests;
     want.size = c->knows_sizes ? c->lab_config.file_size : 0;
+    set_group(ph, &want);
     lab_digest(c->lab, want.path, &want.digest);
     pfs_want(ph->pfs, now, &want);
 }
@@ -113,6 +121,7 @@ static void fetched(struct crew_phone *ph, sim_time now, const struct sim_fetch_
     struct pfs_want want = {.path = c->files[ph->file], .digest_source = SIM_DIGEST_SYNTHETIC};
     struct sim_digest have;
     want.has_digest = c->knows_digests;
+    set_group(ph, &want);
     lab_digest(c->lab, want.path, &want.digest);
     bool good = result->status == 0 && sim_world_file_digest(w, ph->fetch_file, &have) == 0 &&
                 (!want.has_digest || sim_digest_equal(&have, &want.digest));
@@ -300,7 +309,8 @@ static void check_way_up(struct crew *c, sim_node node, const struct pfs_hier *h
         }
         if (c->phones[up].site != c->phones[who].site ||
             strcmp(c->phones[up].model, c->phones[who].model) != 0 ||
-            strcmp(pfs_wire_file_name(above->path), pfs_wire_file_name(at->path)) != 0) {
+            !(at->group != NULL ? pfs_group_is_same(above, at)
+                                : strcmp(above->name, at->name) == 0)) {
             broken(c, "parent and child differ in subnet, model or file", who);
         }
         if (above->state != PFS_HIER_HOLD && above->xid != at->xid) {
@@ -332,7 +342,7 @@ void crew_check(struct crew *c, sim_node node)
                 broken(c, "a body was sent by a phone that does not hold the file", node);
             }
         }
-        if (children != h->children || children > c->config.fanout) {
+        if (children != h->children || pfs_group_children(p, h) > c->config.fanout) {
             broken(c, "more children than fanout, or miscounted", node);
         }
         if ((h->quest == NULL) != (h->state == PFS_HIER_HOLD)) {

@@ -144,6 +144,9 @@ int main(int argc, char **argv)
     for (size_t at = 0; at < total; at += 700) {
         tcp(false, ACK, down + at, total - at < 700 ? total - at : 700);
     }
+    m = message(PFS_WIRE_NEXT);
+    len = pfs_wire_encode(&m, bytes);
+    tcp(true, ACK, bytes, len);
     m = message(PFS_WIRE_DONE);
     len = pfs_wire_encode(&m, bytes);
     tcp(true, ACK, bytes, len);

@@ -99,6 +99,7 @@ static void draw_what_ifs(struct crew *c, const struct plan *plan, uint64_t seed
     c->config.fanout =
         PICK(&rng, 0, 0, 1) == 0 ? c->config.fanout : (uint32_t)sim_rng_between(&rng, 1, 16);
     c->knows_sizes = PICK(&rng, 0, 1) == 1;
+    c->config.hierarchy = PICK(&rng, 0, 1) == 0 ? PFS_PER_FILE : PFS_PER_LOAD;
     if (plan->models * plan->sites == 1 && PICK(&rng, 0, 0, 0, 1) == 1) {
         c->config.election = PFS_STATIC;
     }

@@ -19,7 +19,7 @@ expect() { # name, wanted, got
     fi
 }
 types=$(fields "$2" -e pfs.type | tr ',' '\n' | tr '\n' ' ')
-expect "types in order" "1 2 3 4 5 6 7 8 16 17 22 21 23 " "$(echo "$types" | tr -s ' ' | sed 's/^ //')"
+expect "types in order" "1 2 3 4 5 6 7 8 16 17 22 21 25 23 " "$(echo "$types" | tr -s ' ' | sed 's/^ //')"
 expect "body bytes" 4000 "$(fields "$2" -e pfs.body | tr ',' '\n' | awk '{ sum += $1 } END { print sum }')"
 expect "strength and map of the offer" "0x31d4d43d 0xff9d7cb9 CP-7961G /dnld/SCCP41.9-4-2SR2-2S.loads" \
     "$(fields "$2" -e pfs.strength -e pfs.map -e pfs.model -e pfs.path | head -1)"

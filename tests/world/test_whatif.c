@@ -338,3 +338,206 @@ Test(whatif, in_a_known_tree_phone_i_feeds_the_k_behind_k_times_i)
         }
     }
 }
+
+/* ---- One hierarchy for a whole load ---- */
+
+static void per_load(uint64_t seed)
+{
+    crew_defaults(&c, seed);
+    c.config.hierarchy = PFS_PER_LOAD;
+    c.files[1] = "/dnld/jar41.sbn";
+    c.files[2] = "/dnld/cnu41.sbn";
+    c.files[3] = "/dnld/term41.default.loads";
+    c.files_len = 4;
+}
+
+/* The files that `phone` has taken so far. */
+static size_t files_of(size_t phone)
+{
+    return c.phones[phone].file;
+}
+
+Test(whatif, a_load_has_one_root_one_wait_and_one_place_for_each)
+{
+    sim_time last[2];
+    for (int whole = 0; whole < 2; whole++) {
+        per_load(3);
+        c.config.hierarchy = whole ? PFS_PER_LOAD : PFS_PER_FILE;
+        crew_open(&c);
+        crew_add_many(&c, 31, 100 * SIM_MS);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 31);
+        cr_assert_eq(c.wan_copies, 4);
+        cr_assert_eq(c.roots, whole ? 1 : 4);
+        cr_assert_eq(crew_depth(&c), 4);
+        last[whole] = last_held();
+        for (size_t i = 0; i < c.len && whole; i++) {
+            cr_assert(lab_node_dials(c.lab, c.phones[i].node) <= 2, "phone %zu dialed %llu times",
+                      i, (unsigned long long)lab_node_dials(c.lab, c.phones[i].node));
+        }
+        end_of_test();
+    }
+    /* Three elections and three waits less; and a file is fetched while the one before goes down.
+     */
+    cr_assert(last[0] > last[1] + 3 * (10 * SIM_S + 1250 * SIM_MS), "%.3f s and %.3f s",
+              sim_time_seconds(last[0]), sim_time_seconds(last[1]));
+}
+
+Test(whatif, late_phones_join_a_load_wherever_it_is_and_get_all_of_it)
+{
+    static const uint64_t starts[] = {0, 0, 5, 14, 18, 21, 25, 29, 33, 45};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        per_load(seed);
+        crew_open(&c);
+        for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+            crew_add(&c, 0, "CP-7961G", starts[i] * SIM_S);
+        }
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), c.len, "seed %llu", (unsigned long long)seed);
+        cr_assert_eq(c.wan_copies, 4, "seed %llu: %u copies", (unsigned long long)seed,
+                     c.wan_copies);
+        assert_no_fallback();
+        end_of_test();
+    }
+}
+
+Test(whatif, a_load_needs_no_digest_known_beforehand_and_works_cut_through)
+{
+    for (int kind = 0; kind < 4; kind++) {
+        per_load(4);
+        c.knows_digests = (kind & 1) != 0;
+        c.config.relay = (kind & 2) != 0 ? PFS_CUT_THROUGH : PFS_STORE_AND_FORWARD;
+        c.config.chunk = 1000;
+        crew_open(&c);
+        crew_add_many(&c, 20, 5 * SIM_S);
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 20, "kind %d", kind);
+        cr_assert_eq(c.wan_copies, 4);
+        assert_no_fallback();
+        end_of_test();
+    }
+}
+
+Test(whatif, a_load_goes_down_a_known_tree)
+{
+    per_load(5);
+    c.config.election = PFS_STATIC;
+    crew_open(&c);
+    crew_add_many(&c, 15, SIM_S);
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 15);
+    cr_assert_eq(c.wan_copies, 4);
+    cr_assert_eq(lab_counts(c.lab)->broadcasts + lab_counts(c.lab)->datagrams, 0);
+    end_of_test();
+}
+
+Test(whatif, models_do_not_share_a_load)
+{
+    per_load(6);
+    crew_open(&c);
+    for (size_t i = 0; i < 20; i++) {
+        crew_add(&c, 0, i % 2 == 0 ? "CP-7961G" : "CP-7970G", 0);
+    }
+    cr_assert(crew_run(&c));
+    cr_assert_eq(all_upgraded(), 20);
+    cr_assert_eq(c.wan_copies, 8);
+    end_of_test();
+}
+
+/* Once `files` files of the load are with the root, and `after` more. */
+static size_t run_until_root_has(size_t files, sim_duration after)
+{
+    size_t root;
+    while (((root = root_now()) == SIZE_MAX || files_of(root) < files) && lab_step(c.lab)) {
+    }
+    cr_assert_neq(root, SIZE_MAX);
+    crew_run_until(&c, lab_now(c.lab) + after);
+    return root_now();
+}
+
+Test(whatif, a_root_that_dies_between_files_is_replaced_for_the_rest)
+{
+    static const sim_duration after[] = {0, 10 * SIM_MS, 1500 * SIM_MS, 3900 * SIM_MS};
+    for (size_t i = 0; i < sizeof(after) / sizeof(after[0]); i++) {
+        for (uint64_t seed = 1; seed <= 10; seed++) {
+            per_load(seed);
+            crew_open(&c);
+            crew_add_many(&c, 15, 100 * SIM_MS);
+            size_t root = run_until_root_has(1 + seed % 3, after[i]);
+            crew_crash(&c, root, seed % 2 == 0, false);
+            cr_assert(crew_run(&c), "seed %llu", (unsigned long long)seed);
+            cr_assert_eq(all_upgraded(), 14, "seed %llu: %zu", (unsigned long long)seed,
+                         all_upgraded());
+            /* The file that went down just then, and one that only the dead one had. */
+            cr_assert(c.wan_copies <= 6, "seed %llu: %u copies", (unsigned long long)seed,
+                      c.wan_copies);
+            assert_no_fallback();
+            end_of_test();
+        }
+    }
+}
+
+Test(whatif, a_parent_that_dies_in_the_middle_of_a_load_costs_nobody_a_file)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        per_load(seed);
+        crew_open(&c);
+        crew_add_many(&c, 15, 100 * SIM_MS);
+        size_t root = run_until_root_has(1 + seed % 4, seed * 77 * SIM_MS), parent = SIZE_MAX;
+        for (size_t i = 0; i < c.len; i++) {
+            const struct pfs_hier *h = hier_of(i);
+            if (i != root && h != NULL && pfs_group_children(c.phones[i].pfs, h) > 0) {
+                parent = i;
+            }
+        }
+        if (parent == SIZE_MAX) {
+            crew_close(&c);
+            continue;
+        }
+        crew_crash(&c, parent, seed % 2 == 0, false);
+        cr_assert(crew_run(&c), "seed %llu", (unsigned long long)seed);
+        cr_assert_eq(all_upgraded(), 14, "seed %llu: %zu", (unsigned long long)seed,
+                     all_upgraded());
+        cr_assert_eq(c.wan_copies, 4);
+        assert_no_fallback();
+        end_of_test();
+    }
+}
+
+Test(whatif, a_corrupt_peer_in_a_load_is_asked_once_for_a_file)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        per_load(seed);
+        crew_open(&c);
+        crew_add_many(&c, 15, 100 * SIM_MS);
+        run_until_root_has(1, 0);
+        for (size_t i = 0; i < c.len; i++) {
+            if (i != root_now() && hier_of(i)->children > 0) {
+                sim_world_set_corrupt(lab_world(c.lab), c.phones[i].node, true);
+                break;
+            }
+        }
+        cr_assert(crew_run(&c));
+        cr_assert_eq(all_upgraded(), 15);
+        cr_assert_eq(c.wan_copies, 4);
+        assert_no_fallback();
+        cr_assert(c.rejects > 0);
+        end_of_test();
+    }
+}
+
+Test(whatif, when_the_server_fails_in_the_middle_of_a_load_everybody_hears_why)
+{
+    per_load(7);
+    crew_open(&c);
+    crew_add_many(&c, 15, 100 * SIM_MS);
+    run_until_root_has(2, 0);
+    lab_server_fails(c.lab, SIM_ENOTFOUND, "HTTP 404 from http://server/cnu41.sbn");
+    cr_assert(crew_run(&c));
+    cr_assert_eq(crew_count_failed(&c), 15);
+    for (size_t i = 0; i < c.len; i++) {
+        cr_assert_str_eq(c.phones[i].reason, "HTTP 404 from http://server/cnu41.sbn");
+        cr_assert(files_of(i) <= 2);
+    }
+    end_of_test();
+}
