@@ -63,17 +63,20 @@ static inline void fluid_node_set(struct fluid_node *nodes, uint32_t *root, uint
 
 /* ---- Sites: heaps with places ---- */
 
+struct fluid_rank {
+    fluid_key key;
+    uint32_t id;
+};
+
 struct fluid_ranks {
-    struct fluid_rank {
-        fluid_key key;
-        uint32_t id;
-    } *heap;
+    struct fluid_rank *heap;
     uint32_t *places; /* by id; FLUID_NONE: not in */
     uint32_t len;
 };
 
-/* Empty, for ids below `cap`; keeps the memory. 0 or SIM_ENOMEM. */
+/* Room for ids below `cap`; clear it then. 0 or SIM_ENOMEM. */
 int fluid_ranks_reserve(struct fluid_ranks *r, uint32_t cap);
+/* Empty, for ids below `cap`; keeps the memory. */
 void fluid_ranks_clear(struct fluid_ranks *r, uint32_t cap);
 void fluid_ranks_deinit(struct fluid_ranks *r);
 void fluid_ranks_move(struct fluid_ranks *r, enum fluid_order order, uint32_t id, fluid_key key);
