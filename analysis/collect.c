@@ -22,15 +22,26 @@ struct counts {
 struct lane {
     struct analysis_totals totals;
     struct counts counts;
+    struct analysis_names_recent recent;
     struct analysis_forest forest;
     char **reasons; /* owned; reason number n is reasons[n - 1] */
     uint32_t reasons_len;
     bool out_of_memory;
 };
 
+/* What most records need of a phone, small enough to stay in the cache with its site's others: of
+ * what the phone's own struct has too, only `phase` is newer here while the run goes on. */
+struct hot {
+    uint32_t site;
+    uint16_t firmware;
+    uint8_t phase;
+    bool is_phone;
+};
+
 struct analysis_collect {
     struct analysis_collect_config config;
     bool attached;
+    struct hot *hot;                 /* by node */
     struct analysis_phone *phones;   /* by node */
     struct analysis_flight *flights; /* by node */
     uint32_t phones_len;
@@ -71,6 +82,7 @@ void analysis_collect_free(struct analysis_collect *c)
     free(c->so_far);
     free(c->flights);
     free(c->phones);
+    free(c->hot);
     free(c);
 }
 
@@ -101,7 +113,7 @@ static int gather_names(struct analysis_collect *c)
         for (size_t k = 0; k < s->firmware[i].files_len; k++) {
             const struct scenario_file *file = &s->firmware[i].files[k];
             uint16_t at;
-            if (analysis_names_find(&c->names, file->name, &at)) {
+            if (analysis_names_find(&c->names, NULL, file->name, &at)) {
                 c->sizes[i * c->names.len + at] = file->size;
             }
         }
@@ -133,6 +145,10 @@ static int add_phone(struct analysis_collect *c, sim_node node,
                 .done = SIM_NEVER,
                 .back = SIM_NEVER,
             };
+            c->hot[node] = (struct hot){.site = info->site,
+                                        .firmware = (uint16_t)i,
+                                        .phase = SIM_PHASE_OFF,
+                                        .is_phone = true};
             c->phones_len++;
             /* All but `bare` phones take the index too. */
             c->wanted += s->firmware[i].files_len + (info->system == SCENARIO_BARE ? 0 : 1);
@@ -153,13 +169,14 @@ int analysis_collect_attach(struct analysis_collect *c,
     c->config = *config;
     c->lanes = calloc(config->lanes, sizeof(c->lanes[0]));
     c->phones = calloc((size_t)config->nodes + 1, sizeof(c->phones[0]));
+    c->hot = calloc((size_t)config->nodes + 1, sizeof(c->hot[0]));
     c->phases =
         calloc((size_t)config->scenario->sites_total * SIM_PHASES_LEN + 1, sizeof(c->phases[0]));
     c->so_far =
         calloc((size_t)config->scenario->sites_total * SO_FAR_LEN + 1, sizeof(c->so_far[0]));
     c->flights = calloc((size_t)config->nodes + 1, sizeof(c->flights[0]));
-    if (c->lanes == NULL || c->phones == NULL || c->flights == NULL || c->phases == NULL ||
-        c->so_far == NULL) {
+    if (c->lanes == NULL || c->phones == NULL || c->flights == NULL || c->hot == NULL ||
+        c->phases == NULL || c->so_far == NULL) {
         return SIM_ENOMEM;
     }
     if ((rc = gather_names(c)) != 0) {
@@ -181,15 +198,15 @@ int analysis_collect_attach(struct analysis_collect *c,
 
 /* NULL: not a firmware file, or out of memory. */
 static struct analysis_tree *find_tree(struct analysis_collect *c, struct lane *lane,
-                                       const struct analysis_phone *phone, const char *name)
+                                       const struct hot *hot, const char *name)
 {
     uint16_t file;
 
-    if (!analysis_names_find(&c->names, name, &file)) {
+    if (!analysis_names_find(&c->names, &lane->recent, name, &file)) {
         return NULL;
     }
     struct analysis_tree *tree =
-        analysis_forest_get(&lane->forest, analysis_tree_key(phone->site, phone->firmware, file));
+        analysis_forest_get(&lane->forest, analysis_tree_key(hot->site, hot->firmware, file));
     if (tree == NULL) {
         lane->out_of_memory = true;
     }
@@ -238,19 +255,19 @@ static uint32_t intern_reason(struct lane *lane, const char *text)
     return lane->reasons_len;
 }
 
-static void enter_phase(struct analysis_collect *c, struct analysis_phone *phone,
-                        const struct sim_record *record)
+static void enter_phase(struct analysis_collect *c, const struct sim_record *record)
 {
-    if (record->a >= SIM_PHASES_LEN) {
+    struct hot *hot = &c->hot[record->node];
+
+    if (record->a >= SIM_PHASES_LEN || hot->phase == record->a) {
         return;
     }
-    _Atomic uint32_t *row = &c->phases[(size_t)phone->site * SIM_PHASES_LEN];
-    if (phone->phase != record->a) {
-        count_in_row(&row[phone->phase], UINT32_MAX); /* one less */
-        count_in_row(&row[record->a], 1);
-    }
-    bool configuring = phone->phase == SIM_PHASE_CONFIGURE;
-    phone->phase = (uint8_t)record->a;
+    _Atomic uint32_t *row = &c->phases[(size_t)hot->site * SIM_PHASES_LEN];
+    count_in_row(&row[hot->phase], UINT32_MAX); /* one less */
+    count_in_row(&row[record->a], 1);
+    bool configuring = hot->phase == SIM_PHASE_CONFIGURE;
+    hot->phase = (uint8_t)record->a;
+    struct analysis_phone *phone = &c->phones[record->node];
     /* A phone that is cut off or gives up while configuring has no configuration. */
     if (configuring && phone->config == SIM_NEVER && record->a > SIM_PHASE_CONFIGURE &&
         record->a != SIM_PHASE_FAILED) {
@@ -313,27 +330,28 @@ static void begin_transfer(struct analysis_collect *c, unsigned lane_number,
 {
     uint16_t file;
 
-    if (analysis_names_find(&c->names, record->name, &file)) {
+    if (analysis_names_find(&c->names, &c->lanes[lane_number].recent, record->name, &file)) {
         cut_transfer(c, lane_number, record->node, record->at, ANALYSIS_TRANSFER_CUT_OFF);
         analysis_flight_begin(&c->flights[record->node], file, record);
     }
 }
 
 static void end_transfer(struct analysis_collect *c, unsigned lane_number,
-                         const struct analysis_phone *phone, const struct sim_record *record)
+                         const struct sim_record *record)
 {
+    const struct hot *hot = &c->hot[record->node];
     struct lane *lane = &c->lanes[lane_number];
     uint16_t file;
 
-    if (analysis_names_find(&c->names, record->name, &file)) {
+    if (analysis_names_find(&c->names, &lane->recent, record->name, &file)) {
         if (record->a == 0) {
             lane->totals.peer_transfers += record->peer != 0;
             lane->totals.server_transfers += record->peer == 0;
         }
-        uint64_t size = c->sizes[phone->firmware * c->names.len + file];
+        uint64_t size = c->sizes[hot->firmware * c->names.len + file];
         if (analysis_flight_end(&c->flights[record->node], file, size, record)) {
             count(&lane->counts.copies, 1);
-            struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
+            struct analysis_tree *tree = find_tree(c, lane, hot, record->name);
             if (tree != NULL) {
                 tree->server_copies++;
             }
@@ -352,16 +370,19 @@ static void end_transfer(struct analysis_collect *c, unsigned lane_number,
     }
 }
 
-static void hold_file(struct analysis_collect *c, struct lane *lane, struct analysis_phone *phone,
+static void hold_file(struct analysis_collect *c, struct lane *lane,
                       const struct sim_record *record)
 {
+    const struct hot *hot = &c->hot[record->node];
+    struct analysis_phone *phone = &c->phones[record->node];
+
     if (record->peer != 0) {
         phone->files_from_peer++;
     } else {
         phone->files_from_server++;
     }
     count(&lane->counts.held, 1);
-    struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
+    struct analysis_tree *tree = find_tree(c, lane, hot, record->name);
     if (tree == NULL) {
         return;
     }
@@ -378,9 +399,10 @@ static void hold_file(struct analysis_collect *c, struct lane *lane, struct anal
 
 /* Claims, roles, attachments and children: the shape of a tree. */
 static void shape_tree(struct analysis_collect *c, struct lane *lane,
-                       const struct analysis_phone *phone, const struct sim_record *record)
+                       const struct sim_record *record)
 {
-    struct analysis_tree *tree = find_tree(c, lane, phone, record->name);
+    const struct hot *hot = &c->hot[record->node];
+    struct analysis_tree *tree = find_tree(c, lane, hot, record->name);
 
     if (tree == NULL) {
         return;
@@ -389,10 +411,11 @@ static void shape_tree(struct analysis_collect *c, struct lane *lane,
         if (record->a != SIM_ROLE_ROOT_WAITING && record->a != SIM_ROLE_ROOT_FETCHING) {
             return;
         }
-        if (tree->root != phone->addr) {
+        sim_addr addr = c->phones[record->node].addr;
+        if (tree->root != addr) {
             tree->roots++;
         }
-        tree->root = phone->addr;
+        tree->root = addr;
         tree->root_at = record->at;
     } else if (record->kind == SIM_RECORD_ATTACH && record->a > tree->depth) {
         tree->depth = record->a;
@@ -418,14 +441,14 @@ static uint64_t hash_record(const struct sim_record *r)
     return sim_rng_mix(h ^ hash_text(r->text));
 }
 
-static void note(struct analysis_collect *c, unsigned lane_number, struct analysis_phone *phone,
-                 const struct sim_record *record)
+static void note(struct analysis_collect *c, unsigned lane_number, const struct sim_record *record)
 {
     struct lane *lane = &c->lanes[lane_number];
+    struct analysis_phone *phone = &c->phones[record->node];
 
     switch (record->kind) {
     case SIM_RECORD_PHASE:
-        enter_phase(c, phone, record);
+        enter_phase(c, record);
         if (record->a == SIM_PHASE_OFF) {
             cut_transfer(c, lane_number, record->node, record->at, ANALYSIS_TRANSFER_CUT_OFF);
             analysis_flight_forget(&c->flights[record->node]);
@@ -435,19 +458,19 @@ static void note(struct analysis_collect *c, unsigned lane_number, struct analys
         begin_transfer(c, lane_number, record);
         break;
     case SIM_RECORD_TRANSFER_END:
-        end_transfer(c, lane_number, phone, record);
+        end_transfer(c, lane_number, record);
         break;
     case SIM_RECORD_CLAIM:
         lane->totals.claims++;
-        shape_tree(c, lane, phone, record);
+        shape_tree(c, lane, record);
         break;
     case SIM_RECORD_ROLE:
     case SIM_RECORD_ATTACH:
     case SIM_RECORD_CHILDREN:
-        shape_tree(c, lane, phone, record);
+        shape_tree(c, lane, record);
         break;
     case SIM_RECORD_HOLD:
-        hold_file(c, lane, phone, record);
+        hold_file(c, lane, record);
         break;
     case SIM_RECORD_REJECT:
         lane->totals.rejected++;
@@ -499,11 +522,11 @@ void analysis_collect_write(void *context, unsigned lane_number, const struct si
     if (c->config.hashes) {
         totals->hash += hash_record(record);
     }
-    if (record->node < c->config.nodes && c->phones[record->node].is_phone) {
+    if (record->node < c->config.nodes && c->hot[record->node].is_phone) {
         if (c->config.lanes > 1) {
             c->phones[record->node].lane = (uint8_t)lane_number;
         }
-        note(c, lane_number, &c->phones[record->node], record);
+        note(c, lane_number, record);
         phone = &c->phones[record->node];
     }
     if (c->config.story != NULL) {
@@ -590,6 +613,7 @@ void analysis_collect_end(struct analysis_collect *c, uint32_t first, uint32_t l
     for (uint32_t node = first; c->attached && node - first < len && node < c->config.nodes;
          node++) {
         cut_transfer(c, c->phones[node].lane, node, ended, ANALYSIS_TRANSFER_UNFINISHED);
+        c->phones[node].phase = c->hot[node].phase;
     }
 }
 
@@ -601,7 +625,8 @@ void analysis_collect_close(struct analysis_collect *c, sim_time ended)
 
 uint64_t analysis_collect_memory(uint64_t phones, uint64_t sites)
 {
-    return phones * (sizeof(struct analysis_phone) + sizeof(struct analysis_flight)) +
+    return phones * (sizeof(struct analysis_phone) + sizeof(struct analysis_flight) +
+                     sizeof(struct hot)) +
            sites * (SIM_PHASES_LEN + SO_FAR_LEN) * sizeof(uint32_t);
 }
 

@@ -28,7 +28,7 @@ enum {
 struct analysis_phone {
     bool is_phone;     /* false: a node that is no phone, or one not added */
     uint8_t outcome;   /* enum sim_outcome, or ANALYSIS_OUTCOME_NONE */
-    uint8_t phase;     /* enum sim_phase */
+    uint8_t phase;     /* enum sim_phase, when the run has ended */
     uint8_t lane;      /* whose table `reason` is in */
     uint8_t system;    /* enum scenario_system */
     bool config_seen;  /* it has been in CONFIGURE */

@@ -112,10 +112,26 @@ int analysis_names_seal(struct analysis_names *n)
     return 0;
 }
 
-bool analysis_names_find(const struct analysis_names *n, const char *name, uint16_t *out)
+bool analysis_names_find(const struct analysis_names *n, struct analysis_names_recent *recent,
+                         const char *name, uint16_t *out)
 {
+    static const size_t mask = ANALYSIS_NAMES_RECENT - 1;
+    size_t at = ((uintptr_t)name >> 4 ^ (uintptr_t)name >> 10) & mask; /* texts of malloc() */
+
     if (name == NULL) {
         return false;
     }
-    return find(n, name, out) || (strchr(name, '/') != NULL && find(n, base_name(name), out));
+    if (recent != NULL && recent->texts[at] == name &&
+        strcmp(n->names[recent->numbers[at]], name) == 0) {
+        *out = recent->numbers[at];
+        return true;
+    }
+    if (!find(n, name, out)) {
+        return strchr(name, '/') != NULL && find(n, base_name(name), out);
+    }
+    if (recent != NULL) {
+        recent->texts[at] = name;
+        recent->numbers[at] = *out;
+    }
+    return true;
 }

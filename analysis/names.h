@@ -17,13 +17,24 @@ struct analysis_names { /* zero it before first use */
     size_t table_len; /* a power of two */
 };
 
+/* Whose names were asked for lately, by where their text lay: the same phones say the same names
+ * again and again. What it says is checked, so that it may be wrong. One for each thread; zero it
+ * before first use. */
+enum { ANALYSIS_NAMES_RECENT = 64 }; /* a power of two */
+struct analysis_names_recent {
+    const char *texts[ANALYSIS_NAMES_RECENT];
+    uint16_t numbers[ANALYSIS_NAMES_RECENT];
+};
+
 void analysis_names_deinit(struct analysis_names *n);
 /* `name` without its folders, and `suffix`. 0 or SIM_ENOMEM. */
 int analysis_names_add(struct analysis_names *n, const char *name, const char *suffix);
 /* No more will be added: sorts them, drops doubles. 0, SIM_ENOMEM, or SIM_EINVAL when there are
  * more than UINT16_MAX. */
 int analysis_names_seal(struct analysis_names *n);
-/* The number of a name, with folders or without; false when it is none, or NULL. */
-bool analysis_names_find(const struct analysis_names *n, const char *name, uint16_t *out);
+/* The number of a name, with folders or without; false when it is none, or NULL. `recent` may be
+ * NULL. */
+bool analysis_names_find(const struct analysis_names *n, struct analysis_names_recent *recent,
+                         const char *name, uint16_t *out);
 
 #endif /* ANALYSIS_NAMES_H */
