@@ -241,6 +241,23 @@ Test(packet, an_uplink_shared_by_two_sites_binds)
     rig_deinit(&r);
 }
 
+Test(packet, a_line_that_is_none_is_no_machines_business)
+{
+    rig_init(&r, 10000000, 80 * SIM_MS, 100, 2);
+    r.sites_len = 2;
+    r.sites[0].wan = (struct sim_wan_setup){.none = true};
+    rig_file(&r, "f", 500000);
+    want(&r.phones[0], "f", 2);
+    want(&r.phones[1], "f", 2);
+    cr_assert_eq(rig_run(&r), 0);
+    assert_all_right(&r.phones[0], 2, 500000);
+    assert_all_right(&r.phones[1], 2, 500000);
+    cr_assert_lt(ended_at(&r.phones[0]), ended_at(&r.phones[1]));
+    cr_assert_eq(rig_stats(&r, 0).wan_payload_bytes, 1000000);
+    cr_assert_gt(rig_stats(&r, 0).wan_bytes, 1000000);
+    rig_deinit(&r);
+}
+
 /* ---- What is counted ---- */
 
 Test(packet, bytes_on_the_line_are_counted_as_packets)
