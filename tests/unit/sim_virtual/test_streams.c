@@ -406,6 +406,22 @@ Test(streams, of_a_silent_node_never_move_again)
     end_world();
 }
 
+Test(streams, of_a_silent_node_do_not_thaw_with_a_partition)
+{
+    static const struct act list[] = {
+        {0, 0, DIAL, 1, 0, 0},       {1 * MS, 0, SEND, 0, 10, 0}, {1050 * US, 0, DOWN, 1, 0, 0},
+        {2 * MS, 1, GROUP, 1, 0, 0}, {3 * MS, 1, GROUP, 0, 0, 0},
+    };
+    static const struct told want[] = {
+        {100 * US, 1, ACCEPTED, 0},
+        {200 * US, 0, OPENED, 1},
+    };
+
+    RUN(RATE, list, want);
+    expect_streams(1);
+    end_world();
+}
+
 Test(streams, stand_still_behind_a_partition_and_go_on_after_it)
 {
     static const struct act list[] = {
@@ -452,6 +468,59 @@ Test(streams, keep_the_order_of_what_waited_at_a_partition)
     end_world();
 }
 
+static void heal(void *self, sim_time now)
+{
+    (void)self;
+    (void)now;
+    sim_world_set_group(w, members[1].node, 0);
+}
+
+/* The partition heals at the very instant, and before, the second message comes. */
+Test(streams, let_nothing_overtake_what_waited)
+{
+    static const struct act list[] = {
+        {0, 0, DIAL, 1, 0, 0},
+        {1 * MS, 0, SEND, 0, 10, 0},
+        {1020 * US, 0, SEND, 0, 11, 0},
+        {1050 * US, 1, GROUP, 1, 0, 0},
+    };
+    static const struct told want[] = {
+        {100 * US, 1, ACCEPTED, 0},
+        {200 * US, 0, OPENED, 1},
+        {1120 * US, 1, MESSAGE, 10},
+        {1120 * US, 1, MESSAGE, 11},
+    };
+    struct sim_node_ops healer = member_ops, controller_ops = member_ops;
+
+    healer.wake = heal;
+    controller_ops.wake = on_controller;
+    acts = list;
+    acts_len = sizeof(list) / sizeof(list[0]);
+    open_world(RATE);
+    populate(&healer, &controller_ops);
+    sim_world_wake_at(w, members[7].node, 1120 * US);
+    cr_assert(sim_virtual_run(v) == SIM_ETIMEDOUT);
+    expect_told(want, sizeof(want) / sizeof(want[0]));
+    end_world();
+}
+
+Test(streams, hold_what_has_left_the_port_too)
+{
+    static const struct act list[] = {
+        {0, 0, DIAL, 1, 0, 0},          {1 * MS, 0, GIVE, 0, 1000, 0},
+        {2050 * US, 0, GROUP, 1, 0, 0}, /* all has left, 950 are there */
+        {3 * MS, 1, ASK, 0, 0, 0},      {4 * MS, 1, CLOSE, 0, 0, 0},
+        {4 * MS, 1, ASK, 0, 0, 0},
+    };
+    static const struct told want[] = {
+        {100 * US, 1, ACCEPTED, 0}, {200 * US, 0, OPENED, 1}, {1100 * US, 1, MESSAGE, HEAD},
+        {2 * MS, 0, SENT, 0},       {3 * MS, 1, SIZE, 950},   {4 * MS, 1, SIZE, 950},
+    };
+
+    RUN(RATE, list, want);
+    end_world();
+}
+
 Test(streams, that_are_dialed_over_a_partition_time_out)
 {
     static const struct act list[] = {
@@ -463,6 +532,27 @@ Test(streams, that_are_dialed_over_a_partition_time_out)
         {100 * US, 1, ACCEPTED, 0},
         {10 * SIM_S, 0, CLOSED, -SIM_ETIMEDOUT},
         {20 * SIM_S, 1, CLOSED, -SIM_ERESET},
+    };
+
+    RUN(RATE, list, want);
+    expect_streams(0);
+    end_world();
+}
+
+/* The limit of a dial that was answered after all says nothing about the close that follows. */
+Test(streams, that_are_closed_have_their_own_limit)
+{
+    static const struct act list[] = {
+        {0, 0, DIAL, 1, 0, 0},          {150 * US, 0, GROUP, 1, 0, 0},
+        {1 * SIM_S, 0, GROUP, 0, 0, 0}, {2 * SIM_S, 0, GIVE, 0, 9000000, 0},
+        {2 * SIM_S, 0, CLOSE, 0, 0, 0},
+    };
+    static const struct told want[] = {
+        {100 * US, 1, ACCEPTED, 0},
+        {1 * SIM_S, 0, OPENED, 1},
+        {2 * SIM_S + 100 * US, 1, MESSAGE, HEAD},
+        {11 * SIM_S + 100 * US, 1, RECEIVED, 9000000},
+        {11 * SIM_S + 100 * US, 1, CLOSED, -SIM_ECLOSED},
     };
 
     RUN(RATE, list, want);
