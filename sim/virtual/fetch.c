@@ -390,7 +390,7 @@ void virtual_fetch_arrived(struct sim_virtual *v, uint64_t fetch)
     look_up(v, f);
     virtual_mix(v, f->total);
     if (f->place == SIM_SERVER_WAN && sends_file(f)) {
-        if (has_room(v) && s->queue_len == 0) {
+        if (has_room(v)) { /* then nobody waits: see grant() */
             occupy(s, f);
         } else if (v->config.server->overflow == SIM_OVERFLOW_QUEUE && s->queue_len < QUEUE_MAX) {
             s->stats.queued++;

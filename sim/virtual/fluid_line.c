@@ -96,7 +96,7 @@ static uint64_t share_of(const struct sim_virtual *v, const struct virtual_fetch
     uint64_t soon = v->sites[line->site].starting[f->place];
 
     if (soon > 0) {
-        share = (uint64_t)((unsigned __int128)share * (flows + 1) / (flows + 1 + soon));
+        share = share / 1024 * (flows + 1) / (flows + 1 + soon) * 1024; /* never near 2^64 */
     }
     return share > 0 && (f->cap_bit_s == SIM_RATE_NONE || share < f->cap_bit_s) ? share
                                                                                 : f->cap_bit_s;
@@ -146,9 +146,10 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
 enum {
     UNEVEN_SPREAD = 369, /* of 1024: 0.36 */
     UNEVEN_AT = 25,      /* segments a flow, where that was read off */
-    UNEVEN_WINDOW = 18,  /* segments of a window when slow start has ended */
-    UNEVEN_GROWTH = 20,  /* segments sent for each by which it grows */
-    UNEVEN_FROM = 717,   /* of 1024: windows that fill so much of line and queue begin to lose */
+    UNEVEN_ALL = 3,     /* pipes of so many segments a flow: 0.36 x sqrt(25 / 3) is more than all */
+    UNEVEN_WINDOW = 18, /* segments of a window when slow start has ended */
+    UNEVEN_GROWTH = 20, /* segments sent for each by which it grows */
+    UNEVEN_FROM = 717,  /* of 1024: windows that fill so much of line and queue begin to lose */
 };
 
 uint32_t virtual_line_pipe(const struct sim_site_setup *setup)
@@ -176,6 +177,8 @@ uint32_t virtual_line_pipe(const struct sim_site_setup *setup)
     return pipe < UINT32_MAX ? (uint32_t)pipe : UINT32_MAX;
 }
 
+#define MOST_BYTES (UINT64_C(1) << 40)
+
 static uint64_t square_root(uint64_t x)
 {
     uint64_t root = 0;
@@ -193,14 +196,18 @@ static uint64_t square_root(uint64_t x)
 static uint64_t spread_of(uint64_t pipe, uint64_t flows, uint64_t segments)
 {
     uint64_t window = UNEVEN_WINDOW + segments / UNEVEN_GROWTH;
-    uint64_t demand = flows * window * 1024 / pipe;
-    uint64_t share = window < pipe / flows ? window : pipe / flows;
-    uint64_t least = share < segments ? 512 * share / segments : 512;
-    uint64_t spread = UNEVEN_SPREAD * square_root(UNEVEN_AT * flows * 1024 / pipe) / 32;
+    uint64_t share, least, spread, demand;
 
+    if (flows * window >= pipe && flows * UNEVEN_ALL >= pipe) {
+        return 1024;
+    }
+    demand = flows * window * 1024 / pipe;
+    share = window < pipe / flows ? window : pipe / flows;
+    least = share < segments ? 512 * share / segments : 512;
     if (demand <= UNEVEN_FROM) {
         return least;
     }
+    spread = UNEVEN_SPREAD * square_root(UNEVEN_AT * flows * 1024 / pipe) / 32;
     spread = spread < 1024 ? spread : 1024;
     spread = demand < 1024 ? spread * (demand - UNEVEN_FROM) / (1024 - UNEVEN_FROM) : spread;
     return spread > least ? spread : least;
@@ -228,7 +235,10 @@ int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f
     }
     draw = sim_rng_mix(v->config.seed ^
                        sim_rng_mix(((uint64_t)site->setup->index << 32) + ++site->uneven_draws));
-    more = (int64_t)((unsigned __int128)line_bytes * spread / 1024 * (draw >> 33) >> 31);
+    /* 24 bits of chance are enough, and keep the product of anything below 1 TiB in 64. */
+    more = (int64_t)((line_bytes < MOST_BYTES ? line_bytes : MOST_BYTES) / 1024 * spread *
+                         (draw >> 40) >>
+                     24);
     more = more < most ? more : most;
     more = (draw & 1) != 0 ? more : -more;
     site->uneven = more;
@@ -264,7 +274,7 @@ uint64_t virtual_line_tcp_cap(const struct sim_virtual *v, const struct virtual_
     uint64_t window = (uint64_t)FLUID_WINDOW_MAX * (SIM_LINE_MTU + line->framing) * 8;
 
     if (line->rtt > 0) {
-        uint64_t most = (uint64_t)((unsigned __int128)window * SIM_S / line->rtt);
+        uint64_t most = window * SIM_S / line->rtt; /* 2^26 x 2^30 */
 
         port = port == SIM_RATE_NONE || most < port ? most : port;
     }

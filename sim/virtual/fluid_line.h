@@ -32,10 +32,17 @@ struct virtual_blocks {
 };
 
 struct virtual_line virtual_line_of(const struct sim_virtual *v, const struct virtual_fetch *f);
-/* How long so many bytes take; 0 without a rate. */
+/* How long so many bytes take; 0 without a rate. sim_time_of_bytes() with a quick way for what is
+ * not huge. */
 static inline sim_duration virtual_line_time(uint64_t bytes, uint64_t bit_s)
 {
-    return bit_s == SIM_RATE_NONE ? 0 : sim_time_of_bytes(bytes, bit_s);
+    if (bit_s == SIM_RATE_NONE) {
+        return 0;
+    }
+    if (bytes < (UINT64_C(1) << 31) && bit_s < (UINT64_C(1) << 60)) {
+        return (bytes * 8 * SIM_S + (bit_s - 1)) / bit_s;
+    }
+    return sim_time_of_bytes(bytes, bit_s);
 }
 /* Bytes on the line of a datagram with so much payload, of a stream of so many bytes. */
 uint64_t virtual_line_datagram(const struct virtual_line *line, uint64_t payload);

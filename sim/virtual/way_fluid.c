@@ -169,9 +169,9 @@ static sim_time next_try(const struct sim_virtual *v, const struct virtual_fetch
 }
 
 /* Connect, TLS, request: when it will be at the server. */
-static void set_out(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
+static void set_out(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch,
+                    const struct virtual_line *line)
 {
-    struct virtual_line line = virtual_line_of(v, f);
     uint64_t request;
     sim_time at = v->now;
 
@@ -180,33 +180,33 @@ static void set_out(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fet
         return;
     }
     if (is_tftp(f)) {
-        request = virtual_line_datagram(&line, f->up_left);
+        request = virtual_line_datagram(line, f->up_left);
     } else {
-        request = virtual_line_stream(&line, f->up_left);
+        request = virtual_line_stream(line, f->up_left);
         if (f->new_connection) {
             bool tls = f->protocol == SIM_PROTOCOL_HTTPS;
-            uint64_t hello = tls ? virtual_line_stream(&line, TLS_UP) : 0;
-            uint64_t welcome = tls ? virtual_line_stream(&line, VIRTUAL_TLS_WELCOME) : 0;
-            uint64_t syn = SYN + line.framing;
+            uint64_t hello = tls ? virtual_line_stream(line, TLS_UP) : 0;
+            uint64_t welcome = tls ? virtual_line_stream(line, VIRTUAL_TLS_WELCOME) : 0;
+            uint64_t syn = SYN + line->framing;
 
-            count_up(v, f, SYNS_UP + SYNS * line.framing + hello);
-            count_down(v, f, &line, SYNS_DOWN + SYNS * line.framing + welcome);
-            at += line.rtt + virtual_line_time(syn, line.up) + virtual_line_time(syn, line.down);
+            count_up(v, f, SYNS_UP + SYNS * line->framing + hello);
+            count_down(v, f, line, SYNS_DOWN + SYNS * line->framing + welcome);
+            at += line->rtt + virtual_line_time(syn, line->up) + virtual_line_time(syn, line->down);
             if (!v->server.up) {
-                sim_time there = v->now + virtual_line_time(syn, line.up) + line.rtt / 2;
+                sim_time there = v->now + virtual_line_time(syn, line->up) + line->rtt / 2;
 
                 virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_CONNECTED, there);
             }
             if (tls) {
-                at += line.rtt + virtual_line_time(hello, line.up) +
-                      virtual_line_time(welcome, line.down);
+                at += line->rtt + virtual_line_time(hello, line->up) +
+                      virtual_line_time(welcome, line->down);
             }
         }
     }
     count_up(v, f, request);
     f->at = v->now;
     virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_ARRIVE,
-                       at + virtual_line_time(request, line.up) + line.rtt / 2);
+                       at + virtual_line_time(request, line->up) + line->rtt / 2);
 }
 
 static void fluid_begin(struct sim_virtual *v, uint64_t fetch)
@@ -217,7 +217,7 @@ static void fluid_begin(struct sim_virtual *v, uint64_t fetch)
     f->is_line = line.fluid != NULL;
     f->window = FLUID_INITIAL_WINDOW;
     f->new_connection = !is_tftp(f) && !take_kept(v, f, &line);
-    set_out(v, f, fetch);
+    set_out(v, f, fetch, &line);
 }
 
 /* The SYN of a server that is down, or was when it set out. */
@@ -415,31 +415,37 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 }
 
 /* What the fluid has counted for it is not what it was: see fluid_line.c. */
-static void count_uneven(struct sim_virtual *v, const struct virtual_fetch *f)
+static void count_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
+                         const struct virtual_line *line)
 {
-    struct virtual_line line = virtual_line_of(v, f);
-    uint64_t bytes = virtual_line_stream(&line, virtual_line_head(f) + f->total);
+    uint64_t bytes = virtual_line_stream(line, virtual_line_head(f) + f->total);
 
-    bytes = (uint64_t)((unsigned __int128)bytes * f->line_passed / f->line_bytes);
-    v->sites[line.site].uneven_bytes += (int64_t)(bytes - f->line_passed);
+    if (f->line_passed < f->line_bytes) {
+        bytes = (uint64_t)((unsigned __int128)bytes * f->line_passed / f->line_bytes);
+    }
+    v->sites[line->site].uneven_bytes += (int64_t)(bytes - f->line_passed);
 }
 
-/* ACKs of what came down: one for two segments, or for a window's blocks. */
-static void count_acks(struct sim_virtual *v, struct virtual_fetch *f, uint64_t passed)
+/* ACKs of what has come down: one for two segments, or for a window's blocks. */
+static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
+                         const struct virtual_line *line)
 {
-    struct virtual_line line = virtual_line_of(v, f);
-    uint64_t body = body_in(f, passed);
+    uint64_t body = body_in(f, f->line_passed);
 
     if (is_tftp(f)) {
-        struct virtual_blocks b = virtual_line_blocks(v, f, &line);
-        uint64_t acks =
-            passed >= f->line_bytes ? b.windows : body / v->config.server->block_size / b.window;
+        struct virtual_blocks b = virtual_line_blocks(v, f, line);
+        uint64_t acks = f->line_passed >= f->line_bytes
+                            ? b.windows
+                            : body / v->config.server->block_size / b.window;
 
         count_up(v, f, (acks + (f->head_left > 0 ? 1 : 0)) * b.ack);
-    } else {
-        uint64_t segments = virtual_line_segments(body > 0 ? body + virtual_line_head(f) : 0);
+        return;
+    }
+    uint64_t segments = virtual_line_segments(body > 0 ? body + virtual_line_head(f) : 0);
 
-        count_up(v, f, (segments + 1) / 2 * (ACK + line.framing));
+    count_up(v, f, (segments + 1) / 2 * (ACK + line->framing));
+    if (f->is_uneven) {
+        count_uneven(v, f, line);
     }
 }
 
@@ -453,10 +459,7 @@ static void flow_ended(struct sim_virtual *v, uint64_t fetch)
     line = virtual_line_of(v, f);
     f->flow = 0;
     f->line_passed = f->line_bytes;
-    count_acks(v, f, f->line_bytes);
-    if (f->is_uneven) {
-        count_uneven(v, f);
-    }
+    count_passed(v, f, &line);
     end_at(v, f, fetch, sim_time_add(v->now, line.rtt / 2));
     virtual_fetch_sent(v, fetch);
 }
@@ -499,10 +502,9 @@ static void fluid_drop(struct sim_virtual *v, uint64_t fetch)
 
     stop_flow(v, f);
     if (flows) {
-        count_acks(v, f, f->line_passed);
-    }
-    if (flows && f->is_uneven) {
-        count_uneven(v, f);
+        struct virtual_line line = virtual_line_of(v, f);
+
+        count_passed(v, f, &line);
     }
     f->is_held = false;
 }
@@ -520,7 +522,7 @@ static void go_on(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch
     f->is_held = false;
     switch ((enum virtual_fetch_state)f->state) {
     case VIRTUAL_FETCH_ASKING:
-        set_out(v, f, fetch);
+        set_out(v, f, fetch, &line);
         return;
     case VIRTUAL_FETCH_SERVED:
         f->moved_at = v->now;
