@@ -348,6 +348,8 @@ struct sim_virtual {
     struct sim_fluid *fluid; /* fluid mode */
     sim_time fluid_due;
     uint32_t fluid_number;
+    struct virtual_line *lines;   /* of fluid_line.h: [2 * site + place] */
+    uint32_t lines_cap;           /* sites */
     struct sim_fluid *load_fluid; /* load servers' ports, a line a site; NULL: no load server */
     sim_time load_due;
     uint32_t load_number;
@@ -384,10 +386,14 @@ struct virtual_event *virtual_add(struct sim_virtual *v, sim_time at, enum virtu
                                   uint32_t node);
 /* Mixes a number that matters into the trace hash: every handler mixes what identifies its event
  * (instant, kind and node are mixed already). */
+static inline uint64_t virtual_mixed(uint64_t hash, uint64_t x)
+{
+    hash = (hash ^ x) * UINT64_C(0x9E3779B97F4A7C15);
+    return hash ^ hash >> 29;
+}
 static inline void virtual_mix(struct sim_virtual *v, uint64_t x)
 {
-    v->hash = (v->hash ^ x) * UINT64_C(0x9E3779B97F4A7C15);
-    v->hash ^= v->hash >> 29;
+    v->hash = virtual_mixed(v->hash, x);
 }
 /* While a step is described: says what happened (first call of a step wins). */
 void virtual_say(struct sim_virtual *v, const char *format, ...)

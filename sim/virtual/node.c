@@ -294,16 +294,16 @@ int virtual_broadcast(struct sim_world *w, sim_node node, const void *bytes, siz
 
 void virtual_mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk)
 {
-    uint64_t word;
-    size_t at = 0;
+    uint64_t word, hash = v->hash; /* which the bytes might be, as far as a compiler knows */
+    size_t at = 0, len = chunk->len;
 
-    for (; at + sizeof(word) <= chunk->len; at += sizeof(word)) {
+    for (; at + sizeof(word) <= len; at += sizeof(word)) {
         memcpy(&word, chunk->bytes + at, sizeof(word));
-        virtual_mix(v, le64toh(word)); /* the same on any machine */
+        hash = virtual_mixed(hash, le64toh(word)); /* the same on any machine */
     }
     word = 0;
-    memcpy(&word, chunk->bytes + at, chunk->len - at);
-    virtual_mix(v, le64toh(word) ^ (uint64_t)chunk->len << 56);
+    memcpy(&word, chunk->bytes + at, len - at);
+    v->hash = virtual_mixed(hash, le64toh(word) ^ (uint64_t)len << 56);
 }
 
 void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e)

@@ -18,6 +18,7 @@ enum {
     LINE = 64,                               /* bytes of a cache line */
     BEFORE = ARITY - 1,                      /* places before the first key */
     CAP_MIN = 64,                            /* events at first */
+    SMALL = 8192,                            /* keys that are in a core's own caches anyway */
     LANE_FIRST = 64,                         /* events of a lane at first; doubles */
     SLOTS_MAX = (1 << VIRTUAL_SLOT_BITS) - 1 /* events that may be pending */
 };
@@ -29,6 +30,8 @@ static_assert(ARITY * sizeof(struct virtual_key) == LINE, "a family is a line");
 static_assert(sizeof(struct virtual_event) == 32, "see queue.h");
 
 typedef unsigned __int128 wide;
+
+static const struct virtual_key NOTHING = {SIM_NEVER, UINT64_MAX};
 
 static inline wide wide_of(const struct virtual_key *key)
 {
@@ -109,13 +112,6 @@ void virtual_queue_clear(struct virtual_queue *q)
 
 /* ---- Lanes ---- */
 
-static inline void note_peak(struct virtual_queue *q)
-{
-    uint32_t count = virtual_queue_count(q);
-
-    q->peak = count > q->peak ? count : q->peak;
-}
-
 void virtual_queue_add_lane(struct virtual_queue *q, sim_duration delay)
 {
     struct virtual_lane *lane;
@@ -129,10 +125,11 @@ void virtual_queue_add_lane(struct virtual_queue *q, sim_duration delay)
         lane = &q->lanes[q->lanes_len++];
         lane->delay = delay;
         lane->first = lane->len = 0;
+        lane->head = NOTHING;
     }
 }
 
-static bool lane_grow(struct virtual_lane *lane)
+bool virtual_lane_grow(struct virtual_lane *lane)
 {
     uint32_t cap = lane->cap == 0 ? LANE_FIRST : lane->cap * 2;
     struct virtual_waiting *ring;
@@ -152,36 +149,6 @@ static bool lane_grow(struct virtual_lane *lane)
     lane->cap = cap;
     lane->first = 0;
     return true;
-}
-
-static struct virtual_event *lane_add(struct virtual_queue *q, struct virtual_lane *lane,
-                                      sim_time at)
-{
-    struct virtual_waiting *waiting;
-
-    if (lane->len == lane->cap && !lane_grow(lane)) {
-        return NULL;
-    }
-    assert(lane->len == 0 ||
-           lane->ring[(lane->first + lane->len - 1) & (lane->cap - 1)].key.at <= at);
-    waiting = &lane->ring[(lane->first + lane->len++) & (lane->cap - 1)];
-    waiting->key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS};
-    q->in_lanes++;
-    note_peak(q);
-    return &waiting->event;
-}
-
-struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
-                                              sim_duration delay)
-{
-    sim_time at = sim_time_add(now, delay);
-
-    for (uint32_t i = 0; i < q->lanes_len; i++) {
-        if (q->lanes[i].delay == delay && at != SIM_NEVER) {
-            return lane_add(q, &q->lanes[i], at);
-        }
-    }
-    return virtual_queue_add(q, at);
 }
 
 /* ---- The heap ---- */
@@ -231,7 +198,7 @@ static inline void fetch_ahead(const struct virtual_queue *q, uint32_t hole)
 {
     uint64_t first = ((uint64_t)hole * ARITY + 1) * ARITY + 1;
 
-    if (first < q->len) {
+    if (q->len > SMALL && first < q->len) {
         for (int i = 0; i < ARITY; i++) {
             __builtin_prefetch(&q->heap[first + (uint64_t)i * ARITY]);
         }
@@ -321,30 +288,25 @@ struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
     } else {
         rise(q->heap, q->len++, key);
     }
-    note_peak(q);
+    virtual_queue_note_peak(q);
     return &q->events[slot];
 }
 
 /* ---- The earliest ---- */
 
 /* The lane that the earliest event is in; NULL: it is in the heap, or there is none. */
-static inline struct virtual_lane *first_lane(struct virtual_queue *q)
+static inline struct virtual_lane *first_lane(struct virtual_queue *q, struct virtual_key *key)
 {
     struct virtual_lane *best = NULL;
-    wide least;
 
     if (q->open) {
         close_hole(q);
     }
-    least = q->len > 0 ? wide_of(&q->heap[0]) : ~(wide)0;
+    *key = q->len > 0 ? q->heap[0] : NOTHING;
     for (uint32_t i = 0; i < q->lanes_len; i++) {
-        struct virtual_lane *lane = &q->lanes[i];
-
-        if (lane->len > 0) {
-            wide key = wide_of(&lane->ring[lane->first & (lane->cap - 1)].key);
-
-            best = key < least ? lane : best;
-            least = key < least ? key : least;
+        if (wide_of(&q->lanes[i].head) < wide_of(key)) {
+            best = &q->lanes[i];
+            *key = best->head;
         }
     }
     return best;
@@ -352,38 +314,30 @@ static inline struct virtual_lane *first_lane(struct virtual_queue *q)
 
 sim_time virtual_queue_next(struct virtual_queue *q)
 {
-    const struct virtual_lane *lane = first_lane(q);
+    struct virtual_key key;
 
-    if (lane != NULL) {
-        return lane->ring[lane->first & (lane->cap - 1)].key.at;
-    }
-    return q->len > 0 ? q->heap[0].at : SIM_NEVER;
+    first_lane(q, &key);
+    return key.at;
 }
 
 bool virtual_queue_take_before(struct virtual_queue *q, sim_time before, sim_time *at,
                                struct virtual_event *out)
 {
-    struct virtual_lane *lane = first_lane(q);
+    struct virtual_key key;
+    struct virtual_lane *lane = first_lane(q, &key);
     uint32_t slot;
 
-    if (lane != NULL) {
-        const struct virtual_waiting *waiting = &lane->ring[lane->first & (lane->cap - 1)];
-
-        if (waiting->key.at >= before) {
-            return false;
-        }
-        *at = waiting->key.at;
-        *out = waiting->event;
-        lane->first++;
-        lane->len--;
-        q->in_lanes--;
-        return true;
-    }
-    if (q->len == 0 || q->heap[0].at >= before) {
+    if (key.at >= before) {
         return false;
     }
-    slot = (uint32_t)(q->heap[0].order & SLOT_MASK);
-    *at = q->heap[0].at;
+    *at = key.at;
+    if (lane != NULL) {
+        *out = lane->ring[lane->first++ & (lane->cap - 1)].event;
+        q->in_lanes--;
+        lane->head = --lane->len > 0 ? lane->ring[lane->first & (lane->cap - 1)].key : NOTHING;
+        return true;
+    }
+    slot = (uint32_t)(key.order & SLOT_MASK);
     *out = q->events[slot];
     q->events[slot].node = q->free;
     q->free = slot + 1;

@@ -13,6 +13,7 @@
 #define SIM_VIRTUAL_QUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sim/time.h"
@@ -45,6 +46,7 @@ struct virtual_waiting {
 };
 
 struct virtual_lane {
+    struct virtual_key head; /* of its first event; the greatest key while it is empty */
     sim_duration delay;
     struct virtual_waiting *ring;
     uint32_t first, len; /* first: not wrapped */
@@ -76,9 +78,45 @@ void virtual_queue_clear(struct virtual_queue *q);
 void virtual_queue_add_lane(struct virtual_queue *q, sim_duration delay);
 /* NULL when out of memory or slots. Fill the event before the next call. */
 struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at);
+/* Events that wait. */
+static inline uint32_t virtual_queue_count(const struct virtual_queue *q)
+{
+    return q->len - q->open + q->in_lanes;
+}
+static inline void virtual_queue_note_peak(struct virtual_queue *q)
+{
+    uint32_t count = virtual_queue_count(q);
+
+    q->peak = count > q->peak ? count : q->peak;
+}
+bool virtual_lane_grow(struct virtual_lane *lane); /* false: out of memory */
 /* The same for `at` - `now` == delay; `now` must not run backwards from call to call. */
-struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
-                                              sim_duration delay);
+static inline struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
+                                                            sim_duration delay)
+{
+    sim_time at = sim_time_add(now, delay);
+
+    for (uint32_t i = 0; i < q->lanes_len; i++) {
+        struct virtual_lane *lane = &q->lanes[i];
+        struct virtual_waiting *waiting;
+
+        if (lane->delay != delay || at == SIM_NEVER) {
+            continue;
+        }
+        if (lane->len == lane->cap && !virtual_lane_grow(lane)) {
+            return NULL;
+        }
+        waiting = &lane->ring[(lane->first + lane->len++) & (lane->cap - 1)];
+        waiting->key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS};
+        if (lane->len == 1) {
+            lane->head = waiting->key;
+        }
+        q->in_lanes++;
+        virtual_queue_note_peak(q);
+        return &waiting->event;
+    }
+    return virtual_queue_add(q, at);
+}
 /* SIM_NEVER when empty. */
 sim_time virtual_queue_next(struct virtual_queue *q);
 /* Takes the earliest out; false when there is none before the instant `before`. */
@@ -88,11 +126,6 @@ static inline bool virtual_queue_take(struct virtual_queue *q, sim_time *at,
                                       struct virtual_event *out)
 {
     return virtual_queue_take_before(q, SIM_NEVER, at, out);
-}
-/* Events that wait. */
-static inline uint32_t virtual_queue_count(const struct virtual_queue *q)
-{
-    return q->len - q->open + q->in_lanes;
 }
 uint64_t virtual_queue_bytes(const struct virtual_queue *q); /* memory held */
 
