@@ -3,38 +3,84 @@
  * Sizes follow the contract (result.wan) and sim/wan. */
 #include "sim/virtual/fluid_line.h"
 
+#include <stdlib.h>
+
 enum {
     FRAGMENT = SIM_LINE_MTU - SIM_LINE_IP, /* bytes of a datagram in an IP fragment (RFC 791) */
 };
 
-struct virtual_line virtual_line_of(const struct sim_virtual *v, const struct virtual_fetch *f)
+/* ---- Lines ---- */
+
+static struct virtual_line lan_line(const struct sim_virtual *v, const struct sim_site_setup *setup)
 {
-    uint32_t site = v->nodes[f->node].site;
-    const struct sim_site_setup *setup = v->sites[site].setup;
+    return (struct virtual_line){
+        .fluid = setup->lan.rate_bit_s != SIM_RATE_NONE ? v->load_fluid : NULL,
+        .down = setup->lan.rate_bit_s,
+        .up = setup->lan.rate_bit_s,
+        .rtt = 4 * setup->lan.latency, /* two ports each way */
+    };
+}
 
-    if (f->place == SIM_SERVER_LAN) {
-        return (struct virtual_line){
-            .fluid = setup->lan.rate_bit_s != SIM_RATE_NONE ? v->load_fluid : NULL,
-            .site = site,
-            .down = setup->lan.rate_bit_s,
-            .up = setup->lan.rate_bit_s,
-            .rtt = 4 * setup->lan.latency, /* two ports each way */
-        };
-    }
+static struct virtual_line wan_line(const struct sim_virtual *v, const struct sim_site_setup *setup)
+{
+    bool limited =
+        setup->lan.rate_bit_s != SIM_RATE_NONE || v->config.server->uplink_bit_s != SIM_RATE_NONE;
+
     if (setup->wan.none) {
-        bool limited = setup->lan.rate_bit_s != SIM_RATE_NONE ||
-                       v->config.server->uplink_bit_s != SIM_RATE_NONE;
-
-        return (struct virtual_line){.fluid = limited ? v->fluid : NULL, .site = site};
+        return (struct virtual_line){.fluid = limited ? v->fluid : NULL,
+                                     .tcp_cap = setup->lan.rate_bit_s};
     }
     return (struct virtual_line){
         .fluid = v->fluid,
-        .site = site,
+        .framing = setup->wan.framing,
         .down = setup->wan.down_bit_s,
         .up = setup->wan.up_bit_s,
         .rtt = setup->wan.rtt,
-        .framing = setup->wan.framing,
+        .tcp_cap = setup->lan.rate_bit_s,
     };
+}
+
+static void complete(struct virtual_line *line, uint32_t site)
+{
+    uint64_t syn = SIM_WAN_SYN_SIZE + line->framing, full = SIM_LINE_MTU + line->framing;
+    uint64_t window = (uint64_t)FLUID_WINDOW_MAX * full * 8; /* bits */
+
+    line->site = site;
+    line->syn = line->rtt / 2 + virtual_line_time(syn, line->up);
+    line->connect =
+        line->rtt + virtual_line_time(syn, line->up) + virtual_line_time(syn, line->down);
+    line->full = virtual_line_time(full, line->down);
+    line->ack = virtual_line_time(FLUID_ACK + line->framing, line->up);
+    if (line->rtt > 0) {
+        uint64_t most = (uint64_t)((unsigned __int128)window * SIM_S / line->rtt);
+
+        line->tcp_cap =
+            line->tcp_cap == SIM_RATE_NONE || most < line->tcp_cap ? most : line->tcp_cap;
+        line->tcp_cap = line->tcp_cap > 0 ? line->tcp_cap : 1;
+    }
+}
+
+int virtual_lines_init(struct sim_virtual *v)
+{
+    if (v->sites_len > v->lines_cap) {
+        struct virtual_line *lines = realloc(v->lines, 2 * v->sites_len * sizeof(*lines));
+
+        if (lines == NULL) {
+            return SIM_ENOMEM;
+        }
+        v->lines = lines;
+        v->lines_cap = v->sites_len;
+    }
+    for (uint32_t i = 0; i < v->sites_len; i++) {
+        const struct sim_site_setup *setup = v->sites[i].setup;
+        struct virtual_line *lines = &v->lines[2 * (size_t)i];
+
+        lines[SIM_SERVER_WAN] = wan_line(v, setup);
+        lines[SIM_SERVER_LAN] = lan_line(v, setup);
+        complete(&lines[SIM_SERVER_WAN], i);
+        complete(&lines[SIM_SERVER_LAN], i);
+    }
+    return 0;
 }
 
 /* ---- Sizes on the line ---- */
@@ -109,9 +155,9 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
 {
     uint64_t rate = share_of(v, f, line), window = f->window, sent = 0;
     uint64_t full = SIM_LINE_MTU + line->framing;
-    sim_duration segment = virtual_line_time(full, rate), idle = 0;
-    sim_duration round =
-        line->rtt + segment + virtual_line_time(FLUID_ACK + line->framing, line->up);
+    sim_duration segment = rate == line->down ? line->full : virtual_line_time(full, rate),
+                 idle = 0;
+    sim_duration round = line->rtt + segment + line->ack;
 
     while (sent + window < segments && window < FLUID_WINDOW_MAX) {
         sim_duration sending = window * segment;
@@ -264,19 +310,4 @@ uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct vi
     unsigned __int128 cap = ((unsigned __int128)line_bytes * 8 * SIM_S + ns / 2) / ns;
 
     return cap == 0 ? 1 : cap > UINT64_MAX ? SIM_FLUID_NO_LIMIT : (uint64_t)cap;
-}
-
-uint64_t virtual_line_tcp_cap(const struct sim_virtual *v, const struct virtual_fetch *f,
-                              const struct virtual_line *line)
-{
-    uint64_t port = f->place == SIM_SERVER_LAN ? SIM_RATE_NONE
-                                               : virtual_site_of(v, f->node)->setup->lan.rate_bit_s;
-    uint64_t window = (uint64_t)FLUID_WINDOW_MAX * (SIM_LINE_MTU + line->framing) * 8;
-
-    if (line->rtt > 0) {
-        uint64_t most = window * SIM_S / line->rtt; /* 2^26 x 2^30 */
-
-        port = port == SIM_RATE_NONE || most < port ? most : port;
-    }
-    return port;
 }

@@ -13,13 +13,18 @@ enum {
     FLUID_ACK = SIM_LINE_SEGMENT_HEAD,                    /* bytes of an ACK, without framing */
 };
 
-/* Between a node and a server: the site's line, or the LAN. */
+/* Between a site's nodes and a server: the site's line, or the LAN. */
 struct virtual_line {
     struct sim_fluid *fluid; /* NULL: nothing limits it */
     uint32_t site;
+    uint32_t framing;
     uint64_t down, up; /* bit/s; SIM_RATE_NONE */
     sim_duration rtt;
-    uint32_t framing;
+    sim_duration syn;     /* a SYN reaches the server after so long */
+    sim_duration connect; /* its answer is back */
+    sim_duration full;    /* a full segment takes so long to send down, alone */
+    sim_duration ack;     /* an ACK to send up */
+    uint64_t tcp_cap;     /* bit/s: the receive window in a round trip, and the phone's port */
 };
 
 /* A TFTP transfer's shape: full blocks and a short one, which may be empty (RFC 1350). */
@@ -31,7 +36,13 @@ struct virtual_blocks {
     uint64_t last_window_len; /* blocks in it */
 };
 
-struct virtual_line virtual_line_of(const struct sim_virtual *v, const struct virtual_fetch *f);
+/* Makes v->lines. 0 or SIM_ENOMEM. */
+int virtual_lines_init(struct sim_virtual *v);
+static inline const struct virtual_line *virtual_line_of(const struct sim_virtual *v,
+                                                         const struct virtual_fetch *f)
+{
+    return &v->lines[2 * v->nodes[f->node].site + f->place];
+}
 /* How long so many bytes take; 0 without a rate. sim_time_of_bytes() with a quick way for what is
  * not huge. */
 static inline sim_duration virtual_line_time(uint64_t bytes, uint64_t bit_s)
@@ -63,11 +74,8 @@ uint32_t virtual_line_pipe(const struct sim_site_setup *setup);
  * not. See fluid_line.c. */
 int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
                             const struct virtual_line *line, uint64_t line_bytes);
-/* What a flow may have at most, whatever the line has: TFTP's `windows` (> 1) round trips, TCP's
- * receive window and the phone's port. */
+/* The rate at which TFTP's `windows` (> 1) take their round trips and sendings. */
 uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,
                                 uint64_t line_bytes);
-uint64_t virtual_line_tcp_cap(const struct sim_virtual *v, const struct virtual_fetch *f,
-                              const struct virtual_line *line);
 
 #endif /* SIM_VIRTUAL_FLUID_LINE_H */

@@ -187,15 +187,12 @@ static void set_out(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fet
             bool tls = f->protocol == SIM_PROTOCOL_HTTPS;
             uint64_t hello = tls ? virtual_line_stream(line, TLS_UP) : 0;
             uint64_t welcome = tls ? virtual_line_stream(line, VIRTUAL_TLS_WELCOME) : 0;
-            uint64_t syn = SYN + line->framing;
 
             count_up(v, f, SYNS_UP + SYNS * line->framing + hello);
             count_down(v, f, line, SYNS_DOWN + SYNS * line->framing + welcome);
-            at += line->rtt + virtual_line_time(syn, line->up) + virtual_line_time(syn, line->down);
+            at += line->connect;
             if (!v->server.up) {
-                sim_time there = v->now + virtual_line_time(syn, line->up) + line->rtt / 2;
-
-                virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_CONNECTED, there);
+                virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_CONNECTED, v->now + line->syn);
             }
             if (tls) {
                 at += line->rtt + virtual_line_time(hello, line->up) +
@@ -212,24 +209,24 @@ static void set_out(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fet
 static void fluid_begin(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
-    struct virtual_line line = virtual_line_of(v, f);
+    const struct virtual_line *line = virtual_line_of(v, f);
 
-    f->is_line = line.fluid != NULL;
+    f->is_line = line->fluid != NULL;
     f->window = FLUID_INITIAL_WINDOW;
-    f->new_connection = !is_tftp(f) && !take_kept(v, f, &line);
-    set_out(v, f, fetch, &line);
+    f->new_connection = !is_tftp(f) && !take_kept(v, f, line);
+    set_out(v, f, fetch, line);
 }
 
 /* The SYN of a server that is down, or was when it set out. */
 static void meet(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
     if (!v->server.up && f->state == VIRTUAL_FETCH_ASKING && !f->is_held) {
-        struct virtual_line line = virtual_line_of(v, f);
+        const struct virtual_line *line = virtual_line_of(v, f);
 
         f->status = SIM_EREFUSED;
         f->state = VIRTUAL_FETCH_ENDING;
         f->turn++;
-        virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_DONE, sim_time_add(v->now, line.rtt / 2));
+        virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_DONE, sim_time_add(v->now, line->rtt / 2));
     }
 }
 
@@ -282,47 +279,47 @@ static void answer_unlimited(struct sim_virtual *v, struct virtual_fetch *f, uin
 static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
-    struct virtual_line line = virtual_line_of(v, f);
+    const struct virtual_line *line = virtual_line_of(v, f);
     sim_duration idle = 0;
     uint64_t first;
 
     if (f->status != 0 || (!is_tftp(f) && f->total == 0)) {
-        answer_at_once(v, f, fetch, &line);
+        answer_at_once(v, f, fetch, line);
         return;
     }
     f->line_passed = 0;
     if (is_tftp(f)) {
-        struct virtual_blocks b = virtual_line_blocks(v, f, &line);
+        struct virtual_blocks b = virtual_line_blocks(v, f, line);
 
         f->line_bytes = b.full * (b.count - 1) + b.last;
         f->cap_bit_s =
-            b.windows > 1 ? virtual_line_lock_step(&line, &b, f->line_bytes) : SIM_FLUID_NO_LIMIT;
+            b.windows > 1 ? virtual_line_lock_step(line, &b, f->line_bytes) : SIM_FLUID_NO_LIMIT;
         first = b.count > 1 ? b.full : b.last;
         if (f->head_left > 0) { /* OACK, and the ACK of block 0 */
-            uint64_t oack = virtual_line_datagram(&line, f->head_left);
+            uint64_t oack = virtual_line_datagram(line, f->head_left);
 
-            count_down(v, f, &line, oack);
-            idle =
-                line.rtt + virtual_line_time(oack, line.down) + virtual_line_time(b.ack, line.up);
+            count_down(v, f, line, oack);
+            idle = line->rtt + virtual_line_time(oack, line->down) +
+                   virtual_line_time(b.ack, line->up);
         }
     } else {
         uint64_t stream = virtual_line_head(f) + f->total;
 
-        f->line_bytes = virtual_line_stream(&line, stream);
-        f->cap_bit_s = virtual_line_tcp_cap(v, f, &line);
-        first = stream < SIM_LINE_SEGMENT ? f->line_bytes : SIM_LINE_MTU + line.framing;
+        f->line_bytes = virtual_line_stream(line, stream);
+        f->cap_bit_s = line->tcp_cap;
+        first = stream < SIM_LINE_SEGMENT ? f->line_bytes : SIM_LINE_MTU + line->framing;
         if (f->is_line) {
-            int64_t more = virtual_line_uneven(v, f, &line, f->line_bytes);
+            int64_t more = virtual_line_uneven(v, f, line, f->line_bytes);
 
-            idle = virtual_line_start_up(v, f, &line, virtual_line_segments(stream));
+            idle = virtual_line_start_up(v, f, line, virtual_line_segments(stream));
             f->line_bytes = (uint64_t)((int64_t)f->line_bytes + more);
             f->is_uneven = more != 0;
         }
     }
     f->first_byte = v->now + f->delay + (is_tftp(f) ? idle : 0) +
-                    virtual_line_time(first, line.down) + line.rtt / 2;
+                    virtual_line_time(first, line->down) + line->rtt / 2;
     if (!f->is_line) {
-        answer_unlimited(v, f, fetch, &line);
+        answer_unlimited(v, f, fetch, line);
         return;
     }
     f->delay += idle;
@@ -331,7 +328,7 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         return;
     }
     f->starting = true;
-    v->sites[line.site].starting[f->place]++;
+    v->sites[line->site].starting[f->place]++;
     virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_BEGIN, v->now + f->delay);
 }
 
@@ -453,14 +450,14 @@ static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
 static void flow_ended(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
-    struct virtual_line line;
+    const struct virtual_line *line;
 
     assert(f != NULL);
     line = virtual_line_of(v, f);
     f->flow = 0;
     f->line_passed = f->line_bytes;
-    count_passed(v, f, &line);
-    end_at(v, f, fetch, sim_time_add(v->now, line.rtt / 2));
+    count_passed(v, f, line);
+    end_at(v, f, fetch, sim_time_add(v->now, line->rtt / 2));
     virtual_fetch_sent(v, fetch);
 }
 
@@ -502,9 +499,9 @@ static void fluid_drop(struct sim_virtual *v, uint64_t fetch)
 
     stop_flow(v, f);
     if (flows) {
-        struct virtual_line line = virtual_line_of(v, f);
+        const struct virtual_line *line = virtual_line_of(v, f);
 
-        count_passed(v, f, &line);
+        count_passed(v, f, line);
     }
     f->is_held = false;
 }
@@ -514,7 +511,7 @@ static void fluid_drop(struct sim_virtual *v, uint64_t fetch)
 /* Sends again what was lost. */
 static void go_on(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
-    struct virtual_line line = virtual_line_of(v, f);
+    const struct virtual_line *line = virtual_line_of(v, f);
 
     if (!is_within_reach(v, f)) {
         return; /* again silent: it is still held */
@@ -522,14 +519,14 @@ static void go_on(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch
     f->is_held = false;
     switch ((enum virtual_fetch_state)f->state) {
     case VIRTUAL_FETCH_ASKING:
-        set_out(v, f, fetch, &line);
+        set_out(v, f, fetch, line);
         return;
     case VIRTUAL_FETCH_SERVED:
         f->moved_at = v->now;
         f->window = FLUID_RESTART_WINDOW;
         f->delay = is_tftp(f)
                        ? 0
-                       : virtual_line_start_up(v, f, &line,
+                       : virtual_line_start_up(v, f, line,
                                                (f->line_bytes - f->line_passed) / SIM_LINE_MTU + 1);
         if (f->delay == 0) {
             join(v, f, fetch);
@@ -540,8 +537,8 @@ static void go_on(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch
     case VIRTUAL_FETCH_ENDING: /* its last segment */
         virtual_fetch_step(
             v, f, fetch, VIRTUAL_STEP_DONE,
-            sim_time_add(v->now,
-                         line.rtt / 2 + virtual_line_time(SIM_LINE_MTU + line.framing, line.down)));
+            sim_time_add(v->now, line->rtt / 2 +
+                                     virtual_line_time(SIM_LINE_MTU + line->framing, line->down)));
         return;
     case VIRTUAL_FETCH_QUEUED:
         break;
@@ -569,10 +566,10 @@ static void interrupt(struct sim_virtual *v, struct virtual_fetch *f, uint64_t f
 static void resume(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
     if (f->is_held && is_within_reach(v, f)) {
-        struct virtual_line line = virtual_line_of(v, f);
+        const struct virtual_line *line = virtual_line_of(v, f);
 
         f->turn++; /* of an attempt that is due already */
-        virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_WAY, next_try(v, f, &line));
+        virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_WAY, next_try(v, f, line));
     }
 }
 
@@ -610,8 +607,8 @@ void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up)
 static void meet_later(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
     if (f->state == VIRTUAL_FETCH_ASKING && !is_tftp(f) && !f->is_held) {
-        struct virtual_line line = virtual_line_of(v, f);
-        sim_time there = f->at + virtual_line_time(SYN + line.framing, line.up) + line.rtt / 2;
+        const struct virtual_line *line = virtual_line_of(v, f);
+        sim_time there = f->at + line->syn;
 
         if (f->new_connection && there > v->now) {
             virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_CONNECTED, there);
@@ -741,7 +738,7 @@ int virtual_fluid_init(struct sim_virtual *v)
         rc = make(&v->load_fluid, &config);
     }
     free(rates);
-    return rc;
+    return rc == 0 ? virtual_lines_init(v) : rc;
 }
 
 void virtual_fluid_deinit(struct sim_virtual *v)
@@ -749,6 +746,9 @@ void virtual_fluid_deinit(struct sim_virtual *v)
     sim_fluid_free(v->fluid);
     sim_fluid_free(v->load_fluid);
     v->fluid = v->load_fluid = NULL;
+    free(v->lines);
+    v->lines = NULL;
+    v->lines_cap = 0;
 }
 
 /* Adds what is on its way: bodies whose fetches have not ended yet. */
