@@ -258,6 +258,8 @@ void wan_sender_reorder_timeout(struct wan_at at, sim_time now);
 
 void wan_receiver_init(struct wan_receiver *r);
 void wan_receiver_segment(struct wan_at at, const struct wan_packet *packet, sim_time now);
+/* Notes the stamp of a packet of way `at`, to be echoed. */
+void wan_receiver_stamped(struct wan_at at, const struct wan_packet *packet);
 void wan_receiver_timer_fired(struct wan_at at, sim_time now);
 /* Fills the ACK of way `at` into a packet that goes the other way. */
 void wan_receiver_stamp(struct wan_at at, struct wan_packet *packet);

@@ -33,7 +33,7 @@ struct wan_packet {
     uint64_t user;  /* of a datagram */
     uint32_t flow;  /* index */
     uint32_t generation;
-    uint32_t number; /* of the segment */
+    uint32_t number; /* of the segment; of an ACK: of the next new one */
     uint32_t ack;    /* segments received in order so far: the next number expected */
     uint32_t heard;  /* segments received at all so far: stands for the SACK blocks */
     uint32_t size;   /* bytes on the line, framing included */

@@ -126,7 +126,11 @@ static void acknowledge(struct wan_at at, bool duplicate, sim_time now)
     struct wan_receiver *r = &wan_way_of(at)->receiver;
     struct wan_at back = {at.w, at.flow, wan_other(at.direction)};
     struct wan_packet packet = {
-        .kind = WAN_PACKET_ACK, .size = SIM_WAN_TCP_OVERHEAD, .duplicate = duplicate};
+        .kind = WAN_PACKET_ACK,
+        .number = wan_way_of(back)->sender.next,
+        .size = SIM_WAN_TCP_OVERHEAD,
+        .duplicate = duplicate,
+    };
 
     if (r->quick > 0) {
         r->quick--;
@@ -135,6 +139,15 @@ static void acknowledge(struct wan_at at, bool duplicate, sim_time now)
         }
     }
     wan_flow_send(back, &packet, now);
+}
+
+void wan_receiver_stamped(struct wan_at at, const struct wan_packet *packet)
+{
+    struct wan_receiver *r = &wan_way_of(at)->receiver;
+
+    if (packet->number <= r->acked) {
+        r->recent = packet->stamp; /* RFC 7323, 4.3 */
+    }
 }
 
 /* Hands on what is in order now, from the segment that has just filled the gap; returns how many
@@ -253,9 +266,7 @@ void wan_receiver_segment(struct wan_at at, const struct wan_packet *packet, sim
     segment->flags |= WAN_SEGMENT_HERE;
     segment->heard = r->heard;
     measure(r, packet, segment->len, now);
-    if (number <= r->acked) {
-        r->recent = packet->stamp; /* RFC 7323, 4.3 */
-    }
+    wan_receiver_stamped(at, packet);
     if (number != r->next) {
         grow_window(r, segment->len);
         set_aside(way, number);

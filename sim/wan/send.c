@@ -6,8 +6,9 @@
 #include "sim/wan/inner.h"
 
 enum {
-    WINDOW_SEGMENTS = SIM_WAN_WINDOW / SIM_WAN_MSS,
-    RING_LAST = 8192, /* segments: the power of two above the receiver's window */
+    SEND_BUFFER = 4050000, /* bytes: Linux's tcp_wmem[2], 4 MiB, less its bookkeeping (measured) */
+    WINDOW_SEGMENTS = SEND_BUFFER / SIM_WAN_MSS, /* below the receiver's window */
+    RING_LAST = 4096,                            /* segments: the power of two above it */
 };
 
 #define RTO_MIN (200 * SIM_MS)    /* Linux's; RFC 6298 asks for 1 s */

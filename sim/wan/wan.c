@@ -365,6 +365,7 @@ static void flow_packet(struct sim_wan *w, enum sim_wan_direction direction,
     }
     switch ((enum wan_packet_kind)packet->kind) {
     case WAN_PACKET_SYN:
+        wan_receiver_stamped(way, packet);
         if (!f->arrived) {
             f->arrived = true;
             f->met_at = now;
@@ -385,6 +386,7 @@ static void flow_packet(struct sim_wan *w, enum sim_wan_direction direction,
             finish_handshake(back, now);
         }
         if (packet->kind == WAN_PACKET_SYN_ACK) {
+            wan_receiver_stamped(way, packet);
             struct wan_packet answer = {.kind = WAN_PACKET_ACK, .size = SIM_WAN_TCP_OVERHEAD};
             wan_flow_send(back, &answer, now);
             return;
@@ -392,6 +394,8 @@ static void flow_packet(struct sim_wan *w, enum sim_wan_direction direction,
         wan_sender_ack(back, packet, now);
         if (packet->kind == WAN_PACKET_SEGMENT) {
             wan_receiver_segment(way, packet, now);
+        } else {
+            wan_receiver_stamped(way, packet);
         }
         wan_flow_settle(w, packet->flow);
         return;

@@ -17,9 +17,11 @@
  * inside: ACKs, retransmissions and departures happen at their own instants; only the host's
  * reaction is late.
  *
- * Left out: reordering, corruption, ECN, path MTU discovery, Nagle's delay (senders behave as with
- * TCP_NODELAY), TSO bursts, pacing, the receive window's tuning (it is SIM_WAN_WINDOW from the
- * start).
+ * Both ends are Linux 6 as Debian ships it, timers that tick 250 times a second included, and their
+ * readers empty the buffer at once. Left out: reordering, corruption, ECN, path MTU discovery,
+ * Nagle's delay (senders behave as with TCP_NODELAY), TSO bursts, pacing, a receive window that
+ * holds the sender up (it is SIM_WAN_WINDOW from the start; the sender's buffer, 4 MiB, does). The
+ * phase of the ticks is of the seed.
  *
  * Sizes on the line: segments of 1448 bytes under IPv4 20 and TCP 32 (RFC 9293, RFC 7323
  * timestamps), SYN 60, UDP 8 (RFC 768); datagrams above 1500 bytes travel as IP fragments (RFC

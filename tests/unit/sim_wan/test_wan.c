@@ -343,6 +343,55 @@ Test(wan, acknowledges_every_second_segment_after_the_first_ones)
     sim_wan_free(h.wan);
 }
 
+/* A single segment's ACK waits for company, longer each time that none came: 40 ms, 80 ms, then a
+ * round trip; and a tick of 4 ms at most. */
+Test(wan, waits_longer_for_company_that_does_not_come)
+{
+    static const sim_duration waits[] = {40 * SIM_MS, 80 * SIM_MS, 104 * SIM_MS, 104 * SIM_MS};
+    struct sim_wan_config config = config_of(100000000, 100 * SIM_MS, 1000);
+    struct sim_wan_counters up;
+    struct host h;
+
+    start(&h, &config);
+    sim_wan_flow flow = open_flow(&h, 1);
+    run_until(&h, 200 * SIM_MS);
+    for (int i = 0; i < 30; i++) { /* the quick ACKs are used up, and the window has grown */
+        sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, 2 * SIM_WAN_MSS, h.now);
+        run_until(&h, h.now + 15 * SIM_MS);
+    }
+    run_until(&h, h.now + 150 * SIM_MS);
+    for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+        sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, SIM_WAN_MSS, h.now);
+        sim_time there = h.now + 50 * SIM_MS + 121 * SIM_US;
+        run_until(&h, h.now + 170 * SIM_MS);
+        sim_wan_counters(h.wan, SIM_WAN_UP, h.now, &up);
+        sim_duration waited = up.last - there;
+        cr_expect(waited >= waits[i] && waited < waits[i] + 9 * SIM_MS, "%zu: %llu", i,
+                  (unsigned long long)waited);
+    }
+    sim_wan_free(h.wan);
+}
+
+/* Behind a gap the ACKs after the third share one a millisecond, which at 100 Mbit/s is eight
+ * segments. */
+Test(wan, acknowledges_together_behind_a_gap)
+{
+    struct sim_wan_config config = config_of(100000000, 20 * SIM_MS, 1000);
+    struct sim_wan_counters up, down;
+    struct host h;
+
+    config.line.loss_ppm = 5000;
+    start(&h, &config);
+    sim_wan_flow flow = open_flow(&h, 1);
+    sim_wan_offer(h.wan, flow, SIM_WAN_DOWN, 1000000000, h.now);
+    run_until(&h, 20 * SIM_S);
+    sim_wan_counters(h.wan, SIM_WAN_UP, h.now, &up);
+    sim_wan_counters(h.wan, SIM_WAN_DOWN, h.now, &down);
+    double share = (double)up.packets / (double)down.packets;
+    cr_assert(share > 0.4 && share < 0.5, "%.3f", share);
+    sim_wan_free(h.wan);
+}
+
 /* All that is under way is lost at once; `segments` of it. Returns when all has come, from the
  * sending. */
 static sim_duration mend_tail(uint32_t segments)
