@@ -183,6 +183,7 @@ struct virtual_conn {
     bool frozen;                  /* a partition or a silent end: nothing moves */
     bool gone;                    /* for ever: an end fell silent */
     sim_addr to;                  /* whom it was dialed for */
+    sim_duration latency;         /* phone to phone, one way */
     sim_time limit_at;            /* of the dial */
     struct virtual_chunk *parked; /* events that came while it was frozen, in order */
     struct virtual_end ends[2];   /* 0: the dialer */

@@ -85,17 +85,19 @@ static void free_conn(struct sim_virtual *v, uint32_t id)
     virtual_pool_remove(&v->conns, id >> 1);
 }
 
+static bool is_over(const struct virtual_end *end)
+{
+    return !is_alive(end) || end->state == VIRTUAL_END_CLOSED;
+}
+
 /* Nobody waits for anything any more? */
 static void free_if_over(struct sim_virtual *v, uint32_t id)
 {
     const struct virtual_conn *c = virtual_conn_at(v, id);
 
-    for (int side = 0; side < 2; side++) {
-        if (is_alive(&c->ends[side]) && c->ends[side].state != VIRTUAL_END_CLOSED) {
-            return;
-        }
+    if (is_over(&c->ends[0]) && is_over(&c->ends[1])) {
+        free_conn(v, id);
     }
-    free_conn(v, id);
 }
 
 static void end_dies(struct sim_virtual *v, uint32_t id)
@@ -127,9 +129,7 @@ struct virtual_event *virtual_stream_post(struct sim_virtual *v, uint32_t id,
 
 static void reset_other(struct sim_virtual *v, uint32_t id)
 {
-    const struct virtual_end *other = virtual_end_at(v, id ^ 1);
-
-    if (is_alive(other) && other->state != VIRTUAL_END_CLOSED) {
+    if (!is_over(virtual_end_at(v, id ^ 1))) {
         virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_RESET, virtual_stream_latency(v, id));
     }
 }
@@ -160,11 +160,8 @@ void virtual_stream_break(struct sim_virtual *v, uint32_t id, int why)
 
 void virtual_stream_finish(struct sim_virtual *v, uint32_t id)
 {
-    struct virtual_end *end = virtual_end_at(v, id);
-    const struct virtual_end *other = virtual_end_at(v, id ^ 1);
-
-    end->state = VIRTUAL_END_CLOSED;
-    if (is_alive(other) && other->state != VIRTUAL_END_CLOSED) {
+    virtual_end_at(v, id)->state = VIRTUAL_END_CLOSED;
+    if (!is_over(virtual_end_at(v, id ^ 1))) {
         virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_FIN, virtual_stream_latency(v, id));
     }
     free_if_over(v, id);
@@ -222,13 +219,14 @@ int virtual_dial(struct sim_world *w, sim_node node, sim_addr to, sim_stream *ou
     }
     c = virtual_pool_at(&v->conns, index);
     c->to = to;
+    c->latency = virtual_latency(site);
     c->limit_at = sim_time_add(v->now, DIAL_LIMIT);
     c->ends[0].node = from;
     c->ends[0].state = VIRTUAL_END_DIALING;
     c->ends[1].node = VIRTUAL_NONE;
     list_add(v, index << 1);
     *out = virtual_stream_handle(v, index << 1);
-    e = virtual_stream_post(v, index << 1 | 1, VIRTUAL_STREAM_SYN, virtual_latency(site));
+    e = virtual_stream_post(v, index << 1 | 1, VIRTUAL_STREAM_SYN, c->latency);
     e->node = virtual_node_find(site, to);
     return 0;
 }

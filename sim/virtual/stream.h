@@ -87,7 +87,7 @@ void virtual_stream_finish(struct sim_virtual *v, uint32_t id);
 void virtual_stream_break(struct sim_virtual *v, uint32_t id, int why);
 static inline sim_duration virtual_stream_latency(const struct sim_virtual *v, uint32_t id)
 {
-    return virtual_latency(virtual_site_of(v, virtual_conn_at(v, id)->ends[0].node));
+    return virtual_conn_at(v, id)->latency;
 }
 
 /* ---- stream_io.c ---- */

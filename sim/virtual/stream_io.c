@@ -615,10 +615,10 @@ static bool feed_once(struct sim_virtual *v, sim_stream handle)
     return more;
 }
 
-void virtual_stream_message(struct sim_virtual *v, uint32_t id, struct virtual_chunk *chunk)
+/* Behind other bytes that are held. */
+static void join_held(struct sim_virtual *v, uint32_t id, struct virtual_chunk *chunk)
 {
     struct virtual_chunk **last = &virtual_end_at(v, id)->held;
-    sim_stream handle = virtual_stream_handle(v, id);
 
     while (*last != NULL) {
         last = &(*last)->next;
@@ -626,8 +626,27 @@ void virtual_stream_message(struct sim_virtual *v, uint32_t id, struct virtual_c
     chunk->next = NULL;
     chunk->mark = 0;
     *last = chunk;
-    while (feed_once(v, handle)) {
+}
+
+void virtual_stream_message(struct sim_virtual *v, uint32_t id, struct virtual_chunk *chunk)
+{
+    const struct virtual_end *end = virtual_end_at(v, id);
+    sim_stream handle = virtual_stream_handle(v, id);
+    size_t len = chunk->len, used;
+
+    if (end->held != NULL || end->is_empty || is_receiving(v, id)) {
+        join_held(v, id, chunk);
+        while (feed_once(v, handle)) {
+        }
+        return;
     }
+    /* Nearly always: a message, whole, and nothing else. */
+    used = offer(v, handle, chunk->bytes, len);
+    if (used < len && put_back(v, id, chunk->bytes + used, len - used)) {
+        while (feed_once(v, handle)) {
+        }
+    }
+    virtual_chunk_free(&v->chunks, chunk);
 }
 
 void virtual_stream_empty(struct sim_virtual *v, uint32_t id)
