@@ -292,18 +292,35 @@ int virtual_broadcast(struct sim_world *w, sim_node node, const void *bytes, siz
     return 0;
 }
 
+/* The same word on any machine. */
+static inline uint64_t word_at(const uint8_t *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return le64toh(word);
+}
+
+/* Two words a step: both halves of their 128-bit product, so that every bit meets every other. */
 void virtual_mix_bytes(struct sim_virtual *v, const struct virtual_chunk *chunk)
 {
-    uint64_t word, hash = v->hash; /* which the bytes might be, as far as a compiler knows */
+    uint64_t hash = v->hash; /* which the bytes might be, as far as a compiler knows */
+    uint8_t rest[2 * sizeof(hash)] = {0};
     size_t at = 0, len = chunk->len;
 
-    for (; at + sizeof(word) <= len; at += sizeof(word)) {
-        memcpy(&word, chunk->bytes + at, sizeof(word));
-        hash = virtual_mixed(hash, le64toh(word)); /* the same on any machine */
+    for (; at < len; at += sizeof(rest)) {
+        const uint8_t *words = chunk->bytes + at;
+        unsigned __int128 product;
+
+        if (len - at < sizeof(rest)) {
+            memcpy(rest, words, len - at);
+            words = rest;
+        }
+        product = (unsigned __int128)(word_at(words) ^ hash) *
+                  (word_at(words + 8) ^ UINT64_C(0x9E3779B97F4A7C15));
+        hash ^= (uint64_t)product ^ (uint64_t)(product >> 64);
     }
-    word = 0;
-    memcpy(&word, chunk->bytes + at, len - at);
-    v->hash = virtual_mixed(hash, le64toh(word) ^ (uint64_t)len << 56);
+    v->hash = virtual_mixed(hash, len);
 }
 
 void virtual_datagram_event(struct sim_virtual *v, const struct virtual_event *e)
