@@ -156,3 +156,114 @@ Test(virtual_fetch_faults, behind_a_line_that_stays_down_all_give_up)
     cr_assert_eq(stats_of_server().transfers, 0);
     cr_assert_eq(stats_of_site().fetch_errors, 4);
 }
+
+/* ---- Anything in any order ---- */
+
+enum { CHAOS_PHONES = 12, CHAOS_ACTS = 60 };
+
+static struct sim_rng chance;
+static uint64_t asked, ended_early;
+
+/* Each node has at most one fetch under way here, so a stale handle tells that it is over. */
+static void something(uint64_t argument)
+{
+    static const char *const paths[] = {"a.sbn", "b.sbn", "none", "SEP1.xml", "large"};
+    struct fetcher *f = &fetchers[sim_rng_below(&chance, CHAOS_PHONES)];
+    bool is_under_way = virtual_fetch_of(v, f->fetch) != NULL;
+    uint64_t dice = sim_rng_below(&chance, 100);
+
+    (void)argument;
+    if (dice < 60 && !is_under_way && f->done < DONE_MAX) {
+        struct sim_fetch_request request = {
+            .place = sim_rng_below(&chance, 4) == 0 ? SIM_SERVER_LAN : SIM_SERVER_WAN,
+            .protocol = (enum sim_protocol)sim_rng_below(&chance, 3),
+            .path = paths[sim_rng_below(&chance, 5)],
+            .is_firmware = sim_rng_below(&chance, 2) == 0,
+            .notify_every = sim_rng_below(&chance, 3) == 0 ? 700000 : 0,
+        };
+
+        if (sim_rng_below(&chance, 3) > 0) {
+            request.file = f->file = sim_world_file_new(w, f->node, request.path);
+        }
+        asked += sim_world_fetch(w, f->node, &request, &f->fetch) == 0 ? 1 : 0;
+    } else if (dice < 70) {
+        ended_early += is_under_way ? 1 : 0;
+        sim_world_fetch_cancel(w, f->fetch);
+    } else if (dice < 74) {
+        sim_world_file_free(w, f->file);
+    } else if (dice < 80) {
+        ended_early += is_under_way ? 1 : 0;
+        sim_world_set_down(w, f->node, true, dice % 2 == 0);
+    } else if (dice < 86) {
+        sim_world_set_down(w, f->node, false, false);
+    } else if (dice < 94) {
+        set_wan(dice % 2);
+    } else {
+        set_server(dice % 2);
+    }
+}
+
+static void all_up(uint64_t argument)
+{
+    (void)argument;
+    set_wan(1);
+    set_server(1);
+}
+
+Test(virtual_fetch_faults, nothing_is_lost_told_twice_or_left_behind)
+{
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        uint64_t told = 0;
+
+        if (seed > 1) {
+            close_world();
+            set_up();
+        }
+        sim_rng_init(&chance, seed, SIM_RNG_TEST, 0);
+        asked = ended_early = 0;
+        config.seed = seed;
+        server.max_transfers = (uint32_t)sim_rng_below(&chance, 4);
+        server.overflow = seed % 2 == 0 ? SIM_OVERFLOW_QUEUE : SIM_OVERFLOW_REFUSE;
+        server.keep_alive = sim_rng_below(&chance, 2) == 0;
+        server.window = (uint16_t)(1 + sim_rng_below(&chance, 8));
+        server.response_time = sim_rng_below(&chance, 2) * 30 * SIM_MS;
+        server.uplink_bit_s = sim_rng_below(&chance, 2) * 5000000;
+        site.lan.rate_bit_s = sim_rng_below(&chance, 2) * 20000000;
+        site.wan.none = sim_rng_below(&chance, 8) == 0;
+        add_file("a.sbn", 3000000);
+        add_file("b.sbn", 1);
+        add_file("large", 300000);
+        open_world(CHAOS_PHONES);
+        sim_time when = 0;
+
+        for (int i = 0; i < CHAOS_ACTS; i++) {
+            when += sim_rng_below(&chance, 2) == 0 ? sim_rng_below(&chance, 20 * SIM_MS)
+                                                   : sim_rng_below(&chance, 4 * SIM_S);
+            at(when, something, 0);
+        }
+        at(when + SIM_S, all_up, 0);
+        run(when + 2000 * SIM_S);
+        for (size_t i = 0; i < CHAOS_PHONES; i++) {
+            told += fetchers[i].done;
+            for (size_t k = 0; k < fetchers[i].done; k++) {
+                const struct fetched *r = &fetchers[i].results[k];
+
+                cr_assert(r->bytes <= 3000000, "seed %d", (int)seed);
+                cr_assert(r->status == 0 ? r->reason[0] == '\0' : r->reason[0] != '\0',
+                          "seed %d: %d", (int)seed, r->status);
+            }
+        }
+        cr_assert_eq(told + ended_early, asked, "seed %d: %d of %d", (int)seed,
+                     (int)(told + ended_early), (int)asked);
+        cr_assert_eq(stats_of_site().fetches, asked, "seed %d", (int)seed);
+        cr_assert_eq(stats_of_site().fetches_now, 0, "seed %d", (int)seed);
+        cr_assert_eq(stats_of_server().transfers, 0, "seed %d", (int)seed);
+        cr_assert_eq(v->server.queue_len, 0, "seed %d", (int)seed);
+        cr_assert_leq(stats_of_server().requests, asked, "seed %d", (int)seed);
+        cr_assert_eq(v->sites[0].starting[0] + v->sites[0].starting[1], 0, "seed %d", (int)seed);
+        if (v->fluid != NULL) {
+            cr_assert_eq(sim_fluid_flows(v->fluid, 0), 0, "seed %d", (int)seed);
+        }
+        cr_assert_eq(sim_fluid_flows(v->load_fluid, 0), 0, "seed %d", (int)seed);
+    }
+}
