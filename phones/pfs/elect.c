@@ -184,11 +184,6 @@ static void hear_claim(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
     }
 }
 
-bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h)
-{
-    return h->root.addr != 0 && h->root.addr != p->id.addr && p->config.ads > 0;
-}
-
 void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h)
 {
     if (h->answer_at == SIM_NEVER) {

@@ -112,20 +112,6 @@ struct pfs_hier *pfs_hier_find_more(struct pfs *p, uint64_t key)
     return NULL;
 }
 
-sim_time pfs_hier_due(const struct pfs_hier *h)
-{
-    sim_time due = sim_time_min(h->timer, h->beat_at);
-
-    due = sim_time_min(due, sim_time_min(h->answer_at, h->announce_at));
-    if (h->state == PFS_HIER_ELECT) {
-        due = sim_time_min(due, h->quest->claim.deadline);
-    }
-    for (const struct pfs_report *r = h->reports; r != NULL; r = r->next) {
-        due = sim_time_min(due, r->due);
-    }
-    return due;
-}
-
 /* In a group most messages name that; these a file of it, perhaps another than this one. */
 static bool is_of_file(const struct pfs_hier *h, enum pfs_wire_type type)
 {

@@ -259,7 +259,19 @@ static inline struct pfs_hier *pfs_hier_find(struct pfs *p, uint64_t key)
 /* The hierarchies changed: p->keys again. */
 void pfs_hier_list_keys(struct pfs *p);
 /* The earliest instant at which it must be ticked. */
-sim_time pfs_hier_due(const struct pfs_hier *h);
+static inline sim_time pfs_hier_due(const struct pfs_hier *h)
+{
+    sim_time due = sim_time_min(sim_time_min(h->timer, h->beat_at),
+                                sim_time_min(h->answer_at, h->announce_at));
+
+    if (h->state == PFS_HIER_ELECT) {
+        due = sim_time_min(due, h->quest->claim.deadline);
+    }
+    for (const struct pfs_report *r = h->reports; r != NULL; r = r->next) {
+        due = sim_time_min(due, r->due);
+    }
+    return due;
+}
 /* True when the message's texts name this very hierarchy. */
 bool pfs_hier_matches(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *m);
 /* Closes its links (children get `bye` when not NULL), frees the copy, marks it dead. */
@@ -306,7 +318,10 @@ void pfs_elect_tick(struct pfs *p, struct pfs_hier *h);
 void pfs_elect_hear(struct pfs *p, struct pfs_hier *h, sim_addr from, const struct pfs_wire *m);
 void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h);
 /* A holder that knows a root leaves OFFERs to it: an AD shows that it did not answer. */
-bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h);
+static inline bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h)
+{
+    return h->root.addr != 0 && h->root.addr != p->id.addr && p->config.ads > 0;
+}
 /* Parent and root are lost for good: a new election, or the end of sharing. */
 void pfs_elect_hunt(struct pfs *p, struct pfs_hier *h, const char *why);
 /* The root `xid` can't get the file. */
@@ -367,6 +382,7 @@ void pfs_group_next(struct pfs *p, struct pfs_link *link, const struct pfs_wire 
 /* ---- serve.c ---- */
 void pfs_serve_tell_children(struct pfs *p, const struct pfs_hier *h, sim_addr peer); /* a record */
 void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);
+/* It is a child from now on: link->xid, epoch and place are those of its assignment. */
 void pfs_serve_accept(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
                       const struct pfs_wire *m);
 void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m);

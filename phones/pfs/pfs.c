@@ -333,20 +333,22 @@ static void close_silent_strangers(struct pfs *p)
  * is due, or may be. */
 static sim_time others_due(struct pfs *p)
 {
-    if (p->others_stale) {
-        p->others_stale = false;
-        p->others_due = SIM_NEVER;
-        for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-            if (h != p->want) {
-                p->others_due = sim_time_min(p->others_due, pfs_hier_due(h));
-            }
+    if (!p->others_stale) {
+        return p->others_due;
+    }
+    sim_time due = SIM_NEVER;
+    for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+        if (h != p->want) {
+            due = sim_time_min(due, pfs_hier_due(h));
         }
     }
-    return p->others_due;
+    p->others_stale = false;
+    p->others_due = due;
+    return due;
 }
 
 /* This notice is for `h` (NULL: nobody knows for whom). */
-static void touch(struct pfs *p, const struct pfs_hier *h)
+static inline void touch(struct pfs *p, const struct pfs_hier *h)
 {
     p->others_stale = p->others_stale || h == NULL || h != p->want;
 }
@@ -376,9 +378,11 @@ void pfs_wake(struct pfs *p, sim_time now)
 
 sim_time pfs_deadline(struct pfs *p)
 {
-    sim_time next = sim_time_min(pfs_linger_deadline(p), others_due(p));
-    next = sim_time_min(next, p->doom_at);
+    sim_time next = sim_time_min(p->doom_at, others_due(p));
 
+    if (p->leave_at != SIM_NEVER) {
+        next = sim_time_min(next, pfs_linger_deadline(p));
+    }
     if (p->want != NULL) {
         next = sim_time_min(next, pfs_hier_due(p->want));
     }
@@ -454,7 +458,8 @@ static bool is_claim_news(const struct pfs *p, const struct pfs_claim *c, sim_ad
 
 /* Most of what a phone hears tells it nothing new: a look at the bytes is enough to see that, so
  * nothing is decoded. True does not mean that there is news, only that it can't be ruled out. */
-static bool is_news(const struct pfs *p, const struct pfs_hier *h, const struct sim_datagram *d)
+static inline bool __attribute__((always_inline))
+is_news(const struct pfs *p, const struct pfs_hier *h, const struct sim_datagram *d)
 {
     enum { STRENGTH_AT = PFS_WIRE_HEADER, XID_AT = 8 };
 
@@ -483,11 +488,45 @@ static bool is_news(const struct pfs *p, const struct pfs_hier *h, const struct 
     }
 }
 
+/* The claims of an election are most of what is news, and of each only the strength counts: a look
+ * at the rest is enough to know that it is in order. False: not seen, so let it be decoded. */
+static bool is_plain_claim(const struct pfs *p, const struct pfs_hier *h,
+                           const struct sim_datagram *d)
+{
+    enum { NAMES_AT = PFS_WIRE_HEADER + 8 }; /* behind strength, and map or count */
+    const uint8_t *bytes = d->bytes;
+    uint32_t start = (uint32_t)PFS_WIRE_MAGIC << 16 | PFS_WIRE_VERSION << 8 | bytes[3];
+
+    return h->state == PFS_HIER_ELECT && !p->id.log && d->len == NAMES_AT + h->names.len &&
+           (bytes[3] == PFS_WIRE_OFFER || bytes[3] == PFS_WIRE_AD) && read32(bytes) == start &&
+           read32(bytes + 4) == (uint32_t)d->len << 16 &&
+           memcmp(bytes + NAMES_AT, h->names.bytes, h->names.len) == 0;
+}
+
 /* False when all that changed is that it has to wait longer. */
+static bool hear_claim(struct pfs *p, struct pfs_hier *h, sim_time now,
+                       const struct sim_datagram *d)
+{
+    uint32_t strength = read32(d->bytes + PFS_WIRE_HEADER);
+    sim_time before = h->quest->claim.deadline;
+
+    if ((strength & ~PFS_WIRE_STRENGTH_CHANCE) != 0 || d->from == p->id.addr ||
+        p->config.election == PFS_STATIC) {
+        return false;
+    }
+    p->now = now;
+    touch(p, h);
+    (void)pfs_claim_hear(&h->quest->claim, &p->config, now, d->from, strength);
+    return h->quest->claim.deadline < before;
+}
+
 static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct sim_datagram *d)
 {
     struct pfs_wire m;
 
+    if (is_plain_claim(p, h, d)) {
+        return hear_claim(p, h, now, d);
+    }
     if (p->config.election == PFS_STATIC || d->from == p->id.addr ||
         pfs_wire_decode_expecting(d->bytes, d->len, &h->names, &m) != 0 ||
         pfs_wire_is_stream(m.type)) {
@@ -502,27 +541,33 @@ static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct s
             pfs_serve_acked(p, h, &m);
         }
     } else if (pfs_hier_matches(p, h, &m)) {
-        bool is_claim = m.type == PFS_WIRE_OFFER || m.type == PFS_WIRE_AD;
-        if (is_claim && h->state == PFS_HIER_ELECT) {
-            sim_time before = h->quest->claim.deadline;
-            pfs_elect_hear(p, h, d->from, &m);
-            return h->quest->claim.deadline < before;
-        }
         pfs_elect_hear(p, h, d->from, &m);
     }
     pfs_sweep(p);
     return true;
 }
 
+/* A phone with more hierarchies than keys. */
+static __attribute__((noinline)) bool find_and_hear(struct pfs *p, sim_time now,
+                                                    const struct sim_datagram *datagram)
+{
+    struct pfs_hier *h = pfs_hier_find(p, read_key(datagram->bytes));
+    return h != NULL && is_news(p, h, datagram) && hear(p, h, now, datagram);
+}
+
+/* The most frequent notice of all: nothing is called before there is news. */
 bool pfs_datagram(struct pfs *p, sim_time now, const struct sim_datagram *datagram)
 {
-    const uint8_t *bytes = datagram->bytes;
-
     if (datagram->len < PFS_WIRE_HEADER) {
         return false;
     }
-    struct pfs_hier *h = pfs_hier_find(p, read_key(bytes));
-    return h != NULL && is_news(p, h, datagram) && hear(p, h, now, datagram);
+    uint64_t key = read_key(datagram->bytes);
+    for (uint32_t i = 0; i < p->keys_len; i++) {
+        if (p->keys[i] == key) {
+            return is_news(p, p->keyed[i], datagram) && hear(p, p->keyed[i], now, datagram);
+        }
+    }
+    return p->more_keys && find_and_hear(p, now, datagram);
 }
 
 /* ---- Streams ---- */

@@ -296,11 +296,10 @@ void pfs_root_assign(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
         pfs_link_close(p, link); /* goes out first */
         return;
     }
-    struct pfs_wire child = *join;
-    child.xid = h->xid;
-    child.place = place.place;
-    child.epoch = place.epoch;
-    pfs_serve_accept(p, h, link, &child);
+    link->xid = h->xid;
+    link->place = place.place;
+    link->epoch = place.epoch;
+    pfs_serve_accept(p, h, link, join);
 }
 
 void pfs_root_report(struct pfs *p, struct pfs_hier *h, sim_addr from, const struct pfs_wire *m)

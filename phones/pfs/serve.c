@@ -118,6 +118,9 @@ void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire 
     answer.serial = h->serial;
     answer.depth = h->depth;
     pfs_link_send(p, link, &answer);
+    link->xid = m->xid;
+    link->epoch = m->epoch;
+    link->place = m->place;
     pfs_serve_accept(p, h, link, m);
 }
 
@@ -148,9 +151,6 @@ void pfs_serve_accept(struct pfs *p, struct pfs_hier *head, struct pfs_link *lin
     p->strangers -= link->kind == PFS_LINK_STRANGER;
     link->kind = PFS_LINK_CHILD;
     link->hier = h;
-    link->xid = m->xid;
-    link->epoch = m->epoch;
-    link->place = m->place;
     link->has_digest = m->has_digest;
     link->digest = m->digest;
     link->offset = m->offset;

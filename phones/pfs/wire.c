@@ -324,7 +324,9 @@ int pfs_wire_peek(const uint8_t *bytes, size_t len, struct pfs_wire *m)
 int pfs_wire_decode_expecting(const uint8_t *bytes, size_t len,
                               const struct pfs_wire_names *expected, struct pfs_wire *m)
 {
-    pfs_wire_clear(m);
+    m->model[0] = m->path[0] = m->reason[0] = '\0';
+    m->are_names_expected = m->has_digest = false;
+    m->avoid_len = 0;
     if (pfs_wire_peek(bytes, len, m) != 0 || (size_t)(bytes[4] << 8 | bytes[5]) != len) {
         return SIM_EPROTO;
     }
