@@ -86,20 +86,6 @@ static int set_up_sites(struct scenario_run *run)
     return 0;
 }
 
-/* What this version can't do. */
-static int check_scenario(const struct scenario *s, const struct scenario_run_options *options,
-                          char why[SCENARIO_WHY_MAX])
-{
-    if (options->method == SCENARIO_PFS &&
-        (s->pfs.relay != PFS_STORE_AND_FORWARD || s->pfs.hierarchy != PFS_PER_FILE)) {
-        snprintf(why, SCENARIO_WHY_MAX,
-                 "pfs.relay \"cut-through\" and pfs.hierarchy \"per-load\" are what-ifs that this "
-                 "version does not have yet");
-        return SIM_EUNSUPPORTED;
-    }
-    return 0;
-}
-
 int scenario_run_new(struct scenario_run **out, const struct scenario *s,
                      const struct scenario_run_options *options, char why[SCENARIO_WHY_MAX])
 {
@@ -114,8 +100,7 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
     run->scenario = s;
     run->options = *options;
     run->server_setup = s->server;
-    if ((rc = check_scenario(s, options, why)) != 0 ||
-        (rc = scenario_macs_init(&run->macs, s)) != 0 || (rc = set_up_sites(run)) != 0 ||
+    if ((rc = scenario_macs_init(&run->macs, s)) != 0 || (rc = set_up_sites(run)) != 0 ||
         (rc = options->world == SCENARIO_LIVE ? build_live_new(&run->live, run, why)
                                               : build_virtual_new(&run->virtual, run, why)) != 0) {
         if (why[0] == '\0') {
