@@ -8,7 +8,8 @@
  *   stream.c        streams between nodes: dials, messages, bodies, ends
  *   port.c          a node's LAN port: the bodies that it sends share its rate
  *   file.c          copies of files: named content, how much of it, whether it is right
- *   fetch.c         requests to the server: from the node to the result; the server itself
+ *   fetch.c         requests to the server: from the node to the result
+ *   server.c        the server: files, places, who waits for one
  *   fetch_text.c    how long its messages are, and why a request failed, in words
  *   way_fluid.c     a request's way over a fluid line, and over the LAN to a load server
  *   way_packet.c    a request's way over a sim/wan machine: HTTP
@@ -529,7 +530,13 @@ void virtual_fetch_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_fetches_down(struct sim_virtual *v, uint32_t node);
 void virtual_set_wan(struct sim_world *w, uint32_t site, bool up);
 void virtual_set_server(struct sim_world *w, bool up);
-/* What the ways tell: `fetch` is the handle. */
+/* What has moved of bodies that have not ended, in counters that know only the others. */
+void virtual_fetches_add_moving(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
+/* server.c: it has done with a request, one way or the other, after so much of its body: counts it
+ * and gives its place to the next. Twice is fine. */
+void virtual_server_leave(struct sim_virtual *v, struct virtual_fetch *f, uint64_t body,
+                          bool whole);
+/* What the ways tell: `fetch` is the handle. The first and third are in server.c. */
 void virtual_fetch_arrived(struct sim_virtual *v,
                            uint64_t fetch);                      /* the request is at the server */
 void virtual_fetch_first(struct sim_virtual *v, uint64_t fetch); /* first byte of the answer */

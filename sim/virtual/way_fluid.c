@@ -751,34 +751,6 @@ void virtual_fluid_deinit(struct sim_virtual *v)
     v->lines_cap = 0;
 }
 
-/* Adds what is on its way: bodies whose fetches have not ended yet. */
-static void add_moving(struct sim_virtual *v, const struct virtual_site *site,
-                       struct sim_site_stats *out)
-{
-    for (uint32_t i = 0; i < site->hosts; i++) {
-        uint32_t next = site->by_host[i] != VIRTUAL_NONE ? v->nodes[site->by_host[i]].fetches : 0;
-
-        while (next != 0) {
-            const struct virtual_fetch *f = virtual_pool_at(&v->fetches, next - 1);
-            uint64_t body = body_in(f, passed_by(v, f)), repeated = is_tftp(f) ? f->offset : 0;
-
-            next = f->next;
-            if (body <= f->got) {
-                continue;
-            }
-            if (f->place == SIM_SERVER_LAN) {
-                out->lan_payload_bytes += body - f->got;
-            } else if (!f->is_firmware) {
-                out->wan_config_bytes += body - f->got;
-            } else {
-                out->wan_payload_bytes += body - f->got;
-                repeated = repeated < body ? repeated : body;
-                out->wan_resent_bytes += repeated > f->got ? repeated - f->got : 0;
-            }
-        }
-    }
-}
-
 /* What those bytes would have kept the line busy, more or less (modulo 2^64). */
 static sim_duration uneven_time(const struct virtual_site *site)
 {
@@ -793,9 +765,7 @@ void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_s
 {
     struct sim_fluid_counters c;
 
-    if (out->fetches_now > 0) {
-        add_moving(v, &v->sites[site], out);
-    }
+    virtual_fetches_add_moving(v, site, out);
     if (v->fluid == NULL) {
         return;
     }

@@ -598,6 +598,7 @@ void virtual_packet_stats(struct sim_virtual *v, uint32_t site, struct sim_site_
     }
     sim_wan_counters(v->sites[site].wan, SIM_WAN_DOWN, v->now, &down);
     sim_wan_counters(v->sites[site].wan, SIM_WAN_UP, v->now, &up);
+    virtual_fetches_add_moving(v, site, out);
     out->wan_bytes = down.bytes;
     out->wan_up_bytes = up.bytes;
     out->wan_busy = down.busy;
