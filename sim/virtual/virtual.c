@@ -14,12 +14,7 @@
 
 enum {
     EVENTS_FIRST = 256, /* pending events that there is room for at first */
-    EVENTS_A_NODE = 4,  /* pending events a node, for the estimate of memory (measured: below 3) */
-    FILES_A_NODE = 8,   /* copies a node, for the estimate: a load's files and its settings */
-    CONNS_A_NODE = 2,   /* streams a node, for the estimate: each phone dials about one at a time */
-    NAMES_A_NODE = 128, /* bytes of names, for the estimate: its settings are called by its MAC */
-    FIXED_BYTES = 1024 * 1024, /* what the first node costs, for the estimate */
-    NODE_LINE = 64,            /* nodes begin on a cache line */
+    NODE_LINE = 64,     /* nodes begin on a cache line */
 };
 
 /* ---- Events ---- */
@@ -571,18 +566,34 @@ void sim_virtual_usage(const struct sim_virtual *v, struct sim_virtual_usage *ou
     };
 }
 
+/* What a node has under way at the busiest moment, for the estimate: measured in crowds of 10,000
+ * that are switched on within a minute, and some more. What grows by doubling may be twice that. */
+enum {
+    EVENTS_A_NODE = 2 * 2,   /* measured: 1.8 */
+    FILES_A_NODE = 2 * 8,    /* a load's files and its settings; measured: as many as it has */
+    CONNS_A_NODE = 2 * 1,    /* measured: 0.8 */
+    BODIES_A_NODE = 1,       /* measured: 0.2 */
+    FETCHES_A_NODE = 2 * 1,  /* without sharing all fetch at once */
+    FLOW_BYTES = 2 * 128,    /* of a fluid line, for a fetch */
+    PACKET_BYTES = 4 * 1024, /* of a sim/wan machine, for a fetch; measured: 2.8 KB */
+    NAMES_BYTES = 128,       /* a node's settings are called by its MAC */
+    MESSAGE_BYTES = 256,     /* measured: below 20 */
+    SITE_BYTES = 1024,       /* beside its struct */
+    FIXED_BYTES = 512 * 1024 /* what the first node costs */
+};
+
 uint64_t sim_virtual_memory(const struct sim_virtual_config *config, uint64_t nodes)
 {
-    /* What grows by doubling may be twice as large as what is in it. */
-    uint64_t a_node =
-        sizeof(struct virtual_node) + 2 * 2 * sizeof(uint32_t) +
-        2 * EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
-        2 * FILES_A_NODE * (sizeof(struct virtual_file) + sizeof(uint32_t)) +
-        2 * CONNS_A_NODE * (sizeof(struct virtual_conn) + sizeof(uint32_t)) +
-        2 * (sizeof(struct virtual_body) + sizeof(struct virtual_port) + 2 * sizeof(uint32_t)) +
-        2 * (sizeof(struct virtual_fetch) + sizeof(uint32_t)) +
-        2 * (sizeof(struct virtual_chunk) + VIRTUAL_CHUNK_SMALL);
+    uint64_t fetch = sizeof(struct virtual_fetch) + sizeof(uint32_t) + FLOW_BYTES +
+                     (config->network == SIM_VIRTUAL_PACKET ? PACKET_BYTES : 0);
+    uint64_t body = sizeof(struct virtual_body) + sizeof(struct virtual_port);
+    uint64_t a_node = sizeof(struct virtual_node) + 2 * 2 * sizeof(uint32_t) + NAMES_BYTES +
+                      MESSAGE_BYTES +
+                      EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
+                      FILES_A_NODE * (sizeof(struct virtual_file) + sizeof(uint32_t)) +
+                      CONNS_A_NODE * (sizeof(struct virtual_conn) + sizeof(uint32_t)) +
+                      BODIES_A_NODE * body + FETCHES_A_NODE * fetch;
 
-    return FIXED_BYTES + nodes * (a_node + NAMES_A_NODE) +
-           config->sites_len * (sizeof(struct virtual_site) + 1024);
+    return FIXED_BYTES + nodes * a_node +
+           config->sites_len * (sizeof(struct virtual_site) + SITE_BYTES);
 }
