@@ -63,7 +63,7 @@ struct sim_world *sim_virtual_world(struct sim_virtual *v);
 int sim_virtual_run(struct sim_virtual *v);
 /* From the tick: the next one comes after `delay` (> 0) instead, then every tick_every again. */
 void sim_virtual_tick_after(struct sim_virtual *v, sim_duration delay);
-/* From any thread or a signal handler. */
+/* From any thread or a signal handler. Sticks: a run that is restarted meanwhile stops too. */
 void sim_virtual_stop(struct sim_virtual *v);
 
 /* ---- One event at a time: for comparing two runs ---- */
