@@ -359,9 +359,12 @@ struct sim_virtual {
     uint64_t hash, events, notices;
     sim_time reckoned_at; /* of virtual_streams_reckon() */
     uint64_t reckoned_events;
-    sim_stream reading;  /* the stream whose node is inside stream_input; 0 */
-    size_t reading_left; /* bytes behind those offered: not used by nodes */
-    bool out_of_memory;  /* sticks; ends the run */
+    sim_stream reading;         /* the stream whose node is inside stream_input; 0 */
+    size_t reading_left;        /* bytes behind those offered: not used by nodes */
+    struct virtual_chunk *said; /* the message that an end sent last, in the turn `said_in` */
+    uint32_t said_by;
+    uint64_t said_in;
+    bool out_of_memory; /* sticks; ends the run */
     bool ended;
     int status; /* how the run ended */
     sim_time tick_at;

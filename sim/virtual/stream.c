@@ -161,10 +161,13 @@ void virtual_stream_break(struct sim_virtual *v, uint32_t id, int why)
 void virtual_stream_finish(struct sim_virtual *v, uint32_t id)
 {
     virtual_end_at(v, id)->state = VIRTUAL_END_CLOSED;
-    if (!is_over(virtual_end_at(v, id ^ 1))) {
+    if (is_over(virtual_end_at(v, id ^ 1))) {
+        free_conn(v, id);
+    } else if (v->said != NULL && v->said_by == id && v->said_in == v->events) {
+        v->said->mark = VIRTUAL_CHUNK_LAST; /* it goes with what was said in this turn */
+    } else {
         virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_FIN, virtual_stream_latency(v, id));
     }
-    free_if_over(v, id);
 }
 
 /* From a call: the node is told in a later turn; the other end sees a reset. */
@@ -373,6 +376,20 @@ static void unpark(struct sim_virtual *v, uint32_t id)
     arrive(v, (uint32_t)e.a - 2, &e);
 }
 
+static void take_message(struct sim_virtual *v, uint32_t id, const struct virtual_event *e)
+{
+    bool is_last = e->chunk->mark == VIRTUAL_CHUNK_LAST;
+
+    if (virtual_end_at(v, id)->state == VIRTUAL_END_OPEN) {
+        virtual_stream_message(v, id, e->chunk);
+    } else {
+        virtual_chunk_free(&v->chunks, e->chunk);
+    }
+    if (is_last && virtual_stream_find(v, e->a, &id)) {
+        over(v, id, SIM_ECLOSED);
+    }
+}
+
 static void arrive(struct sim_virtual *v, uint32_t id, const struct virtual_event *e)
 {
     bool is_open = virtual_end_at(v, id)->state == VIRTUAL_END_OPEN;
@@ -390,11 +407,7 @@ static void arrive(struct sim_virtual *v, uint32_t id, const struct virtual_even
         over(v, id, SIM_EREFUSED);
         return;
     case VIRTUAL_STREAM_MESSAGE:
-        if (is_open) {
-            virtual_stream_message(v, id, e->chunk);
-        } else {
-            virtual_chunk_free(&v->chunks, e->chunk);
-        }
+        take_message(v, id, e);
         return;
     case VIRTUAL_STREAM_BODY:
         if (is_open) {
@@ -458,6 +471,7 @@ void virtual_stream_event(struct sim_virtual *v, const struct virtual_event *e)
     }
     if (e->chunk != NULL) {
         virtual_mix_bytes(v, e->chunk);
+        virtual_mix(v, e->chunk->mark);
     } else {
         virtual_mix(v, e->b);
     }

@@ -23,6 +23,9 @@ enum virtual_stream_what {
     VIRTUAL_STREAM_THAW,  /* what waited goes on, one event after another */
 };
 
+/* `mark` of a message under way: the sender's last word, so that a FIN needs no event. */
+enum { VIRTUAL_CHUNK_LAST = 1 };
+
 enum virtual_end_state {
     VIRTUAL_END_NOBODY, /* nobody has accepted the dial */
     VIRTUAL_END_DIALING,

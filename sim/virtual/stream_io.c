@@ -199,6 +199,10 @@ static void send_chunk(struct sim_virtual *v, uint32_t id, struct virtual_chunk 
 {
     virtual_stream_post(v, id ^ 1, VIRTUAL_STREAM_MESSAGE, virtual_stream_latency(v, id))->chunk =
         chunk;
+    chunk->mark = 0;
+    v->said = chunk;
+    v->said_by = id;
+    v->said_in = v->events;
 }
 
 void virtual_stream_flush(struct sim_virtual *v, uint32_t id)

@@ -387,6 +387,7 @@ static int start_group(struct sim_virtual *v, const struct sim_virtual_config *c
     v->unfinished = 0;
     v->events = v->notices = 0;
     v->reckoned_at = SIM_NEVER;
+    v->said = NULL;
     v->hash = sim_rng_mix(sim_rng_mix(config->seed) ^ config->sites[0].index);
     v->fluid_due = SIM_NEVER;
     v->fluid_number = 0;

@@ -302,6 +302,31 @@ Test(streams, that_are_closed_send_first_what_is_queued)
     end_world();
 }
 
+Test(streams, end_with_the_last_word)
+{
+    static const struct act list[] = {
+        {0, 0, DIAL, 1, 0, 0},       {0, 2, DIAL, 1, 0, 0},
+        {1 * MS, 0, SEND, 0, 20, 0}, {1 * MS, 0, SEND, 0, 21, 0},
+        {1 * MS, 2, SEND, 0, 22, 0}, {1 * MS, 0, CLOSE, 0, 0, 0}, /* node 2 spoke last */
+        {2 * MS, 2, SEND, 0, 23, 0}, {2 * MS, 2, CLOSE, 0, 0, 0},
+    };
+    static const struct told want[] = {
+        {100 * US, 1, ACCEPTED, 0},  {100 * US, 1, ACCEPTED, 2},
+        {200 * US, 0, OPENED, 1},    {200 * US, 2, OPENED, 1},
+        {1100 * US, 1, MESSAGE, 20}, {1100 * US, 1, MESSAGE, 21},
+        {1100 * US, 1, MESSAGE, 22}, {1100 * US, 1, CLOSED, -SIM_ECLOSED},
+        {2100 * US, 1, MESSAGE, 23}, {2100 * US, 1, CLOSED, -SIM_ECLOSED},
+    };
+    struct sim_virtual_usage usage;
+
+    RUN(RATE, list, want);
+    expect_streams(0);
+    sim_virtual_usage(v, &usage);
+    /* of the table 3; 2 dials of 2; 4 messages; one end by itself, the other with its message */
+    cr_assert_eq(usage.events, 3 + 4 + 4 + 1, "%" PRIu64, usage.events);
+    end_world();
+}
+
 Test(streams, that_are_closed_have_ten_seconds_for_it)
 {
     static const struct act list[] = {

@@ -169,6 +169,9 @@ static void act_of(unsigned who)
     } else if (e == NULL) {
         return;
     } else if (draw == 1) {
+        if (e->opened && chance(2) == 0) {
+            send_one(e); /* and ends with it */
+        }
         give_up(e);
         sim_world_stream_close(w, e->stream);
     } else if (draw < 8 && e->opened) {
