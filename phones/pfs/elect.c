@@ -18,6 +18,7 @@ void pfs_elect_start(struct pfs *p, struct pfs_hier *h)
     sim_duration limit = 10 * pfs_claim_patience(&p->config) + 30 * SIM_S;
 
     pfs_claim_start(&q->claim, &p->config, rng_of(p), p->now, p->id.addr, !q->failed_self);
+    q->claim.strength = pfs_group_strength(p, h, q->claim.strength);
     q->claim_xid = (uint32_t)sim_rng_next(rng_of(p));
     q->attempts = q->returns = q->refused_len = 0;
     q->alt = (struct pfs_root_ref){0};

@@ -53,6 +53,21 @@ struct pfs_hier *pfs_group_file(struct pfs *p, struct pfs_hier *head, const stru
     return NULL;
 }
 
+uint32_t pfs_group_strength(const struct pfs *p, const struct pfs_hier *h, uint32_t chance)
+{
+    enum { FILES_SHIFT = 24, FILES_MAX = 63 }; /* bits 29..24 */
+    uint32_t held = 0;
+
+    if (h->group == NULL) {
+        return chance;
+    }
+    for (const struct pfs_hier *other = p->hiers; other != NULL; other = other->next) {
+        held += !other->dead && other->state == PFS_HIER_HOLD && pfs_group_is_same(h, other);
+    }
+    held = held < FILES_MAX ? held : FILES_MAX;
+    return held << FILES_SHIFT | (chance & ((1u << FILES_SHIFT) - 1));
+}
+
 /* ---- As a member or root: from file to file ---- */
 
 void pfs_group_take_waiting(struct pfs *p, struct pfs_hier *from, struct pfs_hier *to)

@@ -368,6 +368,8 @@ uint32_t pfs_group_children(const struct pfs *p, const struct pfs_hier *h); /* i
 /* The hierarchy of the file that a JOIN or NEXT names; NULL: not wanted here yet. */
 struct pfs_hier *pfs_group_file(struct pfs *p, struct pfs_hier *head, const struct pfs_wire *m,
                                 uint32_t *name_hash);
+/* Of a claim: who has more files of the group is stronger, then chance. */
+uint32_t pfs_group_strength(const struct pfs *p, const struct pfs_hier *h, uint32_t chance);
 /* Children that wait for files that are not wanted here yet are with the head: `to` from now on. */
 void pfs_group_take_waiting(struct pfs *p, struct pfs_hier *from, struct pfs_hier *to);
 /* Hands the tree on to the next file. False when there is none: `to` must begin anew. */
