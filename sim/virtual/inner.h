@@ -5,7 +5,8 @@
  *   queue.c         what will happen (queue.h)
  *   chunk.c         bytes on their way, and growing pools
  *   node.c          nodes, datagrams, broadcasts, listening, faults
- *   stream.c        streams between nodes: dials, messages, bodies, ends
+ *   stream.c        streams between nodes: dials and ends (stream.h: what both files share)
+ *   stream_io.c     their messages and bodies
  *   port.c          a node's LAN port: the bodies that it sends share its rate
  *   file.c          copies of files: named content, how much of it, whether it is right
  *   fetch.c         requests to the server: from the node to the result
