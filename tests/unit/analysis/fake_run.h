@@ -28,6 +28,7 @@ static struct {
     bool leave_unfinished;
     uint64_t memory;     /* that a virtual run says it needs */
     uint64_t differs_at; /* number of the event from which on the second of two runs differs */
+    bool hash_only;      /* in its hash alone */
 } fake;
 
 struct scenario_run {
@@ -207,10 +208,10 @@ bool scenario_run_step(struct scenario_run *run, struct sim_virtual_step *out)
     run->steps++;
     bool differs = run->is_second && fake.differs_at != 0 && run->steps >= fake.differs_at;
     *out = (struct sim_virtual_step){.at = run->steps * SIM_MS,
-                                     .node = (sim_node)(differs ? 4 : 3),
+                                     .node = (sim_node)(differs && !fake.hash_only ? 4 : 3),
                                      .hash = run->steps * (differs ? 7 : 5),
                                      .number = run->steps};
-    snprintf(out->what, sizeof(out->what), "%s", differs ? "alarm" : "datagram");
+    snprintf(out->what, sizeof(out->what), "%s", differs && !fake.hash_only ? "alarm" : "datagram");
     return true;
 }
 

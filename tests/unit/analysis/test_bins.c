@@ -46,6 +46,8 @@ Test(bins, nothing_is_lost_to_rounding)
     for (uint64_t i = 1; i < 1000; i++) {
         analysis_bins_add(&b, i * 777777777, i * 777777777 + i * 33333333 + 1, i * 1000003);
         all += i * 1000003;
+        analysis_bins_add(&b, i * SIM_S, (i + 7) * SIM_S, i + 3); /* whole seconds */
+        all += i + 3;
     }
     cr_assert_eq(sum(&b), all);
     analysis_bins_deinit(&b);

@@ -431,6 +431,14 @@ Test(program, the_first_difference_of_two_runs_is_named_and_ends_with_1)
     SAYS(ran.out, "30 of 30 phones upgraded");
 }
 
+Test(program, two_runs_that_differ_in_what_is_not_seen_differ)
+{
+    fake.differs_at = 10;
+    fake.hash_only = true;
+    cr_assert_eq(pfsim("run S --world virtual --check-determinism --quiet"), 1);
+    SAYS(ran.err, "not reproducible: after 9 equal events");
+}
+
 Test(program, only_virtual_runs_are_reproducible)
 {
     cr_assert_eq(pfsim("run S --world live --check-determinism"), 2);
