@@ -1,8 +1,8 @@
-/* tests/world/sweep.c -- random worlds with faults, held to the laws after every event.
+/* tests/world/lab_sweep.c -- random worlds with faults, held to the laws after every event.
  *
- *   sweep [SEEDS [FIRST]]        each seed draws phones, numbers and faults; every tenth world runs
- * twice and must leave the same trace sweep 1 SEED log             one world again, with
- * everybody's console on standard error
+ *   lab_sweep [SEEDS [FIRST]]   each seed draws phones, numbers and faults; every tenth world
+ *                               runs twice and must leave the same trace
+ *   lab_sweep 1 SEED log        one world again, with everybody's console on standard error
  *
  * A failure prints the seed and the command that shows it. When all faults have ended, every phone
  * must end too: upgraded, or failed only where the server did something wrong. */
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
             snprintf(crew.broken, sizeof(crew.broken), "two runs left different traces");
         }
         if (crew.broken[0] != '\0') {
-            printf("seed %llu: %s\n    to see it: sweep 1 %llu log\n", (unsigned long long)seed,
+            printf("seed %llu: %s\n    to see it: lab_sweep 1 %llu log\n", (unsigned long long)seed,
                    crew.broken, (unsigned long long)seed);
             bad++;
         }
