@@ -342,6 +342,12 @@ void crew_check(struct crew *c, sim_node node)
                 broken(c, "a body was sent by a phone that does not hold the file", node);
             }
         }
+        for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+            if (l->kind == PFS_LINK_CHILD && l->hier == h && l->begun && !l->last &&
+                l->offset >= c->lab_config.file_size) {
+                broken(c, "the end of a file was passed on before it was verified", node);
+            }
+        }
         if (children != h->children || pfs_group_children(p, h) > c->config.fanout) {
             broken(c, "more children than fanout, or miscounted", node);
         }

@@ -2,6 +2,7 @@
  * Method: crews in the lab; each test is one situation with exact expectations, faults included.
  * The laws of crew.c hold after every event; sweep.c draws the same switches at random. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "phones/pfs/machine.h"
@@ -540,4 +541,96 @@ Test(whatif, when_the_server_fails_in_the_middle_of_a_load_everybody_hears_why)
         cr_assert(files_of(i) <= 2);
     }
     end_of_test();
+}
+
+/* A child that wants the second file while its parent waits for the first. */
+static struct {
+    sim_node node;
+    sim_stream stream;
+    struct pfs_wire join;
+    bool welcome;
+    unsigned bodies;
+} ahead;
+
+static void ahead_nothing(void *self, sim_time now)
+{
+    (void)self, (void)now;
+}
+static void ahead_datagram(void *self, sim_time now, const struct sim_datagram *d)
+{
+    (void)self, (void)now, (void)d;
+}
+static void ahead_opened(void *self, sim_time now, sim_stream s, sim_addr peer, bool dialed)
+{
+    uint8_t bytes[PFS_WIRE_MAX];
+    (void)self, (void)now, (void)peer, (void)dialed;
+    sim_world_stream_send(lab_world(c.lab), s, bytes, pfs_wire_encode(&ahead.join, bytes));
+}
+static size_t ahead_input(void *self, sim_time now, sim_stream s, const uint8_t *bytes, size_t len)
+{
+    struct pfs_wire m;
+    (void)self, (void)now, (void)s;
+    if (pfs_wire_peek(bytes, len, &m) == 0) {
+        ahead.welcome = ahead.welcome || m.type == PFS_WIRE_WELCOME;
+        ahead.bodies += m.type == PFS_WIRE_BODY;
+    }
+    return len;
+}
+static void ahead_moved(void *self, sim_time now, sim_stream s, uint64_t size)
+{
+    (void)self, (void)now, (void)s, (void)size;
+}
+static void ahead_body(void *self, sim_time now, sim_stream s)
+{
+    (void)self, (void)now, (void)s;
+}
+static void ahead_closed(void *self, sim_time now, sim_stream s, int why)
+{
+    (void)self, (void)now, (void)s, (void)why;
+}
+static void ahead_fetched(void *self, sim_time now, sim_fetch f, const struct sim_fetch_result *r)
+{
+    (void)self, (void)now, (void)f, (void)r;
+}
+
+static void child_ahead(const char *path, unsigned bodies)
+{
+    static const struct sim_node_ops ops = {.wake = ahead_nothing,
+                                            .datagram = ahead_datagram,
+                                            .stream_opened = ahead_opened,
+                                            .stream_input = ahead_input,
+                                            .body_progress = ahead_moved,
+                                            .body_received = ahead_body,
+                                            .body_sent = ahead_body,
+                                            .stream_closed = ahead_closed,
+                                            .fetch_progress = ahead_moved,
+                                            .fetch_done = ahead_fetched};
+    memset(&ahead, 0, sizeof(ahead));
+    per_load(8);
+    crew_open(&c);
+    crew_add_many(&c, 2, 0);
+    crew_run_until(&c, 8 * SIM_S);
+    size_t parent = 1 - root_now();
+    pfs_hier_message(c.phones[parent].pfs, hier_of(parent), PFS_WIRE_JOIN, &ahead.join);
+    ahead.join.place = ahead.join.epoch = 99;
+    ahead.join.parent_epoch = hier_of(parent)->epoch;
+    snprintf(ahead.join.path, sizeof(ahead.join.path), "%s", path);
+    ahead.node =
+        sim_world_add_node(lab_world(c.lab), 0, (127u << 24) + (1u << 16) + 500, 500, &ops, NULL);
+    cr_assert_eq(sim_world_dial(lab_world(c.lab), ahead.node, c.phones[parent].addr, &ahead.stream),
+                 0);
+    crew_run_until(&c, 9 * SIM_S);
+    cr_assert(ahead.welcome);
+    cr_assert_eq(ahead.bodies, 0);
+    crew_run_until(&c, 35 * SIM_S);
+    cr_assert_eq(ahead.bodies, bodies, "%s: %u bodies", path, ahead.bodies);
+    end_of_test();
+}
+
+Test(whatif, a_child_that_is_further_than_its_parent_waits_until_that_gets_there)
+{
+    child_ahead("/dnld/SCCP41.loads", 1); /* not ahead at all */
+    child_ahead("/dnld/jar41.sbn", 1);
+    child_ahead("/dnld/cnu41.sbn", 1);
+    child_ahead("/dnld/never.sbn", 0);
 }

@@ -207,3 +207,31 @@ Test(pfs_table, a_random_life_never_closes_a_cycle)
         pfs_table_free(t);
     }
 }
+
+/* Addresses share slots of an index: whoever goes must leave no hole before the others. */
+Test(pfs_table, those_who_stay_are_found_after_others_left)
+{
+    enum { PHONES = 400, STEP = 37 };
+    for (uint32_t round = 1; round <= 20; round++) {
+        struct pfs_table *t = pfs_table_new(ROOT, 16);
+        uint32_t place[PHONES] = {0}, gone = 0;
+        for (uint32_t i = 1; i < PHONES; i++) {
+            place[i] = join(t, ROOT + i * round * STEP, false, 16).place;
+        }
+        for (uint32_t i = 1; i < PHONES; i++) {
+            if (i % 3 == round % 3) {
+                pfs_table_leave(t, ROOT + i * round * STEP);
+                gone++;
+            }
+        }
+        cr_assert_eq(pfs_table_count(t), PHONES - gone);
+        for (uint32_t i = 1; i < PHONES; i++) {
+            if (i % 3 != round % 3) {
+                cr_assert_eq(join(t, ROOT + i * round * STEP, false, 16).place, place[i],
+                             "round %u phone %u", round, i);
+            }
+        }
+        cr_assert_eq(pfs_table_count(t), PHONES - gone);
+        pfs_table_free(t);
+    }
+}
