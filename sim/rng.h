@@ -22,6 +22,7 @@ enum sim_rng_kind {
     SIM_RNG_FAULT = 5,   /* id: the fault's number */
     SIM_RNG_START = 6,   /* id: the node's number: start instants */
     SIM_RNG_TEST = 7,
+    SIM_RNG_ELECTION = 8, /* seed: a number of the node's own stream; id: the hierarchy */
 };
 
 void sim_rng_init(struct sim_rng *rng, uint64_t seed, enum sim_rng_kind kind, uint64_t id);

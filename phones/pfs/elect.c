@@ -17,9 +17,9 @@ void pfs_elect_start(struct pfs *p, struct pfs_hier *h)
     /* Many times what an election takes: only a crowd of liars gets there. */
     sim_duration limit = 10 * pfs_claim_patience(&p->config) + 30 * SIM_S;
 
-    pfs_claim_start(&q->claim, &p->config, rng_of(p), p->now, p->id.addr, !q->failed_self);
+    pfs_claim_start(&q->claim, &p->config, &q->rng, p->now, p->id.addr, !q->failed_self);
     q->claim.strength = pfs_group_strength(p, h, q->claim.strength);
-    q->claim_xid = (uint32_t)sim_rng_next(rng_of(p));
+    q->claim_xid = (uint32_t)sim_rng_next(&q->rng);
     q->attempts = q->returns = q->refused_len = 0;
     q->alt = (struct pfs_root_ref){0};
     h->root = (struct pfs_root_ref){0};
@@ -63,7 +63,7 @@ static void log_timeout(struct pfs *p, const struct pfs_hier *h)
 void pfs_elect_tick(struct pfs *p, struct pfs_hier *h)
 {
     while (!h->dead && h->state == PFS_HIER_ELECT && h->quest->claim.deadline <= p->now) {
-        switch (pfs_claim_tick(&h->quest->claim, &p->config, rng_of(p), p->now)) {
+        switch (pfs_claim_tick(&h->quest->claim, &p->config, &h->quest->rng, p->now)) {
         case PFS_CLAIM_DO_NOTHING:
             break;
         case PFS_CLAIM_DO_OFFER:

@@ -75,6 +75,9 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     memcpy(h->quest->md5, want->md5, sizeof(h->quest->md5));
     if (p->config.election == PFS_STATIC) {
         h->xid = h->file_hash; /* the one instance there is */
+    } else {
+        sim_rng_init(&h->quest->rng, p->luck, SIM_RNG_ELECTION,
+                     (uint64_t)h->file_hash << 32 | h->name_hash);
     }
     h->timer = h->beat_at = h->answer_at = h->announce_at = SIM_NEVER;
     h->next = p->hiers;
@@ -132,9 +135,12 @@ void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
         return;
     }
     pfs_serve_drop_children(p, h, bye);
-    if (h->quest != NULL && h->quest->up != NULL) {
-        pfs_link_close(p, h->quest->up);
-        h->quest->up = NULL;
+    if (h->quest != NULL) {
+        p->luck = sim_rng_mix(p->luck + 1); /* the file wanted again: other XIDs */
+        if (h->quest->up != NULL) {
+            pfs_link_close(p, h->quest->up);
+            h->quest->up = NULL;
+        }
     }
     if (h->up != NULL) {
         pfs_link_close(p, h->up);

@@ -113,6 +113,9 @@ struct pfs_report {
 /* What only a phone that wants the file needs; freed when it holds it. */
 struct pfs_quest {
     struct pfs_claim claim;
+    /* What its elections draw from: made of the phone's luck and the hierarchy, so that neither
+     * earlier files nor the instants of datagrams change who is strong. */
+    struct sim_rng rng;
     uint32_t claim_xid;      /* of the instance that it would lead */
     struct pfs_link *up;     /* to the root or the parent */
     struct pfs_root_ref alt; /* another root heard of while attached */
@@ -233,6 +236,7 @@ struct pfs {
     sim_time doom_at; /* and when it goes; SIM_NEVER */
     struct pfs_quest *spare_quest;
     struct pfs_report *spare_report;
+    uint64_t luck;   /* drawn once, before anything depends on the others */
     char *want_path; /* own copy, for events */
     size_t want_path_cap;
     uint32_t model_hash;

@@ -25,6 +25,7 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
     p->config = *config;
     p->id = *identity;
     p->model_hash = pfs_wire_hash(identity->model);
+    p->luck = sim_rng_next(sim_world_rng(identity->world, identity->node));
     p->links_end = &p->links;
     p->leave_at = SIM_NEVER;
     p->doom_at = SIM_NEVER;
