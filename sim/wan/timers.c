@@ -39,7 +39,7 @@ int wan_timers_grow(struct wan_timers *t, uint32_t count)
 
 static bool before(const struct wan_timer_entry *a, const struct wan_timer_entry *b)
 {
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
+    return a->at != b->at ? a->at < b->at : a->order > b->order;
 }
 
 static void put(struct wan_timers *t, uint32_t place, struct wan_timer_entry entry)
@@ -99,13 +99,16 @@ void wan_timers_set(struct wan_timers *t, uint32_t id, sim_time due)
     assert(due != SIM_NEVER);
     struct wan_timer *timer = &t->timers[id];
 
+    if (timer->due == due) {
+        return; /* keeps its place among its ties */
+    }
     timer->due = due;
     timer->order = t->order++;
     struct wan_timer_entry entry = {.at = due, .order = timer->order, .id = id};
     if (timer->slot == 0) {
         t->len++;
         sift_up(t, t->len - 1, entry);
-    } else if (due < t->heap[timer->slot - 1].at) {
+    } else if (before(&entry, &t->heap[timer->slot - 1])) {
         sift_up(t, timer->slot - 1, entry);
     }
 }

@@ -2,7 +2,9 @@
  *
  * A 4-ary heap of instants. Putting a timer off (what every ACK does to a retransmission timer) or
  * clearing it costs nothing: its entry stays where it is and is looked at again when it comes up.
- * Ties fire in the order of setting. */
+ * Of ties the one that was set last fires first, as in Linux, where an instant of the timer wheel
+ * is a list to whose head timers are added: when many flows time out together, who goes first
+ * decides whose packets a short queue takes. */
 #ifndef SIM_WAN_TIMERS_H
 #define SIM_WAN_TIMERS_H
 

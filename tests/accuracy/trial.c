@@ -10,7 +10,10 @@
 #include "analysis/caution.h"
 #include "scenarios/build.h"
 
-enum { SCENARIO_TEXT_MAX = 8192 };
+enum {
+    SCENARIO_TEXT_MAX = 8192,
+    HTTP_NAME = 127, /* bytes of a file's name: so long that a request has 200, as measured ones */
+};
 
 #define LIVE_LIMIT (10 * 60 * SIM_S) /* of a live run: it takes as long as it takes */
 
@@ -52,7 +55,8 @@ static void write_scenario(const struct trial *t, struct text *out)
     for (uint32_t i = 0; i < t->files; i++) {
         unsigned long long size = t->sizes != NULL ? t->sizes[i] : t->file_bytes;
 
-        add(out, "%s{\"name\":\"f%u\",\"size\":\"%llu B\"}", i > 0 ? "," : "", i, size);
+        add(out, "%s{\"name\":\"%0*u\",\"size\":\"%llu B\"}", i > 0 ? "," : "",
+            t->is_tftp ? 1 : HTTP_NAME, i, size);
     }
     add(out, "]}],\"server\":{\"protocol\":\"%s\",\"keep_alive\":false,\"response_time\":\"0 s\",",
         t->is_tftp ? "tftp" : "http");
