@@ -75,6 +75,7 @@ void pfs_group_take_waiting(struct pfs *p, struct pfs_hier *from, struct pfs_hie
     for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
         if (!l->dead && l->kind == PFS_LINK_CHILD && l->hier == from && l->ahead) {
             from->children--;
+            pfs_serve_tell_children(p, from, l->peer);
             to->children++;
             l->hier = to;
             l->ahead = l->name_hash != to->name_hash;
