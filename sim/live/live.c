@@ -19,10 +19,12 @@
 
 #include "sim/live/inner.h"
 #include "sim/live/machine.h"
+#include "sim/wan/wan.h"
 
 enum {
     UNDECIDED = 1,            /* of a run's result; all others are 0 or negative */
     LOAD_SERVER_QUEUE = 1000, /* packets waiting at a load server's port: our choice, a switch's */
+    LOAD_SERVER_WINDOW = 10,  /* segments beyond twice the pipe: TCP's first window (RFC 6928) */
 };
 
 #define LAG_MAX                                                                                    \
@@ -195,7 +197,8 @@ static void init_site(struct live_site *site, const struct sim_live *live, uint3
 }
 
 static int open_relay(struct live_site *site, const struct sim_site_setup *line,
-                      const struct sim_live_server *server, struct live_relay **out)
+                      const struct sim_live_server *server, uint32_t window_max,
+                      struct live_relay **out)
 {
     struct live_world *w = site->world;
     const struct sim_live_config *config = &w->live->config;
@@ -209,11 +212,23 @@ static int open_relay(struct live_site *site, const struct sim_site_setup *line,
         .tcp2_port = server->https_port,
         .udp_addr = server->tftp_addr,
         .udp_port = server->tftp_port,
+        .window_max = window_max,
         .stall = config->server->stall,
         .sources = config->server->sources,
         .sources_len = config->server->sources_len,
     };
     return live_relay_new(out, w->loop, &relay);
+}
+
+/* Segments of one flow in the load server's own queue: enough to fill its port alone, few enough
+ * for all flows to take turns, as they do where the sender's port is what limits. */
+static uint32_t load_window(const struct sim_wan_setup *port)
+{
+    unsigned __int128 pipe = (unsigned __int128)port->down_bit_s * port->rtt / (8 * SIM_S);
+    uint64_t segments = (uint64_t)(pipe / SIM_WAN_MTU);
+
+    return LOAD_SERVER_WINDOW +
+           (uint32_t)(segments < UINT32_MAX / 4 ? 2 * segments : UINT32_MAX / 4);
 }
 
 /* The load server hangs on a port of the site's LAN as the phones do: all of them share its rate.
@@ -234,7 +249,8 @@ static int open_load_relay(struct live_site *site)
         .rtt = 4 * lan->latency, /* two ports each way */
         .queue = {.kind = SIM_QUEUE_PACKETS, .limit = LOAD_SERVER_QUEUE},
     };
-    return open_relay(site, &site->load_setup, server, &site->load_relay);
+    return open_relay(site, &site->load_setup, server, load_window(&site->load_setup.wan),
+                      &site->load_relay);
 }
 
 static int open_relays(struct live_world *w, char why[SIM_LIVE_TEXT_MAX])
@@ -244,7 +260,7 @@ static int open_relays(struct live_world *w, char why[SIM_LIVE_TEXT_MAX])
         int rc = 0;
 
         if (!site->setup->wan.none) {
-            rc = open_relay(site, site->setup, &w->live->config.wan_server, &site->relay);
+            rc = open_relay(site, site->setup, &w->live->config.wan_server, 0, &site->relay);
         }
         if (rc == 0) {
             rc = open_load_relay(site);

@@ -219,6 +219,7 @@ int live_relay_new(struct live_relay **out, struct live_loop *loop,
         .line = config->site->wan,
         .flows_max = RELAY_FLOWS_MAX,
         .congestion = SIM_WAN_CUBIC,
+        .window_max = config->window_max,
         .seed = config->seed,
         .site = config->site->index,
     };

@@ -27,7 +27,8 @@ struct live_relay_config {
     uint16_t tcp2_port;
     sim_addr udp_addr; /* the real TFTP server; 0: no UDP side */
     uint16_t udp_port;
-    sim_duration stall; /* a connection whose phone has ended its side is reset when nothing has
+    uint32_t window_max; /* as sim_wan_config has it */
+    sim_duration stall;  /* a connection whose phone has ended its side is reset when nothing has
                            moved on it for so long: the server hangs. 0: 60 s (our choice) */
     const sim_addr *sources; /* when the server is not on loopback; dealt in turn */
     size_t sources_len;

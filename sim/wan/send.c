@@ -183,12 +183,19 @@ static bool has_new(const struct wan_sender *s)
     return s->unsent > 0 || (s->end_wanted && !s->end_sent);
 }
 
+static uint32_t window_max(const struct sim_wan *w)
+{
+    uint32_t most = w->config.window_max;
+
+    return most != 0 && most < WINDOW_SEGMENTS ? most : WINDOW_SEGMENTS;
+}
+
 bool wan_sender_send_new(struct wan_at at, sim_time now)
 {
     struct wan_way *way = wan_way_of(at);
     struct wan_sender *s = &way->sender;
 
-    if (!has_new(s) || s->next - s->una >= WINDOW_SEGMENTS || !has_ring_room(way)) {
+    if (!has_new(s) || s->next - s->una >= window_max(at.w) || !has_ring_room(way)) {
         return false;
     }
     uint64_t len = s->unsent < SIM_WAN_MSS ? s->unsent : SIM_WAN_MSS;

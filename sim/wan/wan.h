@@ -61,6 +61,10 @@ struct sim_wan_config {
     struct sim_wan_setup line; /* `none` must be false */
     uint32_t flows_max;        /* open at once, 1..SIM_WAN_FLOWS_LIMIT; memory follows actual use */
     enum sim_wan_congestion congestion;
+    /* Segments that a sender has under way at most, 0: as many as its buffer holds. The line is a
+     * sender's own port then: Linux keeps a flow from filling its queue (TCP small queues), so that
+     * flows take turns there. */
+    uint32_t window_max;
     uint64_t seed; /* with `site`: the stream of the losses, (seed, SIM_RNG_WAN, site) */
     uint64_t site;
 };
