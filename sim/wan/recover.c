@@ -29,12 +29,14 @@ struct harvest {
 
 /* ---- What has arrived ---- */
 
-static void note_arrival(struct wan_sender *s, const struct wan_segment *segment, sim_time now)
+static void note_arrival(struct wan_sender *s, const struct wan_segment *segment,
+                         const struct wan_packet *packet, sim_time now)
 {
     sim_duration rtt = now - segment->sent;
 
-    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 && rtt < s->rtt_min) {
-        return; /* too soon for the last sending of it: says nothing */
+    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 &&
+        (rtt < s->rtt_min || packet->echo < segment->sent)) {
+        return; /* an earlier sending of it has arrived: says nothing of later ones */
     }
     s->rack_rtt = rtt;
     if (segment->order > s->rack_order) {
@@ -81,7 +83,7 @@ static void take_sacks(struct wan_way *way, const struct wan_packet *packet, str
             h->sack_last = segment->sent;
             h->original = h->original || number < s->high;
         }
-        note_arrival(s, segment, now);
+        note_arrival(s, segment, packet, now);
     }
 }
 
@@ -103,7 +105,7 @@ static void take_in_order(struct wan_way *way, const struct wan_packet *packet, 
                 h->last = segment->sent;
                 h->original = h->original || s->una < s->high;
             }
-            note_arrival(s, segment, now);
+            note_arrival(s, segment, packet, now);
         }
         h->resent = h->resent || !once;
         h->advanced = true;
