@@ -80,7 +80,7 @@ Test(virtual_fetch_faults, a_server_that_is_up_in_time_is_met)
 /* Bytes stand still, come again some time after the line does, and none is lost or doubled. */
 Test(virtual_fetch_faults, a_line_that_falls_holds_everything_up)
 {
-    sim_time undisturbed;
+    sim_time undisturbed = 0;
 
     add_file("a.sbn", 1000000);
     for (int falls = 0; falls < 2; falls++) {
