@@ -29,14 +29,12 @@ struct harvest {
 
 /* ---- What has arrived ---- */
 
-static void note_arrival(struct wan_sender *s, const struct wan_segment *segment,
-                         const struct wan_packet *packet, sim_time now)
+static void note_arrival(struct wan_sender *s, const struct wan_segment *segment, sim_time now)
 {
     sim_duration rtt = now - segment->sent;
 
-    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 &&
-        (rtt < s->rtt_min || packet->echo < segment->sent)) {
-        return; /* an earlier sending of it has arrived: says nothing of later ones */
+    if ((segment->flags & WAN_SEGMENT_RESENT) != 0 && rtt < s->rtt_min) {
+        return; /* too soon for the last sending of it: says nothing */
     }
     s->rack_rtt = rtt;
     if (segment->order > s->rack_order) {
@@ -83,7 +81,7 @@ static void take_sacks(struct wan_way *way, const struct wan_packet *packet, str
             h->sack_last = segment->sent;
             h->original = h->original || number < s->high;
         }
-        note_arrival(s, segment, packet, now);
+        note_arrival(s, segment, now);
     }
 }
 
@@ -105,7 +103,11 @@ static void take_in_order(struct wan_way *way, const struct wan_packet *packet, 
                 h->last = segment->sent;
                 h->original = h->original || s->una < s->high;
             }
-            note_arrival(s, segment, packet, now);
+            /* The stamp tells which sending has arrived: an earlier one says nothing of what was
+             * sent before the last one. */
+            if (once || packet->echo >= segment->sent) {
+                note_arrival(s, segment, now);
+            }
         }
         h->resent = h->resent || !once;
         h->advanced = true;
