@@ -291,7 +291,11 @@ void pfs_hier_event(struct pfs *p, enum pfs_event_kind kind, sim_file file, cons
 {
     assert(p->events_len < PFS_EVENTS_MAX);
     p->events[p->events_len++] = (struct pfs_told){
-        .kind = kind, .file = file, .text = text[0] != '\0' ? strdup(text) : NULL};
+        .kind = kind,
+        .file = file,
+        /* The copy may be dropped before the owner looks. */
+        .bytes = kind == PFS_EVENT_STOP_FETCH ? sim_world_file_size(p->id.world, file) : 0,
+        .text = text[0] != '\0' ? strdup(text) : NULL};
 }
 
 void pfs_hier_record(struct pfs *p, const struct pfs_hier *h, const struct sim_record *record)

@@ -102,7 +102,7 @@ struct pfs_event {
     const char *path; /* of the want */
     sim_file file;
     sim_addr peer;
-    uint64_t bytes;        /* GOT: the file's size */
+    uint64_t bytes;        /* GOT: the file's size; STOP_FETCH: the copy's */
     uint64_t notify_every; /* FETCH: pfs_fetch_moved() each time another so many are in; 0: never */
     enum sim_digest_source digest_source; /* GOT */
     char text[PFS_REASON_MAX];

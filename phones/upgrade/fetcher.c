@@ -147,22 +147,32 @@ void fetcher_start(struct fetcher *f, sim_time now, const struct fetcher_job *jo
     try_now(f, now);
 }
 
-/* Bytes that the present trial has added to the copy; 0 when the copy has gone (the power went). */
-static uint64_t bytes_moved(const struct fetcher *f)
+/* The copy's size now; 0 when it has gone (the power went). */
+static uint64_t copy_size(const struct fetcher *f)
 {
-    uint64_t size = f->job.file != 0 ? sim_world_file_size(f->world, f->job.file) : 0;
+    return f->job.file != 0 ? sim_world_file_size(f->world, f->job.file) : 0;
+}
+
+/* Bytes that the present trial has added to the copy. */
+static uint64_t bytes_moved(const struct fetcher *f, uint64_t size)
+{
     return size > f->size_before ? size - f->size_before : 0;
+}
+
+void fetcher_cancel_at(struct fetcher *f, uint64_t size)
+{
+    if (f->state == FETCHER_EXPECT_ANSWER) {
+        sim_world_fetch_cancel(f->world, f->fetch);
+        record_end(f, sim_world_now(f->world), SIM_ECANCELED, bytes_moved(f, size),
+                   sim_err_text(SIM_ECANCELED));
+    }
+    f->fetch = 0;
+    enter(f, FETCHER_IDLE, SIM_NEVER);
 }
 
 void fetcher_cancel(struct fetcher *f)
 {
-    if (f->state == FETCHER_EXPECT_ANSWER) {
-        uint64_t moved = bytes_moved(f);
-        sim_world_fetch_cancel(f->world, f->fetch);
-        record_end(f, sim_world_now(f->world), SIM_ECANCELED, moved, sim_err_text(SIM_ECANCELED));
-    }
-    f->fetch = 0;
-    enter(f, FETCHER_IDLE, SIM_NEVER);
+    fetcher_cancel_at(f, f->state == FETCHER_EXPECT_ANSWER ? copy_size(f) : 0);
 }
 
 /* What may pass by itself is worth another trial; a plain "no" is not. */

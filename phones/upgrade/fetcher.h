@@ -82,6 +82,8 @@ void fetcher_init(struct fetcher *f, struct sim_world *world, sim_node node,
 void fetcher_start(struct fetcher *f, sim_time now, const struct fetcher_job *job);
 /* Cancels what is under way: IDLE. */
 void fetcher_cancel(struct fetcher *f);
+/* The same when the copy may have gone since: `size` is what it had. */
+void fetcher_cancel_at(struct fetcher *f, uint64_t size);
 /* True when `fetch` was this fetcher's; then look at the state. */
 bool fetcher_fetch_done(struct fetcher *f, sim_time now, sim_fetch fetch,
                         const struct sim_fetch_result *result);

@@ -329,7 +329,7 @@ void upgrade_pfs_event(struct upgrade *u, sim_time now, const struct pfs_event *
     case PFS_EVENT_STOP_FETCH:
         if (u->is_root_fetch) {
             u->is_root_fetch = false;
-            fetcher_cancel(u->fetcher);
+            fetcher_cancel_at(u->fetcher, event->bytes);
         }
         return;
     case PFS_EVENT_GOT:

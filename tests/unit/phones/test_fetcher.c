@@ -242,3 +242,14 @@ Test(fetcher, does_not_multiply_the_trials_of_tftp)
     cr_assert_eq(f.state, FETCHER_FAILED, "its datagrams were repeated already");
     cr_assert_eq(world.fetches, 1);
 }
+
+Test(fetcher, takes_the_owners_word_for_a_copy_that_has_gone_when_it_cancels)
+{
+    set_up(&http_then_tftp);
+    world.file_size = 1000;
+    fetcher_start(&f, 0, &(struct fetcher_job){.name = "a", .is_firmware = true, .file = 5});
+    world.file_size = 0;
+    fetcher_cancel_at(&f, 5000);
+    cr_assert_eq(world.ends, 1);
+    cr_assert_eq(world.ended_bytes, 4000, "%llu", (unsigned long long)world.ended_bytes);
+}
