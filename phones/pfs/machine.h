@@ -223,8 +223,10 @@ struct pfs {
     struct pfs_hier *want; /* one of the hierarchies, or NULL */
     struct pfs_hier *hiers;
     sim_time now;
-    sim_time others_due; /* of all hierarchies but the one wanted */
-    bool others_stale;   /* that must be reckoned again */
+    sim_time others_due;                   /* of all hierarchies but the one wanted */
+    const struct pfs_hier *others_first;   /* whose that is; NULL: nobody's */
+    const struct pfs_hier *others_touched; /* had a notice since; NULL: none of them */
+    bool others_stale;                     /* all that must be reckoned again */
     unsigned events_len;
     struct pfs_link *links, **links_end; /* in order of age */
     sim_time leave_at;                   /* first pfs_may_leave(); SIM_NEVER */
@@ -245,7 +247,14 @@ struct pfs {
 };
 
 /* ---- pfs.c ---- */
-void pfs_sweep(struct pfs *p); /* frees what died during this call */
+void pfs_sweep_dead(struct pfs *p);
+/* Frees what died during this call. */
+static inline void pfs_sweep(struct pfs *p)
+{
+    if (p->sweep) {
+        pfs_sweep_dead(p);
+    }
+}
 
 /* ---- hier.c ---- */
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);

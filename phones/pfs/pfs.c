@@ -34,11 +34,8 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
 }
 
 /* Frees what died during this call. */
-void pfs_sweep(struct pfs *p)
+void pfs_sweep_dead(struct pfs *p)
 {
-    if (!p->sweep) {
-        return;
-    }
     p->sweep = false;
     p->links_end = &p->links;
     while (*p->links_end != NULL) {
@@ -332,26 +329,56 @@ static void close_silent_strangers(struct pfs *p)
 
 /* Other hierarchies than the one wanted rest most of the time: they are looked at when one of them
  * is due, or may be. */
-static sim_time others_due(struct pfs *p)
+static sim_time others_due_anew(struct pfs *p)
 {
-    if (!p->others_stale) {
-        return p->others_due;
-    }
-    sim_time due = SIM_NEVER;
+    p->others_due = SIM_NEVER;
+    p->others_first = NULL;
     for (const struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
         if (h != p->want) {
-            due = sim_time_min(due, pfs_hier_due(h));
+            sim_time due = pfs_hier_due(h);
+            if (due < p->others_due) {
+                p->others_due = due;
+                p->others_first = h;
+            }
         }
     }
     p->others_stale = false;
-    p->others_due = due;
-    return due;
+    p->others_touched = NULL;
+    return p->others_due;
+}
+
+/* If one of them alone had a notice, the rest stayed as it was: mostly a look at that one is
+ * enough. */
+static inline sim_time others_due(struct pfs *p)
+{
+    const struct pfs_hier *h = p->others_touched;
+
+    if (p->others_stale) {
+        return others_due_anew(p);
+    }
+    if (h == NULL) {
+        return p->others_due;
+    }
+    sim_time due = pfs_hier_due(h);
+    if (due < p->others_due) {
+        p->others_due = due;
+        p->others_first = h;
+    } else if (h == p->others_first && due > p->others_due) {
+        return others_due_anew(p);
+    }
+    p->others_touched = NULL;
+    return p->others_due;
 }
 
 /* This notice is for `h` (NULL: nobody knows for whom). */
 static inline void touch(struct pfs *p, const struct pfs_hier *h)
 {
-    p->others_stale = p->others_stale || h == NULL || h != p->want;
+    if (h == NULL || p->config.hierarchy == PFS_PER_LOAD || /* files of a load share a tree */
+        (p->others_touched != NULL && p->others_touched != h)) {
+        p->others_stale = true;
+    } else if (h != p->want) {
+        p->others_touched = h;
+    }
 }
 
 void pfs_wake(struct pfs *p, sim_time now)
@@ -377,6 +404,17 @@ void pfs_wake(struct pfs *p, sim_time now)
     pfs_sweep(p);
 }
 
+/* The one that came first. */
+static sim_time strangers_due(const struct pfs *p)
+{
+    for (const struct pfs_link *link = p->links; link != NULL; link = link->next) {
+        if (link->kind == PFS_LINK_STRANGER) {
+            return sim_time_add(link->heard, PFS_STRANGER_WAIT);
+        }
+    }
+    return SIM_NEVER;
+}
+
 sim_time pfs_deadline(struct pfs *p)
 {
     sim_time next = sim_time_min(p->doom_at, others_due(p));
@@ -387,14 +425,7 @@ sim_time pfs_deadline(struct pfs *p)
     if (p->want != NULL) {
         next = sim_time_min(next, pfs_hier_due(p->want));
     }
-    for (const struct pfs_link *link = p->links; p->strangers > 0 && link != NULL;
-         link = link->next) {
-        if (link->kind == PFS_LINK_STRANGER) {
-            next = sim_time_min(next, sim_time_add(link->heard, PFS_STRANGER_WAIT));
-            break;
-        }
-    }
-    return next;
+    return p->strangers > 0 ? sim_time_min(next, strangers_due(p)) : next;
 }
 
 bool pfs_take_event(struct pfs *p, struct pfs_event *out)

@@ -329,7 +329,8 @@ void pfs_serve_input(struct pfs *p, struct pfs_link *link, const struct pfs_wire
 
 /* ---- Signs of life ---- */
 
-static void send_progress(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
+/* The same to all who hear it: written once for each beat. Returns its length. */
+static size_t write_progress(struct pfs *p, const struct pfs_hier *h, uint8_t *bytes)
 {
     struct pfs_wire m;
 
@@ -341,27 +342,32 @@ static void send_progress(struct pfs *p, struct pfs_hier *h, struct pfs_link *li
     m.depth = h->depth;
     m.root = h->root.addr;
     pfs_hier_put_digest(h, &m);
-    pfs_link_send(p, link, &m);
+    return pfs_wire_encode(&m, bytes);
 }
 
 static void beat(struct pfs *p, struct pfs_hier *h, sim_duration gap)
 {
+    enum { UP_EVERY = 3 }; /* even at the longest gaps within three quarters of parent_timeout */
     struct pfs_link *up = h->quest == NULL ? NULL : h->quest->up;
     bool attached = h->state == PFS_HIER_WAIT || h->state == PFS_HIER_RECEIVE;
+    uint8_t bytes[PFS_WIRE_MAX];
+    size_t len = 0;
 
     h->beats++;
-    for (struct pfs_link *l = p->links; l != NULL; l = l->next) {
+    for (struct pfs_link *l = h->children > 0 ? p->links : NULL; l != NULL; l = l->next) {
         if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
             continue;
         }
         if (sim_time_since(p->now, l->heard) >= p->config.parent_timeout) {
             pfs_serve_ended(p, l, false);
         } else if (!l->sending) { /* it would wait behind the body */
-            send_progress(p, h, l);
+            len = len == 0 ? write_progress(p, h, bytes) : len;
+            (void)sim_world_stream_send(p->id.world, l->stream, bytes, len);
         }
     }
-    if (attached && up != NULL && h->beats % 2 == 0) {
-        send_progress(p, h, up);
+    if (attached && up != NULL && h->beats % UP_EVERY == 0) {
+        len = len == 0 ? write_progress(p, h, bytes) : len;
+        (void)sim_world_stream_send(p->id.world, up->stream, bytes, len);
     }
     h->beat_at =
         h->children > 0 || (attached && up != NULL) ? sim_time_add(p->now, gap) : SIM_NEVER;
