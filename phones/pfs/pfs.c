@@ -671,18 +671,6 @@ static void input(struct pfs *p, struct pfs_link *link, const struct pfs_wire *m
     }
 }
 
-/* The names of a JOIN are expected to be those of the hierarchy that its hashes mean. */
-static int decode(struct pfs *p, const struct pfs_link *link, const uint8_t *bytes, size_t len,
-                  struct pfs_wire *m)
-{
-    const struct pfs_hier *h = link->hier;
-
-    if (h == NULL) {
-        h = pfs_hier_find(p, read_key(bytes));
-    }
-    return pfs_wire_decode_expecting(bytes, len, h != NULL ? &h->names : NULL, m);
-}
-
 size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const uint8_t *bytes,
                         size_t len)
 {
@@ -693,12 +681,19 @@ size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const ui
     if (link == NULL) {
         return len;
     }
-    touch(p, link->hier);
     int total = pfs_wire_length(bytes, len);
     if (total == 0 || (total > 0 && (size_t)total > len)) {
         return 0; /* cut inside a message; one is shorter than what a world keeps for us */
     }
-    if (total < 0 || decode(p, link, bytes, (size_t)total, &m) != 0) {
+    const struct pfs_hier *h = link->hier;
+    if (h == NULL && total > 0) {
+        h = pfs_hier_find(p, read_key(bytes)); /* what a JOIN names */
+    }
+    if (h != NULL) {
+        touch(p, h);
+    }
+    if (total < 0 ||
+        pfs_wire_decode_expecting(bytes, (size_t)total, h != NULL ? &h->names : NULL, &m) != 0) {
         lost(p, link, SIM_EPROTO);
         total = (int)len;
     } else {

@@ -147,7 +147,6 @@ void pfs_serve_accept(struct pfs *p, struct pfs_hier *head, struct pfs_link *lin
     if (h == NULL) {
         h = head;
     }
-    p->others_stale = true;
     p->strangers -= link->kind == PFS_LINK_STRANGER;
     link->kind = PFS_LINK_CHILD;
     link->hier = h;
