@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds in every way and passes all tests: gcc release, gcc with ASan and UBSan, clang with ASan
-# and UBSan. `tests/run.sh release` runs one preset only. Ends with ctest's closing line; fails if any preset failed.
+# and UBSan; before them the program alone by gcc -O0 and clang -O3, which must compute the same bytes. `tests/run.sh release`
+# runs one preset only. Ends with ctest's closing line; fails if any preset failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,14 @@ presets=("$@")
 ulimit -n "$(ulimit -Hn)" || true
 
 failed=()
+compare=()
+[ $# -gt 0 ] || compare=(debug clang-release)
+for preset in "${compare[@]}"; do
+    echo "== $preset: the program alone, and what it computes"
+    cmake --preset "$preset" -B "build/$preset-alone" -DBUILD_TESTING=OFF >/dev/null
+    cmake --build "build/$preset-alone" --target pfsim
+    PFSIM=build/$preset-alone/analysis/pfsim bash tests/determinism/test_determinism.sh || failed+=("$preset")
+done
 for preset in "${presets[@]}"; do
     echo "== $preset: configure and build"
     cmake --preset "$preset" -DBUILD_TESTING=ON >"/tmp/pfsim-configure.$$" 2>&1 || { cat "/tmp/pfsim-configure.$$"; exit 1; }
