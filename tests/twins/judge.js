@@ -5,7 +5,8 @@
 //   the last completion differ by 5 % at most.
 // spread, several live runs: medians. Payload within 2 %, depth within 1, times within max(5 %, 2.5 standard errors).
 // spread, one live run: it lies where another virtual run might. Payload and depth lie in the range of the virtual runs
-//   widened by 2 % and by 1; times within max(5 %, 2.5 standard deviations of a single run from ten runs' median).
+//   widened by 2 % and by 1; times within max(5 %, 2.5 standard errors), where the live run spreads as those of the
+//   packet network do: its line is that machine.
 // A fluid run that prints a caution says itself that it is off: shown, not judged.
 "use strict";
 const fs = require("fs"), path = require("path");
@@ -28,15 +29,15 @@ const figures = [
   { title: "last, s", of: (d) => d.completion_s.last, time: true },
 ];
 
-// { met, error (text), bar (text) } of one figure of a model against the live runs.
-function judge(figure, live, model) {
+// { met, error (text), bar (text) } of one figure of a model against the live runs; `packet`: that network's runs.
+function judge(figure, live, model, packet) {
   const l = median(live), m = median(model), off = Math.abs(m - l);
   const percent = (x) => (100 * x).toFixed(1) + " %";
   const error = figure.step ? String(m - l) : percent(l === 0 ? (m === 0 ? 0 : 1) : (m - l) / l);
   if (figure.time) {
     const single = live.length === 1;
     const se = kind === "exact" ? 0
-      : Math.sqrt((single ? variance(model) : variance(live) / live.length) + variance(model) / model.length);
+      : Math.sqrt((single ? variance(packet) : variance(live) / live.length) + variance(model) / model.length);
     const bar = Math.max(TIME * l, ERRORS * se);
     return { met: off <= bar, error, bar: percent(bar / l) };
   }
@@ -53,13 +54,14 @@ const roots = (d) => d.trees.map((t) => `${t.site} ${t.model} ${t.file} ${t.root
 const live = read("live"), models = { fluid: read("fluid"), packet: read("packet") };
 const worlds = [live, models.fluid, models.packet];
 // Those of the fluid network alone: others are about the method or the run.
-const cautions = [...new Set(models.fluid.flatMap((d, i) => d.caution.filter((c) => !models.packet[i].caution.includes(c))))];
+const cautions = [...new Set(models.fluid.flatMap((d, i) =>
+  d.caution.filter((c) => !models.packet[i].caution.includes(c))))];
 const cautious = cautions.length > 0;
 let missed = false;
 const rows = [["figure", "live", "fluid", "packet", "error fluid", "error packet", "bar fluid", "bar packet", "met"]];
 for (const figure of figures) {
   const values = worlds.map((w) => w.map(figure.of));
-  const [fluid, packet] = [judge(figure, values[0], values[1]), judge(figure, values[0], values[2])];
+  const [fluid, packet] = [1, 2].map((i) => judge(figure, values[0], values[i], values[2]));
   const met = packet.met && (cautious || fluid.met);
   missed ||= !met;
   const show = (a) => (figure.time ? median(a).toFixed(2) : String(Math.round(median(a))));
