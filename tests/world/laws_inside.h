@@ -45,6 +45,8 @@ struct laws_site {
     uint64_t from_server, from_peers; /* bytes that transfers moved */
     uint64_t held;                    /* bytes of copies that became whole */
     uint32_t retries;
+    bool has_ended; /* its group has: what phones say while they are taken down is not of the run */
+    bool is_cut_off; /* it ended in the middle of a transfer, by a phone that had ended before */
 };
 
 /* What the scenario lets one expect. */

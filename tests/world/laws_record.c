@@ -349,6 +349,9 @@ void laws_record(struct laws *l, const struct sim_record *r)
 {
     uint32_t phone = r->node, file = find_file(l, r->name);
 
+    if (phone < l->phones_len && l->sites[l->phones[phone].info.site].has_ended) {
+        return;
+    }
     if (r->at < l->last_at) {
         laws_break(l, phone, r->at, "time went back");
     }
