@@ -67,6 +67,7 @@ static void hope(struct laws *l)
     }
     h->no_faults = kinds == 0 && !loses(s, true) && !loses(s, false);
     h->no_crash = (kinds & 1u << SCENARIO_FAULT_CRASH) == 0;
+    h->no_partition = (kinds & 1u << SCENARIO_FAULT_PARTITION) == 0;
     h->no_corruption = (kinds & 1u << SCENARIO_FAULT_CORRUPT_PEER) == 0;
     /* The server may be away, too slow for all who ask it at once, or full: then a TFTP client that
      * waits for a place gets no answer and gives up. */

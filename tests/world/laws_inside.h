@@ -53,6 +53,7 @@ struct laws_site {
 struct laws_hopes {
     bool no_faults;      /* nothing is broken on purpose, no datagram is lost */
     bool no_crash;       /* no phone is switched off */
+    bool no_partition;   /* no subnet is cut in two */
     bool no_corruption;  /* no peer sends rubbish */
     bool all_succeed;    /* no reason for any phone to fail */
     bool no_fallback;    /* nor to leave its peers */

@@ -264,8 +264,10 @@ static void check_pace(struct laws *l, uint32_t phone, const struct sim_record *
         (is_wan && l->scenario->network == SCENARIO_FLUID && !site->wan.none)) {
         return;
     }
-    if (r->peer != 0 && r->a != 0) {
-        return; /* what has left its sender and is cut off is taken to have come in evenly */
+    /* What has left its sender and is cut off is taken to have come in evenly; what stood still at
+     * a partition is there at once when it heals. */
+    if (r->peer != 0 && (r->a != 0 || !l->hopes.no_partition)) {
+        return;
     }
     sim_duration least = r->b * 8 * SIM_S / rate;
     least += is_wan && !site->wan.none ? site->wan.rtt : 0;
