@@ -185,9 +185,10 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
  * How far they spread was read off sim/wan (single flows and means of many are within a few per
  * cent of Linux there): by 0.36 of a flow's bytes either way where 25 segments of the line and its
  * queue are each flow's, by the square root of their number more or less elsewhere, at most by all
- * but an eighth. While the queue holds all windows nothing is lost: slow start ends near 18
- * segments a flow (HyStart), and then a window grows by 1/20 of what was sent (CUBIC before its
- * first loss). Even then ends lie half a window apart. */
+ * but an eighth, at least by 0.29. While the queue holds all windows nothing is lost: slow start
+ * ends near 18 segments a flow (HyStart), and then a window grows by 1/20 of what was sent (CUBIC
+ * before its first loss). Even then ends lie half a window apart, of a short file half of what is
+ * left for its last round. */
 
 enum {
     UNEVEN_SPREAD = 369, /* of 1024: 0.36 */
@@ -195,7 +196,9 @@ enum {
     UNEVEN_ALL = 3,     /* pipes of so many segments a flow: 0.36 x sqrt(25 / 3) is more than all */
     UNEVEN_WINDOW = 18, /* segments of a window when slow start has ended */
     UNEVEN_GROWTH = 20, /* segments sent for each by which it grows */
-    UNEVEN_FROM = 717,  /* of 1024: windows that fill so much of line and queue begin to lose */
+    ROUNDS_SHORT = 4,   /* of a file that is short */
+    UNEVEN_LOSING = 300, /* of 1024: at least, once windows lose */
+    UNEVEN_FROM = 717,   /* of 1024: windows that fill so much of line and queue begin to lose */
 };
 
 uint32_t virtual_line_pipe(const struct sim_site_setup *setup)
@@ -237,24 +240,39 @@ static uint64_t square_root(uint64_t x)
     return root;
 }
 
+/* Segments in the last round of a flow whose window opens from 10 up to `window`: what is left of a
+ * short file, all of the window of a long one. */
+static uint64_t last_window(uint64_t segments, uint64_t window)
+{
+    uint64_t round = FLUID_INITIAL_WINDOW;
+
+    for (uint32_t i = 0; i < ROUNDS_SHORT && segments > round; i++) {
+        segments -= round;
+        round = 2 * round < window ? 2 * round : window;
+    }
+    return segments < round ? segments : round;
+}
+
 /* How far ends spread, of 1024, with so many flows of so many segments: half a window in any case,
  * since a queue serves windows whole; and what losses add. */
 static uint64_t spread_of(uint64_t pipe, uint64_t flows, uint64_t segments)
 {
     uint64_t window = UNEVEN_WINDOW + segments / UNEVEN_GROWTH;
     uint64_t share, least, spread, demand;
+    uint64_t chunk = last_window(segments, window);
 
     if (flows * window >= pipe && flows * UNEVEN_ALL >= pipe) {
         return 1024;
     }
     demand = flows * window * 1024 / pipe;
-    share = window < pipe / flows ? window : pipe / flows;
+    share = chunk < pipe / flows ? chunk : pipe / flows;
     least = share < segments ? 512 * share / segments : 512;
     if (demand <= UNEVEN_FROM) {
         return least;
     }
     spread = UNEVEN_SPREAD * square_root(UNEVEN_AT * flows * 1024 / pipe) / 32;
     spread = spread < 1024 ? spread : 1024;
+    spread = spread > UNEVEN_LOSING ? spread : UNEVEN_LOSING;
     spread = demand < 1024 ? spread * (demand - UNEVEN_FROM) / (1024 - UNEVEN_FROM) : spread;
     return spread > least ? spread : least;
 }

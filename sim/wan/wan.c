@@ -15,9 +15,10 @@ enum {
     RING_UP = 4,
     RING_KEPT = 64,          /* larger rings are not kept for the next flow of a place */
     FRAGMENT_PAYLOAD = 1480, /* bytes of IP payload in all fragments but the last */
-    SYN_ATTEMPTS_MAX = 7,    /* Linux's tcp_syn_retries 6, and the first */
     SYN_ATTEMPTS_LINEAR =
         5, /* Linux's tcp_syn_linear_timeouts 4, and the first: then it backs off */
+    SYN_ATTEMPTS_MAX = SYN_ATTEMPTS_LINEAR + 6, /* and tcp_syn_retries: 131 s in all */
+    SYN_ACK_ATTEMPTS = 7,   /* before the server waits for another SYN; our choice */
     RESET_ATTEMPTS_MAX = 4, /* while the line is down; our choice */
 };
 
@@ -317,7 +318,7 @@ static void send_handshake(struct wan_at at, sim_time now)
     s->attempts++;
     s->last_sent = now;
     wan_flow_send(at, &packet, now);
-    if (s->attempts > SYN_ATTEMPTS_MAX) {
+    if (at.direction == SIM_WAN_DOWN && s->attempts > SYN_ACK_ATTEMPTS) {
         wan_sender_disarm(at);
         return;
     }

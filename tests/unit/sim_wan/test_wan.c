@@ -154,6 +154,27 @@ Test(wan, sends_a_lost_syn_again_after_a_second)
     }
 }
 
+/* Eleven SYNs at 0, 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, and 64 s more; a tenth for the steps of
+ * timers. */
+Test(wan, gives_a_connection_up_after_131_seconds)
+{
+    struct sim_wan_config config = config_of(8000000, 40 * SIM_MS, 100);
+    struct sim_wan_counters up;
+    struct host h;
+
+    start(&h, &config);
+    sim_wan_set_up(h.wan, false, 0);
+    open_flow(&h, 1);
+    run_until(&h, 130 * SIM_S);
+    cr_assert_eq(h.resets, 0);
+    sim_wan_counters(h.wan, SIM_WAN_UP, h.now, &up);
+    cr_assert_eq(up.drops, 11, "%llu", (unsigned long long)up.drops);
+    run_until(&h, 145 * SIM_S);
+    cr_assert_eq(h.resets, 1);
+    cr_assert(h.reset_at > 131 * SIM_S, "%llu", (unsigned long long)h.reset_at);
+    sim_wan_free(h.wan);
+}
+
 /* What is lost within a few milliseconds is sent again at one instant, or two that are 32 ms apart;
  * each SYN keeps the line for 62 us. */
 Test(wan, timers_that_are_far_off_fire_together)
