@@ -110,8 +110,9 @@ static void say_of_tcp(struct speaker *to, const struct scenario_site *site, uin
         snprintf(text, sizeof(text),
                  "Site %s: up to %" PRIu64 " phones fetch at once, and line and queue (%s) have "
                  "room for %.1f segments of each, under %d: real TCP flows then finish far "
-                 "apart, and the even sharing of a fluid line is 13 to 50 %% off in the mean; "
-                 "take \"network\": \"packet\".",
+                 "apart, and the even sharing of a fluid line is 13 to 50 %% off in the mean, more "
+                 "the less room there is; some may get no byte for server.stall and fail, which a "
+                 "fluid never shows; take \"network\": \"packet\".",
                  site->name, flows, sim_units_format_size(delay_bytes + queue_bytes, a),
                  (double)(delay_bytes + queue_bytes) / (double)(flows * segment),
                  ANALYSIS_CAUTION_SEGMENTS);
@@ -138,6 +139,63 @@ static void say_of_tftp(struct speaker *to, const struct scenario *s,
     }
 }
 
+/* Bytes of the average file of a load, the least of the site's models. */
+static uint64_t file_of(const struct scenario *s, const struct scenario_site *site)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (size_t i = 0; i < site->phones_len; i++) {
+        const struct scenario_firmware *f = &s->firmware[site->phones[i].firmware];
+        uint64_t sum = 0;
+        for (size_t k = 0; k < f->files_len; k++) {
+            sum += f->files[k].size;
+        }
+        if (f->files_len > 0 && sum / f->files_len < least) {
+            least = sum / f->files_len;
+        }
+    }
+    return least;
+}
+
+/* Flows that start together leave slow start early and grow slowly then: a long line stays partly
+ * idle while their files are short. */
+static void say_of_start(struct speaker *to, const struct scenario_site *site, uint64_t flows,
+                         uint64_t file, uint64_t delay_bytes)
+{
+    char text[ANALYSIS_CAUTION_TEXT_MAX], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
+
+    if (flows < 2 || file / ANALYSIS_CAUTION_PIPES >= delay_bytes / flows) {
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "Site %s: files of %s are short for %" PRIu64 " flows over a bandwidth-delay product "
+             "of %s: TCP leaves part of such a line idle while it starts, more than a fluid line "
+             "shows (15 %% in the mean); take \"network\": \"packet\".",
+             site->name, sim_units_format_size(file, a), flows,
+             sim_units_format_size(delay_bytes, b));
+    speak(to, text);
+}
+
+/* A line's way up may be too thin for the ACKs of what comes down: one for two segments. */
+static void say_of_acks(struct speaker *to, const struct scenario_site *site)
+{
+    char text[ANALYSIS_CAUTION_TEXT_MAX], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
+    const struct sim_wan_setup *wan = &site->wan;
+    uint64_t ack = SIM_WAN_TCP_OVERHEAD + (uint64_t)wan->framing;
+    uint64_t data = 2 * (SIM_WAN_MTU + (uint64_t)wan->framing);
+    uint64_t acks = (uint64_t)((unsigned __int128)wan->down_bit_s * ack / data);
+
+    if (acks <= wan->up_bit_s) {
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "Site %s: the acknowledgements of all that its line can bring down (%s) are more than "
+             "it carries up (%s): they slow real transfers, which a fluid line does not show; take "
+             "\"network\": \"packet\".",
+             site->name, sim_units_format_rate(acks, a), sim_units_format_rate(wan->up_bit_s, b));
+    speak(to, text);
+}
+
 static void say_of_class(struct speaker *to, const struct scenario *s, enum scenario_method method,
                          const struct scenario_site *site)
 {
@@ -159,6 +217,10 @@ static void say_of_class(struct speaker *to, const struct scenario *s, enum scen
     uint64_t queue_bytes = queue_of(wan);
     say_of_tcp(to, site, load.tcp, delay_bytes, queue_bytes);
     say_of_tftp(to, s, site, load.tftp, delay_bytes + queue_bytes);
+    if (load.tcp > 0) {
+        say_of_start(to, site, load.tcp, file_of(s, site), delay_bytes);
+        say_of_acks(to, site);
+    }
 }
 
 void analysis_caution_fluid(const struct scenario *s, enum scenario_method method,

@@ -179,8 +179,8 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
  * Flows that fill a drop-tail queue together lose by chance, and who loses falls behind: of equal
  * flows some end well before and some well after their fair instant, which also keeps the line busy
  * while others connect. A fluid gives equal shares at every instant; so flows that meet trade
- * bytes: one takes a random part more, the next one as much less. Their ends spread as if their
- * rates had, and the line carries what it carries.
+ * bytes: a new one takes over a random part of what one under way has to go, or gives as much of
+ * its own to it. Their ends spread as if their rates had, and the line carries what it carries.
  *
  * How far they spread was read off sim/wan (single flows and means of many are within a few per
  * cent of Linux there): by 0.36 of a flow's bytes either way where 25 segments of the line and its
@@ -277,25 +277,18 @@ static uint64_t spread_of(uint64_t pipe, uint64_t flows, uint64_t segments)
     return spread > least ? spread : least;
 }
 
-int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
-                            const struct virtual_line *line, uint64_t line_bytes)
+int64_t virtual_line_trade(struct sim_virtual *v, const struct virtual_line *line,
+                           uint64_t line_bytes, uint64_t left)
 {
     struct virtual_site *site = &v->sites[line->site];
     uint64_t flows =
         (uint64_t)sim_fluid_flows(line->fluid, line->site) + site->starting[SIM_SERVER_WAN] + 1;
-    int64_t most = (int64_t)(line_bytes / 8 * 7), more = -site->uneven;
-    uint64_t spread, draw;
+    uint64_t least = line_bytes < left ? line_bytes : left, spread, draw;
+    int64_t most = (int64_t)(least / 8 * 7), more;
 
-    if (flows < 2 || f->place != SIM_SERVER_WAN || site->pipe == 0) {
-        return 0;
-    }
-    spread = spread_of(site->pipe, flows, line_bytes / SIM_LINE_MTU);
+    spread = site->pipe > 0 ? spread_of(site->pipe, flows, line_bytes / SIM_LINE_MTU) : 0;
     if (spread == 0) {
         return 0;
-    }
-    site->uneven = 0;
-    if (more != 0) {
-        return more > most ? most : more < -most ? -most : more;
     }
     draw = sim_rng_mix(v->config.seed ^
                        sim_rng_mix(((uint64_t)site->setup->index << 32) + ++site->uneven_draws));
@@ -304,9 +297,7 @@ int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f
                          (draw >> 40) >>
                      24);
     more = more < most ? more : most;
-    more = (draw & 1) != 0 ? more : -more;
-    site->uneven = more;
-    return more;
+    return (draw & 1) != 0 ? more : -more;
 }
 
 /* ---- Caps ---- */

@@ -70,10 +70,10 @@ sim_duration virtual_line_start_up(const struct sim_virtual *v, struct virtual_f
                                    const struct virtual_line *line, uint64_t segments);
 /* Segments that the site's line and its queue hold. */
 uint32_t virtual_line_pipe(const struct sim_site_setup *setup);
-/* Bytes more (or less) that a flow of `line_bytes` takes where TCP shares unevenly; 0 where it does
- * not. See fluid_line.c. */
-int64_t virtual_line_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
-                            const struct virtual_line *line, uint64_t line_bytes);
+/* Line bytes that a flow of `line_bytes` takes over from another one of its line that has `left` to
+ * go (or gives to it, below 0), since TCP shares unevenly. See fluid_line.c. */
+int64_t virtual_line_trade(struct sim_virtual *v, const struct virtual_line *line,
+                           uint64_t line_bytes, uint64_t left);
 /* The rate at which TFTP's `windows` (> 1) take their round trips and sendings. */
 uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,
                                 uint64_t line_bytes);

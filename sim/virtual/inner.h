@@ -255,8 +255,7 @@ struct virtual_site {
     uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
     uint32_t pipe;               /* fluid: segments that the line and its queue hold */
     uint32_t uneven_draws;       /* fluid: see fluid_line.c */
-    int64_t uneven;              /* fluid: line bytes that the next flow takes over, or gives */
-    int64_t uneven_bytes;        /* fluid: to be added to what the fluid counts */
+    uint64_t single;             /* fluid: a fetch that the next one may trade with, or 0 */
     uint64_t lan_under_way;      /* see virtual_streams_reckon() */
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
@@ -298,7 +297,6 @@ struct virtual_fetch {
     bool at_server;   /* the request is there, and server.stats have not counted it yet */
     bool is_held;     /* fluid: the line is down, the way goes on when it is up */
     bool is_watched;  /* a PATIENCE event is in the queue */
-    bool is_uneven;   /* fluid: line_bytes are more or less than the answer's */
     bool starting;    /* fluid: counts in its line's `starting` */
     bool is_line;     /* fluid: over a line that flows share, else each alone */
     const char *path; /* interned */
@@ -321,6 +319,8 @@ struct virtual_fetch {
     uint64_t line_bytes;         /* fluid: of the answer on the line in all, 0: not yet known;
                                     packet: of body that have come */
     uint64_t line_passed;        /* fluid: of these, before the present flow began */
+    uint64_t traded_at; /* fluid: of these, when line_bytes changed last; and how much of the */
+    uint64_t traded_stream; /* stream (head and body) they were: both 0 before */
     uint64_t cap_bit_s;          /* fluid */
     sim_time delay;              /* fluid: start-up still to be waited for */
     sim_time at;                 /* fluid: when its request arrives or a retry was first due */

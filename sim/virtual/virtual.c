@@ -507,9 +507,6 @@ static void stats_of(struct sim_virtual *v, uint32_t site, bool bodies, struct s
     switch (v->config.network) {
     case SIM_VIRTUAL_FLUID:
         virtual_fluid_stats(v, index, out);
-        if (!bodies) { /* settled when a flow ends, in steps that no line has */
-            out->wan_bytes -= (uint64_t)v->sites[index].uneven_bytes;
-        }
         break;
     case SIM_VIRTUAL_PACKET:
         virtual_packet_stats(v, index, out);

@@ -276,6 +276,83 @@ static void answer_unlimited(struct sim_virtual *v, struct virtual_fetch *f, uin
     end_at(v, f, fetch, v->now + f->delay + line->rtt);
 }
 
+/* ---- What has passed, and trading ---- */
+
+/* Bytes of head and body among the first `passed` ones (fewer than all) of the line. */
+static uint64_t stream_in(const struct virtual_fetch *f, uint64_t passed)
+{
+    uint64_t stream = (is_tftp(f) ? 0 : virtual_line_head(f)) + f->total - f->traded_stream;
+
+    passed = passed > f->traded_at ? passed - f->traded_at : 0;
+    return f->traded_stream +
+           (uint64_t)((unsigned __int128)stream * passed / (f->line_bytes - f->traded_at));
+}
+
+/* Bytes of body among the first `passed` ones of the line. */
+static uint64_t body_in(const struct virtual_fetch *f, uint64_t passed)
+{
+    uint64_t head = is_tftp(f) ? 0 : virtual_line_head(f), stream;
+
+    if (f->line_bytes == 0 || f->state < VIRTUAL_FETCH_SERVED) {
+        return 0;
+    }
+    if (passed >= f->line_bytes) {
+        return f->total;
+    }
+    stream = stream_in(f, passed);
+    return stream > head ? stream - head : 0;
+}
+
+static uint64_t passed_by(const struct sim_virtual *v, const struct virtual_fetch *f)
+{
+    if (f->flow == 0) {
+        return f->line_passed;
+    }
+    return f->line_passed + sim_fluid_passed(fluid_at(v, f->place), v->now, f->flow);
+}
+
+/* A new answer on the line and one that is under way trade bytes: see fluid_line.c. The line
+ * carries no more and no less by it. */
+static void trade(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch,
+                  const struct virtual_line *line)
+{
+    struct virtual_site *site = &v->sites[line->site];
+    uint64_t single = site->single, passed, left;
+    struct virtual_fetch *other = virtual_fetch_of(v, single);
+    int64_t more = 0;
+
+    if (f->place != SIM_SERVER_WAN) {
+        return;
+    }
+    if (other != NULL && other != f && other->is_line && other->line_bytes > 0 &&
+        other->state == VIRTUAL_FETCH_SERVED &&
+        (passed = passed_by(v, other)) < other->line_bytes) {
+        left = other->line_bytes - passed;
+        more = virtual_line_trade(v, line, f->line_bytes, left);
+    }
+    site->single = more != 0 ? 0 : fetch;
+    if (more == 0) {
+        return;
+    }
+    bool flows = other->flow != 0;
+    if (flows) {
+        sim_fluid_stop(line->fluid, v->now, other->flow);
+        other->flow = 0;
+    }
+    other->traded_stream = stream_in(other, passed);
+    other->line_passed = other->traded_at = passed;
+    other->line_bytes = passed + (uint64_t)((int64_t)left - more);
+    f->line_bytes = (uint64_t)((int64_t)f->line_bytes + more);
+    if (!flows) {
+        return;
+    }
+    if (sim_fluid_start(line->fluid, v->now, line->site, other->line_bytes - passed,
+                        other->cap_bit_s, single, &other->flow) != 0) {
+        v->out_of_memory = true;
+    }
+    arm(v, other->place);
+}
+
 static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
@@ -287,7 +364,7 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         answer_at_once(v, f, fetch, line);
         return;
     }
-    f->line_passed = 0;
+    f->line_passed = f->traded_at = f->traded_stream = 0;
     if (is_tftp(f)) {
         struct virtual_blocks b = virtual_line_blocks(v, f, line);
 
@@ -309,11 +386,8 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         f->cap_bit_s = line->tcp_cap;
         first = stream < SIM_LINE_SEGMENT ? f->line_bytes : SIM_LINE_MTU + line->framing;
         if (f->is_line) {
-            int64_t more = virtual_line_uneven(v, f, line, f->line_bytes);
-
             idle = virtual_line_start_up(v, f, line, virtual_line_segments(stream));
-            f->line_bytes = (uint64_t)((int64_t)f->line_bytes + more);
-            f->is_uneven = more != 0;
+            trade(v, f, fetch, line);
         }
     }
     f->first_byte = v->now + f->delay + (is_tftp(f) ? idle : 0) +
@@ -341,29 +415,6 @@ static void started(struct sim_virtual *v, struct virtual_fetch *f)
 }
 
 /* ---- The flow ---- */
-
-/* Bytes of body among the first `passed` ones of the line. */
-static uint64_t body_in(const struct virtual_fetch *f, uint64_t passed)
-{
-    uint64_t head = is_tftp(f) ? 0 : virtual_line_head(f), stream = head + f->total;
-
-    if (f->line_bytes == 0 || f->state < VIRTUAL_FETCH_SERVED) {
-        return 0;
-    }
-    if (passed >= f->line_bytes) {
-        return f->total;
-    }
-    stream = (uint64_t)((unsigned __int128)stream * passed / f->line_bytes);
-    return stream > head ? stream - head : 0;
-}
-
-static uint64_t passed_by(const struct sim_virtual *v, const struct virtual_fetch *f)
-{
-    if (f->flow == 0) {
-        return f->line_passed;
-    }
-    return f->line_passed + sim_fluid_passed(fluid_at(v, f->place), v->now, f->flow);
-}
 
 static uint64_t fluid_received(struct sim_virtual *v, uint64_t fetch)
 {
@@ -411,18 +462,6 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
     arm(v, place);
 }
 
-/* What the fluid has counted for it is not what it was: see fluid_line.c. */
-static void count_uneven(struct sim_virtual *v, const struct virtual_fetch *f,
-                         const struct virtual_line *line)
-{
-    uint64_t bytes = virtual_line_stream(line, virtual_line_head(f) + f->total);
-
-    if (f->line_passed < f->line_bytes) {
-        bytes = (uint64_t)((unsigned __int128)bytes * f->line_passed / f->line_bytes);
-    }
-    v->sites[line->site].uneven_bytes += (int64_t)(bytes - f->line_passed);
-}
-
 /* ACKs of what has come down: one for two segments, or for a window's blocks. */
 static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
                          const struct virtual_line *line)
@@ -441,9 +480,6 @@ static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
     uint64_t segments = virtual_line_segments(body > 0 ? body + virtual_line_head(f) : 0);
 
     count_up(v, f, (segments + 1) / 2 * (ACK + line->framing));
-    if (f->is_uneven) {
-        count_uneven(v, f, line);
-    }
 }
 
 /* All bytes have passed the line. */
@@ -751,16 +787,6 @@ void virtual_fluid_deinit(struct sim_virtual *v)
     v->lines_cap = 0;
 }
 
-/* What those bytes would have kept the line busy, more or less (modulo 2^64). */
-static sim_duration uneven_time(const struct virtual_site *site)
-{
-    uint64_t rate = site->setup->wan.none ? SIM_RATE_NONE : site->setup->wan.down_bit_s;
-    int64_t bytes = site->uneven_bytes;
-
-    return bytes < 0 ? -virtual_line_time((uint64_t)-bytes, rate)
-                     : virtual_line_time((uint64_t)bytes, rate);
-}
-
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
 {
     struct sim_fluid_counters c;
@@ -770,8 +796,8 @@ void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_s
         return;
     }
     sim_fluid_counters(v->fluid, v->now, site, &c);
-    out->wan_bytes += c.bytes + (uint64_t)v->sites[site].uneven_bytes;
-    out->wan_busy += c.busy + uneven_time(&v->sites[site]);
+    out->wan_bytes += c.bytes;
+    out->wan_busy += c.busy;
     out->wan_first = sim_time_min(out->wan_first, c.first);
     if (c.last != SIM_NEVER && (out->wan_last == SIM_NEVER || c.last > out->wan_last)) {
         out->wan_last = c.last;

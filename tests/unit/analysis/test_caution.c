@@ -8,6 +8,7 @@
 
 static char said[8192];
 static unsigned sentences;
+static const char *set; /* one override; NULL: none */
 
 static void say(void *context, const char *text)
 {
@@ -33,7 +34,7 @@ static unsigned cautions(const char *root, const char *wan, const char *phones,
         "\"1 MB\"}]}],\"sites\":[{\"name\":\"branch\",\"wan\":{\"rate\":\"1 Mbit/s\",\"rtt\":"
         "\"80 ms\",\"framing\":\"0 B\"%s},\"phones\":[%s]}]}",
         root, wan, phones);
-    scenario_load_text("t.json", text, (size_t)len, NULL, 0, &s, &errors);
+    scenario_load_text("t.json", text, (size_t)len, &set, set != NULL ? 1 : 0, &s, &errors);
     if (s == NULL) {
         scenario_errors_print(&errors, "t.json", stderr);
     }
@@ -99,6 +100,29 @@ Test(caution, loss_is_named_for_every_protocol)
     cr_assert_eq(
         cautions("\"server\":{\"protocol\":\"tftp\"},", ",\"loss\":0.01", one, SCENARIO_PFS), 1,
         "%s", said);
+}
+
+/* Five flows: a bandwidth-delay product of 500 kB has room for 10 of a file's 1 MB each. */
+Test(caution, files_that_are_short_for_a_long_line_are_named)
+{
+    const char *queue = ",\"queue\":\"1 MB\"";
+    const char *five = "{\"system\":\"bare\",\"model\":\"A\",\"count\":5}";
+
+    set = "sites[0].wan.rate=50 Mbit/s";
+    cr_assert_eq(cautions("", queue, five, SCENARIO_TRADITIONAL), 0, "%s", said);
+    cr_assert_eq(cautions("", queue, one, SCENARIO_TRADITIONAL), 0, "%s", said);
+    set = "sites[0].wan.rate=51 Mbit/s";
+    cr_assert_eq(cautions("", queue, five, SCENARIO_TRADITIONAL), 1, "%s", said);
+    cr_assert_eq(cautions("", queue, one, SCENARIO_TRADITIONAL), 0, "%s", said);
+}
+
+Test(caution, a_way_up_too_thin_for_acknowledgements_is_named)
+{
+    set = "sites[0].wan.rate={\"down\":\"1 Mbit/s\",\"up\":\"18 kbit/s\"}"; /* 52 of 3,000 bytes */
+    cr_assert_eq(cautions("", "", one, SCENARIO_PFS), 0, "%s", said);
+    set = "sites[0].wan.rate={\"down\":\"1 Mbit/s\",\"up\":\"17 kbit/s\"}";
+    cr_assert_eq(cautions("", "", one, SCENARIO_PFS), 1, "%s", said);
+    cr_assert(strstr(said, "17.3 kbit/s") != NULL && strstr(said, "17 kbit/s") != NULL, "%s", said);
 }
 
 Test(caution, tftp_is_off_only_where_its_windows_do_not_fit)
