@@ -1,7 +1,7 @@
 /* tests/accuracy/accuracy_tcp.c -- both networks against Linux's own TCP, ns-3 and round trips.
  * LINK: accuracy_trial
  *
- *     accuracy_tcp [--seeds N] [--markdown] [--live]
+ *     accuracy_tcp [--seeds N] [--quick] [--markdown] [--live]
  *
  * Goal: what the program says of a line is what the line would do. Method: each measured case
  * (linux.csv, linux_more.csv: Linux 6 over an emulated line; ns3.csv: ns-3.37) becomes a scenario
@@ -14,7 +14,9 @@
  * sending takes, within 1 %.
  *
  * --live adds the live world's figures (real sockets, real time, one run) where two cores can run
- * it; nothing holds them. --markdown leaves out all but the tables. Exit status 1: a bar is missed.
+ * it; nothing holds them. --quick leaves out the cases of many segments, for builds with
+ * sanitizers.
+ * --markdown leaves out all but the tables. Exit status 1: a bar is missed.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -32,6 +34,8 @@ enum {
     LIVE_PHONES_MAX =
         20, /* more connections at once than these, at LIVE_MBIT_S: not on two cores */
     LIVE_MBIT_S = 60,
+    QUICK_SEGMENTS = 20000, /* of a case, at most */
+    SEGMENT = 1448,         /* bytes */
     SEEDS = 20,
 };
 
@@ -44,7 +48,7 @@ enum {
 
 struct options {
     unsigned seeds;
-    bool markdown, live;
+    bool markdown, live, quick;
     unsigned missed; /* bars */
 };
 
@@ -180,6 +184,22 @@ static size_t read_rows(const char *name, struct row *rows, size_t len)
     }
     fclose(file);
     return len;
+}
+
+/* Drops the cases that take long. */
+static size_t keep_quick(struct row *rows, size_t len)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        const struct trial *t = &rows[i].trial;
+
+        if (t->method == SCENARIO_PFS ||
+            t->phones * t->files * t->file_bytes / SEGMENT <= QUICK_SEGMENTS) {
+            rows[kept++] = rows[i];
+        }
+    }
+    return kept;
 }
 
 static bool is_same_case(const struct trial *a, const struct trial *b)
@@ -424,6 +444,8 @@ static bool read_options(int argc, char **argv, struct options *o)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--markdown") == 0) {
             o->markdown = true;
+        } else if (strcmp(argv[i], "--quick") == 0) {
+            o->quick = true;
         } else if (strcmp(argv[i], "--live") == 0) {
             o->live = true;
         } else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
@@ -441,12 +463,16 @@ int main(int argc, char **argv)
     struct options o = {.seeds = SEEDS};
 
     if (!read_options(argc, argv, &o)) {
-        fprintf(stderr, "usage: accuracy_tcp [--seeds 2..10000] [--markdown] [--live]\n");
+        fprintf(stderr, "usage: accuracy_tcp [--seeds 2..10000] [--quick] [--markdown] [--live]\n");
         return 2;
     }
     size_t linux_len = read_rows("linux.csv", linux_rows, 0);
     linux_len = read_rows("linux_more.csv", linux_rows, linux_len);
     size_t ns3_len = read_rows("ns3.csv", ns3_rows, 0);
+    if (o.quick) {
+        linux_len = keep_quick(linux_rows, linux_len);
+        ns3_len = keep_quick(ns3_rows, ns3_len);
+    }
 
     linux_table(&o, linux_rows, linux_len, ns3_rows, ns3_len);
     tree_table(&o, ns3_rows, ns3_len);
