@@ -528,16 +528,34 @@ static void stop_flow(struct sim_virtual *v, struct virtual_fetch *f)
     }
 }
 
+/* One that had given bytes away and will not end got more of its body than crossed the line for it:
+ * the line carried that as well. */
+static void count_given(struct sim_virtual *v, const struct virtual_fetch *f,
+                        const struct virtual_line *line)
+{
+    uint64_t body = body_in(f, f->line_passed), bytes;
+
+    if (is_tftp(f)) {
+        return;
+    }
+    bytes = body > 0 ? virtual_line_stream(line, body) : 0;
+    if (bytes > f->line_passed) {
+        v->sites[line->site].stats.wan_bytes += bytes - f->line_passed;
+    }
+}
+
 static void fluid_drop(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
-    bool flows = f->flow != 0;
+    bool flows = f->flow != 0 || (f->is_held && f->state == VIRTUAL_FETCH_SERVED &&
+                                  f->line_passed > 0 && f->line_passed < f->line_bytes);
 
     stop_flow(v, f);
     if (flows) {
         const struct virtual_line *line = virtual_line_of(v, f);
 
         count_passed(v, f, line);
+        count_given(v, f, line);
     }
     f->is_held = false;
 }
