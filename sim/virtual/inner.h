@@ -319,12 +319,12 @@ struct virtual_fetch {
     uint64_t line_bytes;         /* fluid: of the answer on the line in all, 0: not yet known;
                                     packet: of body that have come */
     uint64_t line_passed;        /* fluid: of these, before the present flow began */
-    uint64_t traded_at; /* fluid: of these, when line_bytes changed last; and how much of the */
+    uint64_t traded_at;     /* fluid: of these, when line_bytes changed last; and how much of the */
     uint64_t traded_stream; /* stream (head and body) they were: both 0 before */
-    uint64_t cap_bit_s;          /* fluid */
-    sim_time delay;              /* fluid: start-up still to be waited for */
-    sim_time at;                 /* fluid: when its request arrives or a retry was first due */
-    uint32_t window;             /* fluid: segments that TCP may send at once */
+    uint64_t cap_bit_s;     /* fluid */
+    sim_time delay;         /* fluid: start-up still to be waited for */
+    sim_time at;            /* fluid: when its request arrives or a retry was first due */
+    uint32_t window;        /* fluid: segments that TCP may send at once */
 };
 
 struct virtual_server {
