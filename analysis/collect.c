@@ -530,7 +530,7 @@ void analysis_collect_write(void *context, unsigned lane_number, const struct si
         phone = &c->phones[record->node];
     }
     if (c->config.story != NULL) {
-        c->config.story(c->config.story_context, phone, record);
+        c->config.story(c->config.story_context, lane_number, phone, record);
     }
 }
 

@@ -66,8 +66,8 @@ struct analysis_collect_config {
     bool (*phone)(void *context, sim_node node, struct scenario_phone_info *info, sim_time *start);
     void *phone_context;
     struct analysis_transfers *transfers; /* NULL: not kept; outlives the collector */
-    /* Told of every record on its lane, after the figures: console logs, --verbose. NULL: none. */
-    void (*story)(void *context, const struct analysis_phone *phone,
+    /* Told of every record on its lane, after the figures: console logs, --verbose, observers. NULL: none. */
+    void (*story)(void *context, unsigned lane, const struct analysis_phone *phone,
                   const struct sim_record *record);
     void *story_context;
 };

@@ -14,7 +14,6 @@ static void add(struct analysis_run_options *o, size_t *len, struct analysis_opt
 
 void analysis_run_options_init(struct analysis_run_options *o, bool compare)
 {
-    static const char *const later[] = {"shard", "listen", "junit", "pcap", "trace", "events"};
     size_t len = 0;
 
     memset(o, 0, sizeof(*o));
@@ -61,9 +60,25 @@ void analysis_run_options_init(struct analysis_run_options *o, bool compare)
         (struct analysis_option){"max-memory", ANALYSIS_OPTION_TEXT, &o->max_memory, "SIZE",
                                  "virtual: refuse to start when it may take more, like \"2 GB\"; "
                                  "default: what is left"});
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-        add(o, &len, (struct analysis_option){later[i], ANALYSIS_OPTION_LATER, NULL, NULL, NULL});
-    }
+    add(o, &len,
+        (struct analysis_option){
+            "shard", ANALYSIS_OPTION_TEXT, &o->shard, "I/N",
+            "only share I (from 0) of N of the sites; pfsim merge joins them"});
+    add(o, &len,
+        (struct analysis_option){"listen", ANALYSIS_OPTION_TEXT, &o->listen, "ADDR:PORT",
+                                 "a page with growing charts, and /metrics for Prometheus"});
+    add(o, &len,
+        (struct analysis_option){"junit", ANALYSIS_OPTION_TEXT, &o->junit, "FILE",
+                                 "the verdict as JUnit XML, a test case a threshold"});
+    add(o, &len,
+        (struct analysis_option){"pcap", ANALYSIS_OPTION_TEXT, &o->pcap, "FILE",
+                                 "the packets, as pcapng for Wireshark"});
+    add(o, &len,
+        (struct analysis_option){"trace", ANALYSIS_OPTION_TEXT, &o->trace, "FILE",
+                                 "a timeline for ui.perfetto.dev, one track a phone"});
+    add(o, &len,
+        (struct analysis_option){"events", ANALYSIS_OPTION_TEXT, &o->events, "FILE",
+                                 "every record, a JSON object a line; .gz compresses"});
 }
 
 const char *analysis_run_options_statuses(void)
@@ -173,6 +188,11 @@ int analysis_run_options_apply(const struct analysis_run_options *o,
         .check_determinism = o->check_determinism,
         .has_phone_log = o->phone_log != NULL,
         .phone_log_to = o->json ? program->err : program->out,
+        .listen = o->listen,
+        .junit = o->junit,
+        .pcap = o->pcap,
+        .trace = o->trace,
+        .events = o->events,
     };
 
     int status = check_words(o, program, command, &made);

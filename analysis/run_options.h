@@ -9,6 +9,7 @@
 
 struct analysis_run_options {
     const char *world, *method, *methods, *seed, *out, *phone_log, *max_memory;
+    const char *shard, *listen, *junit, *pcap, *trace, *events;
     struct analysis_list sets;
     bool json, quiet, verbose, check_determinism;
     struct analysis_option table[ANALYSIS_OPTIONS_MAX];

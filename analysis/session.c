@@ -8,6 +8,7 @@
 #include "analysis/interrupt.h"
 #include "analysis/memory.h"
 #include "analysis/needs.h"
+#include "analysis/observer.h"
 #include "analysis/progress.h"
 #include "analysis/result.h"
 #include "analysis/series.h"
@@ -29,6 +30,7 @@ struct session {
     struct analysis_series *series;
     struct analysis_progress *progress;
     struct analysis_story story;
+    struct analysis_observers observers;
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
     uint32_t groups;                       /* of sites; they run one after another */
@@ -123,6 +125,7 @@ static bool on_tick(void *context, sim_time now)
     scenario_run_group(s->run, &first, &len);
     analysis_series_tick(s->series, first, len, now);
     scenario_run_tick_after(s->run, analysis_series_pause(s->series));
+    analysis_observers_tick(&s->observers, now);
     if (!s->config->quiet) {
         analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
     }
@@ -143,6 +146,18 @@ static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time
     analysis_series_end(s->series, first, len, now);
     analysis_progress_groups(s->progress, s->groups > 1 ? first + len : 1);
     analysis_collect_end(s->collect, node, phones, now);
+    analysis_observers_group_ended(&s->observers, first, len, now);
+}
+
+static void on_record(void *context, unsigned lane, const struct analysis_phone *phone,
+                      const struct sim_record *record)
+{
+    struct session *s = context;
+
+    if (s->config->verbose || s->config->has_phone_log) {
+        analysis_story_tell(&s->story, phone, record);
+    }
+    analysis_observers_record(&s->observers, lane, phone, record);
 }
 
 static void stop_run(void *run)
@@ -274,7 +289,14 @@ static uint64_t configured_rate(const struct session *s)
     return sum;
 }
 
-/* Collector, series and progress; the run is built. */
+/* Does anybody want every record? The quickest runs have nobody. */
+static bool tells_records(const struct analysis_session *config)
+{
+    return config->verbose || config->has_phone_log || config->out != NULL ||
+           config->trace != NULL || config->events != NULL;
+}
+
+/* Collector, series, progress and observers; the run is built. */
 static int attach(struct session *s)
 {
     const struct analysis_session *config = s->config;
@@ -297,8 +319,8 @@ static int attach(struct session *s)
         .phone = phone_of,
         .phone_context = s,
         .transfers = s->transfers,
-        .story = config->verbose || config->has_phone_log ? analysis_story_tell : NULL,
-        .story_context = &s->story,
+        .story = tells_records(config) ? on_record : NULL,
+        .story_context = s,
     };
     int rc = analysis_collect_attach(s->collect, &collect);
     if (rc != 0) {
@@ -339,7 +361,18 @@ static int attach(struct session *s)
         .verbose = config->verbose,
         .verbose_to = config->program->err,
     };
-    return ANALYSIS_OK;
+    const struct analysis_observed observed = {
+        .session = config,
+        .run = s->run,
+        .collect = s->collect,
+        .series = s->series,
+        .progress = s->progress,
+        .groups = s->groups,
+        .lanes = lanes,
+    };
+    return analysis_observers_open(&s->observers, &observed, why) != 0
+               ? fail(s, ANALYSIS_REFUSED, why)
+               : ANALYSIS_OK;
 }
 
 /* ---- After the run ---- */
@@ -424,6 +457,7 @@ static int judge(const struct analysis_figures *f, bool all_met)
 static int conclude(struct session *s, cJSON **document)
 {
     struct analysis_figures *figures = NULL;
+    char why[ANALYSIS_WHY_MAX];
     struct analysis_facts facts = {
         .version = s->config->program->version,
         .scenario = s->config->scenario,
@@ -461,6 +495,9 @@ static int conclude(struct session *s, cJSON **document)
     bool all_met = analysis_threshold_evaluate(figures, *document);
     int status = judge(figures, all_met);
     status = analysis_program_worse(status, write_files(s, figures, *document));
+    if (analysis_observers_finish(&s->observers, figures, *document, why) != 0) {
+        status = analysis_program_worse(status, fail(s, ANALYSIS_REFUSED, why));
+    }
     analysis_figures_free(figures);
     return status;
 }
@@ -539,6 +576,7 @@ static int go(struct session *s, cJSON **document)
 
 static void release(struct session *s)
 {
+    analysis_observers_free(&s->observers);
     analysis_progress_free(s->progress);
     analysis_series_free(s->series);
     scenario_run_free(s->run);

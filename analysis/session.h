@@ -29,6 +29,11 @@ struct analysis_session {
     bool has_phone_log;
     sim_addr phone_log; /* a phone of the scenario */
     FILE *phone_log_to;
+    /* --shard I/N: of the sites only share `shard` (0..shards-1); shards 0: all of them. */
+    uint32_t shard, shards;
+    /* Of the flags with these names; NULL: not asked for. `compare` puts the method's name into
+     * those of files: "x.pcapng" becomes "x.pfs.pcapng". */
+    const char *listen, *junit, *pcap, *trace, *events;
 };
 
 /* Runs it. Returns an exit status; `*document` is set (and the caller's) whenever the run began,

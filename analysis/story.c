@@ -64,11 +64,9 @@ static void tell_verbose(const struct analysis_story *s, const struct analysis_p
     }
 }
 
-void analysis_story_tell(void *context, const struct analysis_phone *phone,
+void analysis_story_tell(const struct analysis_story *s, const struct analysis_phone *phone,
                          const struct sim_record *record)
 {
-    const struct analysis_story *s = context;
-
     if (record->kind == SIM_RECORD_LOG) {
         if (s->has_phone_log && phone->is_phone && phone->addr == s->phone_log) {
             analysis_progress_line(s->progress, s->phone_log_to, "%s", or_nothing(record->text));

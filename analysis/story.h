@@ -14,8 +14,7 @@ struct analysis_story {
     FILE *verbose_to;
 };
 
-/* For analysis_collect_config.story with a struct analysis_story. */
-void analysis_story_tell(void *context, const struct analysis_phone *phone,
+void analysis_story_tell(const struct analysis_story *story, const struct analysis_phone *phone,
                          const struct sim_record *record);
 
 #endif /* ANALYSIS_STORY_H */
