@@ -19,7 +19,8 @@
  *     "versions": { "pfsim": "0.1.0", "libuv": "1.44.2" } }     of the run, as far as known
  *
  *   RUN
- *   { "method": "pfs",
+ *   { "label": "pfs",         what tells it from the others: the method, or where it was read
+ *     "method": "pfs",
  *     "result": { ... },                                 the result document, whole
  *     "verdict": { "status": "met" | "missed" | "failed" | "invalid" | "interrupted",
  *                  "sentence": "All 30 phones were upgraded within 7 min 3 s." },
@@ -32,10 +33,12 @@
  *              "sites": 1,                               means over (t[i-1], t[i]], all sites
  *              "busiest": { "site": "branch#7", "t": [], "down": [],
  *                           "configured_bit_s": 384000 } | null },
+ *                                                        null: there is one site only
  *     "states": { "t": [], "names": ["off", "boot"], "counts": [[], []] },
- *                                                        phones in each phase over time
+ *                                                        phones in each phase at t[i]; names as the
+ *                                                        columns of series.csv ("fetch_peer")
  *     "gantt": { "of": 30, "how": "All 30 phones.",
- *                "names": ["boot", "configure"], "files": ["x.sbn"],
+ *                "names": ["boot", "configure"], "files": ["x.sbn"],      names: as of states
  *                "sites": ["branch"], "models": ["CP-7961G"],
  *                "phones": { "phone": ["127.1.0.2"], "site": [0], "model": [0],
  *                            "outcome": ["upgraded"] },
@@ -91,5 +94,12 @@ enum {
  * methods. 0 and `*out` (the caller's), or SIM_E* with a sentence: no such file, no result of this
  * version, not JSON (with line and column). */
 int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]);
+/* Several runs over one another, each as above: kind "compare", labels by method, or by path where
+ * methods are alike. `len` >= 2. */
+int analysis_view_compare(cJSON **out, const char *const *paths, size_t len,
+                          char why[ANALYSIS_WHY_MAX]);
+/* RUN.verdict of a result document, owned by the caller; NULL when out of memory. Values of wrong
+ * kinds count as not there. */
+cJSON *analysis_view_verdict(const cJSON *result);
 
 #endif /* ANALYSIS_REPORT_VIEW_H */
