@@ -1,0 +1,224 @@
+/* analysis/document.c -- open, read within limits, parse strictly, check; see document.h. */
+#include "analysis/document.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analysis/document_schema.h"
+#include "analysis/result.h"
+#include "scenarios/position.h"
+#include "sim/err.h"
+
+static int no_memory(char why[ANALYSIS_WHY_MAX])
+{
+    snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
+    return SIM_ENOMEM;
+}
+
+static int unreadable(const char *path, int errnum, char why[ANALYSIS_WHY_MAX])
+{
+    snprintf(why, ANALYSIS_WHY_MAX, "can't read %.300s: %s", path, strerror(errnum));
+    return sim_err_from_errno(errnum);
+}
+
+int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
+                           char why[ANALYSIS_WHY_MAX])
+{
+    static const char *const names[] = {"compare.json", "result.json"};
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        return unreadable(path, errno, why);
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        int n = snprintf(out, ANALYSIS_PATH_MAX, "%s", path);
+        return n < ANALYSIS_PATH_MAX ? 0 : unreadable(path, ENAMETOOLONG, why);
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int n = snprintf(out, ANALYSIS_PATH_MAX, "%s/%s", path, names[i]);
+        if (n < ANALYSIS_PATH_MAX && stat(out, &st) == 0) {
+            return 0;
+        }
+    }
+    snprintf(why, ANALYSIS_WHY_MAX,
+             "%.300s holds neither compare.json nor result.json: give a folder that --out wrote",
+             path);
+    return SIM_EINVAL;
+}
+
+int analysis_document_text(const char *path, char **out, size_t *len, char why[ANALYSIS_WHY_MAX])
+{
+    FILE *file = fopen(path, "rb");
+    char *text = NULL;
+    size_t cap = 0, got = 0;
+    int rc = 0;
+
+    if (file == NULL) {
+        return unreadable(path, errno, why);
+    }
+    while (rc == 0) {
+        if (got + 1 >= cap) { /* grows with what is really there */
+            cap = cap == 0 ? 1 << 16 : 2 * cap;
+            char *grown = realloc(text, cap);
+            if (grown == NULL) {
+                rc = no_memory(why);
+                break;
+            }
+            text = grown;
+        }
+        errno = 0;
+        size_t n = fread(text + got, 1, cap - got - 1, file);
+        got += n;
+        if (ferror(file)) {
+            rc = unreadable(path, errno != 0 ? errno : EIO, why);
+        } else if (got > ANALYSIS_DOCUMENT_BYTES_MAX) {
+            snprintf(why, ANALYSIS_WHY_MAX,
+                     "%.300s has more than %d MiB: no result of pfsim is that large", path,
+                     ANALYSIS_DOCUMENT_BYTES_MAX >> 20);
+            rc = SIM_EINVAL;
+        } else if (n == 0) {
+            break;
+        }
+    }
+    fclose(file);
+    if (rc != 0) {
+        free(text);
+        return rc;
+    }
+    text[got] = '\0';
+    *out = text;
+    *len = got;
+    return 0;
+}
+
+/* Strict JSON with the lines of its values. Free `index` either way. */
+static int parse(cJSON **out, struct position_index *index, const char *path, const char *text,
+                 size_t len, char why[ANALYSIS_WHY_MAX])
+{
+    struct position_fault fault;
+    int rc = position_scan(text, len, index, &fault);
+
+    if (rc == SIM_EINVAL) {
+        snprintf(why, ANALYSIS_WHY_MAX, "%.300s:%u:%u: found %s, expected %s: %s", path, fault.line,
+                 fault.column, fault.found, fault.expected,
+                 strcmp(fault.found, "the end of the file") == 0
+                     ? "the file is cut off; run or copy it again"
+                     : "the file is damaged, or no JSON; run or copy it again");
+        return rc;
+    }
+    *out = rc == 0 ? cJSON_ParseWithLength(text, len) : NULL;
+    return *out == NULL ? no_memory(why) : 0; /* the text is JSON */
+}
+
+int analysis_document_json(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX])
+{
+    struct position_index index = {0};
+    char *text = NULL;
+    size_t len = 0;
+
+    int rc = analysis_document_text(path, &text, &len, why);
+    if (rc == 0) {
+        rc = parse(out, &index, path, text, len, why);
+    }
+    position_free(&index);
+    free(text);
+    return rc;
+}
+
+bool analysis_document_is_comparison(const cJSON *document)
+{
+    return cJSON_GetObjectItemCaseSensitive(document, "runs") != NULL;
+}
+
+/* "a text", of a value that has the wrong kind or size. */
+static void quote(const cJSON *item, char out[48])
+{
+    if (cJSON_IsNumber(item)) {
+        snprintf(out, 48, "%g", item->valuedouble);
+    } else if (cJSON_IsString(item)) {
+        snprintf(out, 48, "the text \"%.20s\"", item->valuestring);
+        for (char *c = out; *c != '\0'; c++) {
+            *c = *c < ' ' ? '?' : *c;
+        }
+    } else {
+        snprintf(out, 48, "%s",
+                 cJSON_IsArray(item)    ? "a list"
+                 : cJSON_IsObject(item) ? "an object"
+                 : cJSON_IsNull(item)   ? "null"
+                 : cJSON_IsTrue(item)   ? "true"
+                                        : "false");
+    }
+}
+
+static int refuse(const struct position_index *index, const cJSON *document, const char *path,
+                  const struct analysis_document_fault *fault, char why[ANALYSIS_WHY_MAX])
+{
+    const cJSON *first = analysis_document_is_comparison(document)
+                             ? cJSON_GetObjectItemCaseSensitive(document, "runs")->child
+                             : document;
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(first, "pfsim"));
+    char found[48];
+
+    quote(fault->item, found);
+    int n = snprintf(why, ANALYSIS_WHY_MAX, "%.160s:%u: %s%s%s%s%s", path,
+                     position_line(index, fault->item), fault->path,
+                     fault->path[0] != '\0' ? ": " : "", fault->missing ? "is missing" : "found ",
+                     fault->missing ? "" : found, fault->missing ? "" : ", expected ");
+    if (n > 0 && n < ANALYSIS_WHY_MAX) {
+        snprintf(why + n, ANALYSIS_WHY_MAX - (size_t)n, "%s: %s%.20s%s",
+                 fault->missing ? "" : fault->expected,
+                 version != NULL ? "it was written by pfsim " : "no result of pfsim",
+                 version != NULL ? version : "",
+                 version != NULL ? ", read it with that version, or run again" : "");
+    }
+    return SIM_EINVAL;
+}
+
+int analysis_document_parse(cJSON **out, const char *path, const char *text, size_t len,
+                            char why[ANALYSIS_WHY_MAX])
+{
+    struct position_index index = {0};
+    struct analysis_document_fault fault;
+    cJSON *document = NULL;
+
+    int rc = parse(&document, &index, path, text, len, why);
+    if (rc == 0) {
+        cJSON *schema = cJSON_Parse(analysis_result_schema());
+        position_attach(&index, document);
+        if (schema == NULL) {
+            rc = no_memory(why);
+        } else if (!analysis_document_fits(
+                       document, schema,
+                       analysis_document_is_comparison(document) ? "comparison" : "run", &fault)) {
+            rc = refuse(&index, document, path, &fault, why);
+        }
+        cJSON_Delete(schema);
+    }
+    position_free(&index);
+    if (rc != 0) {
+        cJSON_Delete(document);
+        return rc;
+    }
+    *out = document;
+    return 0;
+}
+
+int analysis_document_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX])
+{
+    char file[ANALYSIS_PATH_MAX];
+    char *text = NULL;
+    size_t len = 0;
+
+    int rc = analysis_document_find(path, file, why);
+    if (rc == 0) {
+        rc = analysis_document_text(file, &text, &len, why);
+    }
+    if (rc == 0) {
+        rc = analysis_document_parse(out, file, text, len, why);
+    }
+    free(text);
+    return rc;
+}
