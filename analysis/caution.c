@@ -49,7 +49,7 @@ static struct load load_of(const struct scenario *s, enum scenario_method method
         uint32_t sharing = method == SCENARIO_PFS ? scenario_phones_sharing(p) : 0;
         uint32_t root = sharing > 0 && !has_root_before(s, method, site, i);
         uint64_t flows = (uint64_t)p->count - sharing + root;
-        switch (scenario_kinds_protocol(s, p->system)) {
+        switch (scenario_kinds_protocol(s, site, p->system)) {
         case SIM_PROTOCOL_TFTP:
             load.tftp += flows;
             break;

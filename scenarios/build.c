@@ -50,9 +50,11 @@ sim_time build_start(const struct scenario_run *run, uint64_t id)
 {
     const struct scenario *s = run->scenario;
     struct sim_rng rng;
+    uint32_t number;
+    uint32_t site = scenario_site_of_phone(s, id, &number);
+    sim_duration spread = scenario_site_spread(s, scenario_site_class(s, site));
     sim_rng_init(&rng, run->options.seed, SIM_RNG_START, id);
-    return sim_time_add(s->start_at,
-                        s->start_spread > 0 ? sim_rng_between(&rng, 0, s->start_spread) : 0);
+    return sim_time_add(s->start_at, spread > 0 ? sim_rng_between(&rng, 0, spread) : 0);
 }
 
 /* ---- Making ---- */

@@ -89,12 +89,14 @@ static int list_names(struct scenario_kinds *k, const struct scenario *s)
     return 0;
 }
 
-/* What the scenario says, else the scheme of its server, else what the system does by itself:
- * `cucm` tries HTTP once, then TFTP (facts in the README); `bare` takes HTTP. */
+/* What the site says, else the scenario, else the scheme of its server, else what the system does
+ * by itself: `cucm` tries HTTP once, then TFTP (facts in the README); `bare` takes HTTP. */
 static void choose_protocols(struct fetcher_policy *policy, const struct scenario *s,
-                             enum scenario_system system)
+                             const struct scenario_site *site, enum scenario_system system)
 {
-    if (s->server_protocols_given) {
+    if (site->has_protocol) {
+        policy->protocols[policy->protocols_len++] = site->protocol;
+    } else if (s->server_protocols_given) {
         memcpy(policy->protocols, s->protocols, sizeof(policy->protocols));
         policy->protocols_len = (uint32_t)s->protocols_len;
     } else if (s->server_url != NULL && strncmp(s->server_url, "https:", 6) == 0) {
@@ -111,17 +113,19 @@ static void choose_protocols(struct fetcher_policy *policy, const struct scenari
     }
 }
 
-enum sim_protocol scenario_kinds_protocol(const struct scenario *s, enum scenario_system system)
+enum sim_protocol scenario_kinds_protocol(const struct scenario *s,
+                                          const struct scenario_site *site,
+                                          enum scenario_system system)
 {
     struct fetcher_policy policy = {.protocols_len = 0};
 
-    choose_protocols(&policy, s, system);
+    choose_protocols(&policy, s, site, system);
     return policy.protocols[0];
 }
 
 static void make_kind(struct scenario_kinds *k, const struct scenario *s,
-                      enum scenario_method method, const struct scenario_phones *entry, bool shares,
-                      struct phone_kind *out)
+                      enum scenario_method method, const struct scenario_site *site,
+                      const struct scenario_phones *entry, bool shares, struct phone_kind *out)
 {
     const struct scenario_firmware *fw = &s->firmware[entry->firmware];
     *out = (struct phone_kind){
@@ -144,7 +148,7 @@ static void make_kind(struct scenario_kinds *k, const struct scenario *s,
         .pfs = s->pfs,
         .manifest = &k->manifest,
     };
-    choose_protocols(&out->policy, s, entry->system);
+    choose_protocols(&out->policy, s, site, entry->system);
 }
 
 int scenario_kinds_init(struct scenario_kinds *k, const struct scenario *s,
@@ -168,8 +172,8 @@ int scenario_kinds_init(struct scenario_kinds *k, const struct scenario *s,
         for (size_t e = 0; e < s->sites[i].phones_len; e++) {
             const struct scenario_phones *entry = &s->sites[i].phones[e];
             k->entries[k->entries_len++] = entry;
-            make_kind(k, s, method, entry, false, &k->kinds[k->kinds_len++]);
-            make_kind(k, s, method, entry, true, &k->kinds[k->kinds_len++]);
+            make_kind(k, s, method, &s->sites[i], entry, false, &k->kinds[k->kinds_len++]);
+            make_kind(k, s, method, &s->sites[i], entry, true, &k->kinds[k->kinds_len++]);
         }
     }
     return rc;

@@ -28,6 +28,8 @@ const struct phone_kind *scenario_kinds_find(const struct scenario_kinds *k,
                                              const struct scenario_phones *entry, uint32_t within);
 
 /* What phones of a system try first: for forecasts. An embedded server has all that they try. */
-enum sim_protocol scenario_kinds_protocol(const struct scenario *s, enum scenario_system system);
+enum sim_protocol scenario_kinds_protocol(const struct scenario *s,
+                                          const struct scenario_site *site,
+                                          enum scenario_system system);
 
 #endif /* SCENARIOS_KINDS_H */

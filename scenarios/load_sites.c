@@ -18,6 +18,7 @@ enum {
     NAME_BYTES_MAX = 112,           /* with "#1000000" and a NUL within SCENARIO_NAME_MAX */
 };
 
+static const char *const protocol_names[] = {"tftp", "http", "https", NULL};
 static const char *const system_names[] = {"bare", "cucm", "mpp", "tms", "avaya", "ocs", NULL};
 
 /* ---- The line ---- */
@@ -344,6 +345,46 @@ static void read_site_name(struct reader *r, const cJSON *item, const struct rea
     reader_text(r, item, field, out);
 }
 
+/* server.url, when there is one, must have it too. */
+static void read_site_protocol(struct reader *r, const cJSON *item,
+                               const struct reader_field *field, void *out)
+{
+    struct scenario_site *site = out;
+    const struct scenario *s = r->scenario;
+    struct scenario_url url;
+    size_t errors = r->errors->len;
+    bool known = s->server_url == NULL;
+
+    reader_enum(r, item, field, &site->protocol);
+    if (r->errors->len > errors) {
+        return;
+    }
+    for (size_t i = 0; i < s->protocols_len; i++) {
+        known = known || s->protocols[i] == site->protocol;
+    }
+    if (!known && scenario_url_parse(s->server_url, &url) == 0 && url.protocol != site->protocol) {
+        reader_expected(r, item, "the protocol of server.url, or one that server.protocol lists");
+        return;
+    }
+    site->has_protocol = true;
+}
+
+static const struct reader_field site_start_fields[] = {
+    {.key = "spread",
+     .read = reader_duration,
+     .offset = offsetof(struct scenario_site, start_spread),
+     .min = 0,
+     .max = 365 * DAY},
+    {0},
+};
+
+static void read_site_start(struct reader *r, const cJSON *item, const struct reader_field *field,
+                            void *out)
+{
+    (void)field;
+    reader_object(r, item, site_start_fields, out);
+}
+
 static void read_addresses(struct reader *r, const cJSON *item, const struct reader_field *field,
                            void *out)
 {
@@ -381,7 +422,14 @@ static const struct reader_field site_fields[] = {
      .min = 1,
      .max = SCENARIO_COPIES_MAX},
     {.key = "wan", .read = read_wan, .offset = SITE_AT(wan)},
+    {.key = "wan_limit",
+     .read = reader_rate_or_none,
+     .offset = SITE_AT(wan_limit_bit_s),
+     .min = 1,
+     .max = RATE_MAX},
     {.key = "lan", .read = read_lan, .offset = SITE_AT(lan)},
+    {.key = "protocol", .read = read_site_protocol, .names = protocol_names},
+    {.key = "start", .read = read_site_start},
     {.key = "addresses", .read = read_addresses, .flags = READER_NULLABLE},
     {.key = "phones", .read = read_phones, .flags = READER_REQUIRED},
     {0},
@@ -399,8 +447,12 @@ static void read_site(struct reader *r, const cJSON *item, struct scenario_site 
                 .queue = {.kind = SIM_QUEUE_PACKETS, .limit = 100},
                 .framing = 2},
         .lan = {.rate_bit_s = 100000000, .latency = 50 * SIM_US},
+        .start_spread = SIM_NEVER,
     };
     reader_object(r, item, site_fields, site);
+    if (site->wan_limit_bit_s > 0 && site->wan_limit_bit_s < site->wan.down_bit_s) {
+        site->wan.down_bit_s = site->wan_limit_bit_s;
+    }
     if (site->name == NULL) {
         snprintf(name, sizeof(name), "site-%zu", index + 1);
         reader_replace(r, &site->name, name);

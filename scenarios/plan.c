@@ -263,6 +263,11 @@ int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_sit
     return 0;
 }
 
+sim_duration scenario_site_spread(const struct scenario *s, const struct scenario_site *site)
+{
+    return site->start_spread != SIM_NEVER ? site->start_spread : s->start_spread;
+}
+
 uint64_t scenario_site_first_phone(const struct scenario *s, uint32_t index)
 {
     if (index >= s->sites_total) {

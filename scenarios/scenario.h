@@ -87,6 +87,11 @@ struct scenario_site { /* one entry of sites[]: a class of `count` equal copies 
     uint32_t count;
     struct sim_wan_setup wan;
     struct sim_lan_setup lan;
+    uint64_t
+        wan_limit_bit_s; /* a shaper before the line; wan.down_bit_s is no more than it; 0: none */
+    sim_duration start_spread; /* of its phones; SIM_NEVER: the scenario's */
+    bool has_protocol;
+    enum sim_protocol protocol; /* instead of what the scenario says */
     bool has_addresses;
     struct sim_cidr addresses;
     struct scenario_phones *phones;
@@ -244,6 +249,8 @@ int scenario_url_parse(const char *url, struct scenario_url *out);
 enum { SCENARIO_NAME_MAX = 128 };
 int scenario_site_setup(const struct scenario *s, uint32_t index, struct sim_site_setup *out,
                         char name[SCENARIO_NAME_MAX]);
+/* The time over which the phones of a class are switched on. */
+sim_duration scenario_site_spread(const struct scenario *s, const struct scenario_site *site);
 /* Which entry of sites[] copy `index` is of; index < sites_total. */
 const struct scenario_site *scenario_site_class(const struct scenario *s, uint32_t index);
 /* Number of phones in all copies before copy `index` (0..sites_total): the id of its first phone.
