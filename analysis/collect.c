@@ -24,7 +24,8 @@ struct lane {
     struct counts counts;
     struct analysis_names_recent recent;
     struct analysis_forest forest;
-    char **reasons; /* owned; reason number n is reasons[n - 1] */
+    struct analysis_durations durations; /* file: [firmware][name] */
+    char **reasons;                      /* owned; reason number n is reasons[n - 1] */
     uint32_t reasons_len;
     bool out_of_memory;
 };
@@ -74,6 +75,7 @@ void analysis_collect_free(struct analysis_collect *c)
         }
         free(c->lanes[i].reasons);
         analysis_forest_deinit(&c->lanes[i].forest);
+        analysis_durations_deinit(&c->lanes[i].durations);
     }
     analysis_names_deinit(&c->names);
     free(c->sizes);
@@ -118,7 +120,10 @@ static int gather_names(struct analysis_collect *c)
             }
         }
     }
-    return c->sizes == NULL ? SIM_ENOMEM : 0;
+    for (unsigned i = 0; rc == 0 && i < c->config.lanes; i++) {
+        rc = analysis_durations_init(&c->lanes[i].durations, s->firmware_len * c->names.len);
+    }
+    return c->sizes == NULL ? SIM_ENOMEM : rc;
 }
 
 static int add_phone(struct analysis_collect *c, sim_node node,
@@ -336,6 +341,23 @@ static void begin_transfer(struct analysis_collect *c, unsigned lane_number,
     }
 }
 
+/* A transfer that ended well: of a whole file, unless it went on where another one broke off. */
+static void count_transfer(struct lane *lane, size_t file_of_firmware,
+                           const struct analysis_flight *flight, const struct sim_record *record)
+{
+    enum analysis_via via = record->peer != 0 ? ANALYSIS_VIA_PEER : ANALYSIS_VIA_SERVER;
+
+    lane->totals.peer_transfers += via == ANALYSIS_VIA_PEER;
+    lane->totals.server_transfers += via == ANALYSIS_VIA_SERVER;
+    if (flight->is_open && flight->offset > 0) {
+        return;
+    }
+    struct analysis_stats *stats = analysis_durations_of(&lane->durations, file_of_firmware, via);
+    if (stats != NULL) {
+        analysis_stats_add(stats, sim_time_since(record->at, record->c));
+    }
+}
+
 static void end_transfer(struct analysis_collect *c, unsigned lane_number,
                          const struct sim_record *record)
 {
@@ -344,11 +366,11 @@ static void end_transfer(struct analysis_collect *c, unsigned lane_number,
     uint16_t file;
 
     if (analysis_names_find(&c->names, &lane->recent, record->name, &file)) {
+        size_t file_of_firmware = hot->firmware * c->names.len + file;
         if (record->a == 0) {
-            lane->totals.peer_transfers += record->peer != 0;
-            lane->totals.server_transfers += record->peer == 0;
+            count_transfer(lane, file_of_firmware, &c->flights[record->node], record);
         }
-        uint64_t size = c->sizes[hot->firmware * c->names.len + file];
+        uint64_t size = c->sizes[file_of_firmware];
         if (analysis_flight_end(&c->flights[record->node], file, size, record)) {
             count(&lane->counts.copies, 1);
             struct analysis_tree *tree = find_tree(c, lane, hot, record->name);
@@ -687,7 +709,7 @@ int analysis_collect_trees(const struct analysis_collect *c,
 
     for (unsigned i = 0; i < c->config.lanes; i++) {
         len += c->lanes[i].forest.len;
-        whole = whole && !c->lanes[i].out_of_memory;
+        whole = whole && !c->lanes[i].out_of_memory && !c->lanes[i].durations.out_of_memory;
     }
     const struct analysis_tree **sorted = malloc((len + 1) * sizeof(const struct analysis_tree *));
     if (sorted == NULL || !whole) {
@@ -716,4 +738,29 @@ const char *analysis_collect_file(const struct analysis_collect *c, uint16_t fil
 {
     assert(file < c->names.len);
     return c->names.names[file];
+}
+
+bool analysis_collect_find_file(const struct analysis_collect *c, const char *name, uint16_t *out)
+{
+    return analysis_names_find(&c->names, NULL, name, out);
+}
+
+uint64_t analysis_collect_file_size(const struct analysis_collect *c, uint16_t firmware,
+                                    uint16_t file)
+{
+    assert(firmware < c->config.scenario->firmware_len && file < c->names.len);
+    return c->sizes[firmware * c->names.len + file];
+}
+
+void analysis_collect_durations(const struct analysis_collect *c, uint16_t firmware, uint16_t file,
+                                enum analysis_via via, struct analysis_stats *into)
+{
+    assert(firmware < c->config.scenario->firmware_len && file < c->names.len);
+    for (unsigned i = 0; i < c->config.lanes; i++) {
+        const struct analysis_stats *found =
+            analysis_durations_find(&c->lanes[i].durations, firmware * c->names.len + file, via);
+        if (found != NULL) {
+            analysis_stats_merge(into, found);
+        }
+    }
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/durations.h"
 #include "analysis/transfers.h"
 #include "analysis/tree.h"
 #include "scenarios/build.h"
@@ -131,5 +132,14 @@ int analysis_collect_trees(const struct analysis_collect *c,
                            void *context);
 /* The file name of a tree. */
 const char *analysis_collect_file(const struct analysis_collect *c, uint16_t file);
+/* The number of a file's name; false when no firmware has such a file. */
+bool analysis_collect_find_file(const struct analysis_collect *c, const char *name, uint16_t *out);
+/* Bytes of a firmware's file; 0: not one of its components (its index, another's file). */
+uint64_t analysis_collect_file_size(const struct analysis_collect *c, uint16_t firmware,
+                                    uint16_t file);
+/* Adds to `into` how long the transfers of a firmware's file took that began at its first byte and
+ * ended well, over all lanes. */
+void analysis_collect_durations(const struct analysis_collect *c, uint16_t firmware, uint16_t file,
+                                enum analysis_via via, struct analysis_stats *into);
 
 #endif /* ANALYSIS_COLLECT_H */

@@ -2,7 +2,9 @@
 #include "analysis/figures.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/err.h"
 
@@ -165,6 +167,146 @@ static void gather(const struct analysis_figures *f, uint32_t site,
     }
 }
 
+/* ---- Models and files ---- */
+
+/* The models that have phones, in the scenario's order; `model_of` says which a firmware's is. */
+static int make_models(struct analysis_figures *f, size_t model_of[SCENARIO_FIRMWARE_MAX])
+{
+    const struct scenario *s = f->facts->scenario;
+    bool has_phones[SCENARIO_FIRMWARE_MAX] = {false};
+
+    for (uint32_t i = 0; i < f->order_len; i++) {
+        has_phones[analysis_collect_phone(f->facts->collect, f->order[i])->firmware] = true;
+    }
+    /* Histograms are large, but zeroed pages that nobody touches cost nothing. */
+    if ((f->models = calloc(s->firmware_len + 1, sizeof(f->models[0]))) == NULL) {
+        return SIM_ENOMEM;
+    }
+    for (size_t i = 0; i < s->firmware_len; i++) {
+        if (has_phones[i]) {
+            struct analysis_model *model = &f->models[f->models_len];
+            model->firmware = (uint16_t)i;
+            model->completion_stats.min = SIM_NEVER;
+            model->back_stats.min = SIM_NEVER;
+            model_of[i] = f->models_len++;
+        }
+    }
+    return 0;
+}
+
+static int fill_models(struct analysis_figures *f)
+{
+    size_t model_of[SCENARIO_FIRMWARE_MAX] = {0};
+    int rc = make_models(f, model_of);
+
+    for (uint32_t i = 0; rc == 0 && i < f->order_len; i++) {
+        const struct analysis_phone *phone = analysis_collect_phone(f->facts->collect, f->order[i]);
+        struct analysis_model *model = &f->models[model_of[phone->firmware]];
+        count_phone(&model->phones, phone);
+        add_times(f->facts, phone, &model->completion_stats, &model->back_stats);
+    }
+    for (size_t i = 0; i < f->models_len; i++) {
+        f->models[i].completion = times_of(&f->models[i].completion_stats);
+        f->models[i].back = times_of(&f->models[i].back_stats);
+    }
+    return rc;
+}
+
+static struct analysis_spread spread_of(const struct analysis_collect *collect, uint16_t firmware,
+                                        uint16_t file, enum analysis_via via,
+                                        struct analysis_stats *scratch)
+{
+    analysis_stats_clear(scratch);
+    analysis_collect_durations(collect, firmware, file, via, scratch);
+    if (scratch->count == 0) {
+        return (struct analysis_spread){0};
+    }
+    return (struct analysis_spread){
+        .count = scratch->count,
+        .min = scratch->min,
+        .mean = analysis_stats_mean(scratch),
+        .p5 = analysis_stats_quantile(scratch, 50000),
+        .p50 = analysis_stats_quantile(scratch, 500000),
+        .p95 = analysis_stats_quantile(scratch, 950000),
+        .max = scratch->max,
+    };
+}
+
+/* The file of that name, unless nobody took it and it is not a component. */
+static void add_file(struct analysis_figures *f, uint16_t firmware, const char *name,
+                     struct analysis_stats *scratch)
+{
+    const struct analysis_collect *collect = f->facts->collect;
+    struct analysis_file file = {.firmware = firmware};
+
+    if (!analysis_collect_find_file(collect, name, &file.file)) {
+        return;
+    }
+    file.size = analysis_collect_file_size(collect, firmware, file.file);
+    bool is_component = file.size > 0;
+    file.peer = spread_of(collect, firmware, file.file, ANALYSIS_VIA_PEER, scratch);
+    file.server = spread_of(collect, firmware, file.file, ANALYSIS_VIA_SERVER, scratch);
+    if (!is_component && file.peer.count + file.server.count == 0) {
+        return;
+    }
+    if (!is_component && f->facts->catalog != NULL) {
+        const struct sim_content *content = sim_catalog_find(f->facts->catalog, name);
+        file.size = content != NULL ? content->size : 0;
+    }
+    f->files[f->files_len++] = file;
+}
+
+static int fill_files(struct analysis_figures *f, struct analysis_stats *scratch)
+{
+    const struct scenario *s = f->facts->scenario;
+    size_t len = 0;
+
+    for (size_t i = 0; i < f->models_len; i++) {
+        len += s->firmware[f->models[i].firmware].files_len + 1;
+    }
+    if ((f->files = calloc(len + 1, sizeof(f->files[0]))) == NULL) {
+        return SIM_ENOMEM;
+    }
+    for (size_t i = 0; i < f->models_len; i++) {
+        uint16_t number = f->models[i].firmware;
+        const struct scenario_firmware *firmware = &s->firmware[number];
+        char index[SIM_CONTENT_NAME_MAX];
+        int n = snprintf(index, sizeof(index), "%s.loads", firmware->load);
+        if (n > 0 && (size_t)n < sizeof(index)) {
+            add_file(f, number, index, scratch);
+        }
+        for (size_t k = 0; k < firmware->files_len; k++) {
+            add_file(f, number, firmware->files[k].name, scratch);
+        }
+    }
+    return 0;
+}
+
+const struct analysis_model *analysis_figures_model(const struct analysis_figures *f,
+                                                    const char *name)
+{
+    for (size_t i = 0; i < f->models_len; i++) {
+        const struct analysis_model *model = &f->models[i];
+        if (strcmp(f->facts->scenario->firmware[model->firmware].model, name) == 0) {
+            return model;
+        }
+    }
+    return NULL;
+}
+
+bool analysis_figures_model_quantile(const struct analysis_model *model, bool back,
+                                     uint32_t millionths, sim_duration *out)
+{
+    const struct analysis_stats *stats = back ? &model->back_stats : &model->completion_stats;
+
+    if (stats->count > 0) {
+        *out = analysis_stats_quantile(stats, millionths);
+    }
+    return stats->count > 0;
+}
+
+/* ---- Sites ---- */
+
 static void fill_site(struct analysis_figures *f, uint32_t index, struct analysis_stats scratch[2])
 {
     const struct analysis_facts *facts = f->facts;
@@ -237,7 +379,8 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
         f->all.stats.wan_peak_bit_s = peak;
     }
     analysis_collect_totals(facts->collect, &f->totals);
-    if ((rc = analysis_collect_trees(facts->collect, note_tree, f)) != 0) {
+    if ((rc = analysis_collect_trees(facts->collect, note_tree, f)) != 0 ||
+        (rc = fill_models(f)) != 0 || (rc = fill_files(f, &scratch[0])) != 0) {
         goto done;
     }
     /* A load server's copy came before the run; what phones fetch from it stays on the LAN. */
@@ -259,6 +402,8 @@ void analysis_figures_free(struct analysis_figures *f)
     }
     free(f->sites);
     free(f->order);
+    free(f->models);
+    free(f->files);
     free(f);
 }
 

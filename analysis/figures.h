@@ -65,6 +65,27 @@ struct analysis_site {
     uint32_t first_node;    /* index into figures.order */
 };
 
+/* The phones of one entry of firmware[], over all sites. */
+struct analysis_model {
+    uint16_t firmware; /* index into the scenario's firmware */
+    struct analysis_counts phones;
+    struct analysis_times completion, back;
+    struct analysis_stats completion_stats, back_stats; /* for any other quantile */
+};
+
+/* How long transfers took. All zero when count is 0. */
+struct analysis_spread {
+    uint64_t count;
+    sim_duration min, mean, p5, p50, p95, max;
+};
+
+/* One file of a firmware: transfers from its first byte that ended well, over all sites. */
+struct analysis_file {
+    uint16_t firmware, file; /* name: analysis_collect_file() */
+    uint64_t size;           /* bytes; 0: an index that no catalog knows */
+    struct analysis_spread peer, server;
+};
+
 struct analysis_figures {
     const struct analysis_facts *facts;
     struct analysis_site *sites; /* facts->sites of them */
@@ -75,7 +96,12 @@ struct analysis_figures {
     uint32_t *order;                        /* nodes of phones, by site, then by node */
     uint32_t order_len;
     uint64_t trees, depth_max, max_children, wan_copies, re_elected;
-    uint64_t digest_first_use; /* trees whose files were checked against nothing better */
+    uint64_t digest_first_use;     /* trees whose files were checked against nothing better */
+    struct analysis_model *models; /* those that have phones, in the scenario's order */
+    size_t models_len;
+    struct analysis_file
+        *files; /* of these models: first the index, then in the scenario's order */
+    size_t files_len;
 };
 
 /* 0, SIM_ENOMEM. */
@@ -87,6 +113,12 @@ void analysis_figures_free(struct analysis_figures *f); /* NULL is fine */
  * when no phone has one. */
 bool analysis_figures_quantile(const struct analysis_figures *f, uint32_t site, bool back,
                                uint32_t millionths, sim_duration *out);
+/* The model of that name; NULL when it has no phones. */
+const struct analysis_model *analysis_figures_model(const struct analysis_figures *f,
+                                                    const char *name);
+/* Any quantile of a model's phones. False when none of them has one. */
+bool analysis_figures_model_quantile(const struct analysis_model *model, bool back,
+                                     uint32_t millionths, sim_duration *out);
 /* bytes x 8 / (last WAN byte - first); 0 when nothing or only an instant was seen. */
 uint64_t analysis_figures_mean_rate(const struct sim_site_stats *stats);
 

@@ -147,6 +147,57 @@ cJSON *analysis_result_site(const struct analysis_figures *f, uint32_t index)
     return o;
 }
 
+/* ---- Models and files ---- */
+
+cJSON *analysis_result_model(const struct analysis_figures *f, const struct analysis_model *model)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(o, "model", f->facts->scenario->firmware[model->firmware].model);
+    add_phones(o, &model->phones);
+    add_times(o, "completion_s", &model->completion);
+    add_times(o, "back_in_service_s", &model->back);
+    return o;
+}
+
+static void add_spread(cJSON *to, const char *name, const struct analysis_spread *s)
+{
+    cJSON *spread = cJSON_AddObjectToObject(to, name);
+    bool known = s->count > 0;
+
+    add_count(spread, "count", s->count);
+    add_seconds(spread, "min", s->min, known);
+    add_seconds(spread, "mean", s->mean, known);
+    add_seconds(spread, "p5", s->p5, known);
+    add_seconds(spread, "p50", s->p50, known);
+    add_seconds(spread, "p95", s->p95, known);
+    add_seconds(spread, "max", s->max, known);
+}
+
+static void add_models_and_files(cJSON *to, const struct analysis_figures *f)
+{
+    cJSON *models = cJSON_AddArrayToObject(to, "models");
+    cJSON *files = cJSON_AddArrayToObject(to, "files");
+
+    for (size_t i = 0; i < f->models_len; i++) {
+        cJSON_AddItemToArray(models, analysis_result_model(f, &f->models[i]));
+    }
+    for (size_t i = 0; i < f->files_len; i++) {
+        const struct analysis_file *file = &f->files[i];
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "model", f->facts->scenario->firmware[file->firmware].model);
+        cJSON_AddStringToObject(o, "file", analysis_collect_file(f->facts->collect, file->file));
+        if (file->size > 0) {
+            add_count(o, "size", file->size);
+        } else {
+            cJSON_AddNullToObject(o, "size");
+        }
+        add_spread(o, "peer", &file->peer);
+        add_spread(o, "server", &file->server);
+        cJSON_AddItemToArray(files, o);
+    }
+}
+
 /* ---- Lists, worst first ---- */
 
 /* Failures first, then the latest completion; ties by number. */
@@ -511,6 +562,7 @@ cJSON *analysis_result_document(const struct analysis_figures *f)
     add_wan(o, &f->all.stats, f->configured_bit_s);
     add_lan(o, &f->all.stats);
     add_server(o, f);
+    add_models_and_files(o, f);
     bool whole = add_sites(o, f) && add_trees(o, f);
     add_bounds(o, &f->all);
     add_failures(o, f);

@@ -22,6 +22,8 @@ enum {
 cJSON *analysis_result_document(const struct analysis_figures *f);
 /* One entry of "sites". Owned by the caller; NULL when out of memory. */
 cJSON *analysis_result_site(const struct analysis_figures *f, uint32_t site);
+/* One entry of "models". Owned by the caller; NULL when out of memory. */
+cJSON *analysis_result_model(const struct analysis_figures *f, const struct analysis_model *model);
 /* { "runs": [...], "ratio": {...} }: takes the documents over, also on failure. NULL when out of
  * memory. `ratio` is the first over the second; "ratios" has the first over each of the others by
  * method. */
