@@ -18,12 +18,11 @@
 #include "sim/err.h"
 #include "sim/server/certificate.h"
 #include "sim/server/folder.h"
-#include "sim/server/holder.h"
 #include "sim/server/http.h"
+#include "sim/server/listener.h"
 #include "sim/server/tftp_side.h"
 
 enum {
-    BACKLOG = 4096,     /* connections that the kernel keeps for us; a storm of phones at once */
     ROUNDS_MAX = 8,     /* turns before the loop looks at its sockets again */
     STOP_LOOK_MS = 100, /* between two looks at `stop` */
 };
@@ -139,63 +138,17 @@ static void on_prepare(uv_prepare_t *prepare)
 /* --- listening
  * --------------------------------------------------------------------------------------- */
 
-/* Says why `what` can't listen. */
-static void explain(int rc, bool udp, const char *what, sim_addr addr, uint16_t port,
-                    char why[SIM_SERVER_TEXT_MAX])
-{
-    char text[SIM_ADDR_TEXT_MAX], holder[SIM_SERVER_HOLDER_MAX];
-    sim_addr_format(addr, text);
-    if (rc == SIM_EADDRINUSE) {
-        bool known = sim_server_holder_find(udp, port, holder);
-        snprintf(why, SIM_SERVER_TEXT_MAX, "%s port %u of %s is in use%s%s", what, port, text,
-                 known ? " by " : "", holder);
-    } else if (rc == SIM_EACCES) {
-        snprintf(
-            why, SIM_SERVER_TEXT_MAX,
-            "%s port %u of %s is not allowed: ports below 1024 need root or CAP_NET_BIND_SERVICE",
-            what, port, text);
-    } else if (rc == SIM_EUNREACHABLE) {
-        snprintf(why, SIM_SERVER_TEXT_MAX, "%s: %s is not an address of this host", what, text);
-    } else {
-        snprintf(why, SIM_SERVER_TEXT_MAX, "%s can't listen on %s port %u: %s", what, text, port,
-                 sim_err_text(rc));
-    }
-}
-
-static int listen_tcp(sim_addr addr, uint16_t port, int *out, uint16_t *out_port)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    socklen_t len = sizeof(in);
-    int on = 1;
-    in.sin_addr.s_addr = htonl(addr);
-
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return sim_err_from_errno(errno);
-    }
-    /* Connections of an earlier run that are in TIME_WAIT must not keep us from our port. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&in, &len) != 0) {
-        int rc = sim_err_from_errno(errno);
-        close(fd);
-        return rc;
-    }
-    *out = fd;
-    *out_port = ntohs(in.sin_port);
-    return 0;
-}
-
 static int start_http(struct sim_server_host *host, bool secure, const char *certificate,
                       const char *key, char why[SIM_SERVER_TEXT_MAX])
 {
     const struct sim_server_config *config = &host->config;
     uint16_t wanted = secure ? config->https_port : config->http_port;
     int fd = -1;
-    int rc =
-        listen_tcp(config->bind_addr, wanted, &fd, secure ? &host->ports.https : &host->ports.http);
+    int rc = sim_server_listener_open(config->bind_addr, wanted, &fd,
+                                      secure ? &host->ports.https : &host->ports.http);
     if (rc != 0) {
-        explain(rc, false, secure ? "HTTPS" : "HTTP", config->bind_addr, wanted, why);
+        sim_server_listener_explain(rc, false, secure ? "HTTPS" : "HTTP", config->bind_addr, wanted,
+                                    why);
         return rc;
     }
     return sim_server_http_new(secure ? &host->https : &host->http, &host->common, &host->loop, fd,
@@ -307,7 +260,8 @@ static int start(struct sim_server_host *host, char why[SIM_SERVER_TEXT_MAX])
         rc = sim_server_tftp_new(&host->tftp, &host->common, &host->loop, config,
                                  host->upload_folder);
         if (rc != 0) {
-            explain(rc, true, "TFTP", config->bind_addr, config->tftp_port, why);
+            sim_server_listener_explain(rc, true, "TFTP", config->bind_addr, config->tftp_port,
+                                        why);
         } else {
             host->ports.tftp = sim_server_tftp_port(host->tftp);
         }
