@@ -174,7 +174,8 @@ static int check_machine(const struct session *s)
     const struct analysis_program *program = s->config->program;
     struct analysis_style style = analysis_summary_style(program->err);
     struct sim_live_need needs[SIM_LIVE_NEEDS_MAX];
-    size_t len = scenario_run_doctor(s->config->scenario, s->config->method, needs);
+    size_t len = scenario_run_doctor(s->config->scenario, s->config->method, s->config->shard,
+                                     s->config->shards, needs);
     int status = ANALYSIS_OK;
 
     if (!s->config->quiet) {
@@ -494,6 +495,9 @@ static int conclude(struct session *s, cJSON **document)
     }
     bool all_met = analysis_threshold_evaluate(figures, *document);
     int status = judge(figures, all_met);
+    if (s->config->figures != NULL) {
+        s->config->figures(s->config->figures_context, figures, *document);
+    }
     status = analysis_program_worse(status, write_files(s, figures, *document));
     if (analysis_observers_finish(&s->observers, figures, *document, why) != 0) {
         status = analysis_program_worse(status, fail(s, ANALYSIS_REFUSED, why));

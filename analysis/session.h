@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analysis/figures.h"
 #include "analysis/program.h"
 #include "scenarios/scenario.h"
 #include "sim/addr.h"
@@ -34,6 +35,9 @@ struct analysis_session {
     /* Of the flags with these names; NULL: not asked for. `compare` puts the method's name into
      * those of files: "x.pcapng" becomes "x.pfs.pcapng". */
     const char *listen, *junit, *pcap, *trace, *events;
+    /* Told of the figures when the run has ended and its thresholds are judged; NULL: nobody. */
+    void (*figures)(void *context, const struct analysis_figures *figures, const cJSON *document);
+    void *figures_context;
 };
 
 /* Runs it. Returns an exit status; `*document` is set (and the caller's) whenever the run began,

@@ -270,6 +270,17 @@ static bool worst_of_sites(const struct analysis_figures *f, const struct scenar
     return any;
 }
 
+bool analysis_threshold_value(const struct analysis_figures *f, const cJSON *document,
+                              const char *metric, double *out)
+{
+    const struct scenario_threshold largest = {.op = "<"};
+    struct analysis_metric m;
+
+    return analysis_threshold_split(metric, &m) &&
+           (m.of_site ? worst_of_sites(f, &largest, &m, out)
+                      : value_of(f, document, ANALYSIS_ALL_SITES, m.path, out));
+}
+
 bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document)
 {
     const struct scenario *s = f->facts->scenario;

@@ -19,6 +19,9 @@ int analysis_threshold_check(const struct scenario *s, const char *metric,
                              char why[ANALYSIS_WHY_MAX]);
 /* Is `value` all right? */
 bool analysis_threshold_holds(const struct scenario_threshold *t, double value);
+/* The value of a metric that has been checked; of a class of sites the largest. False: it has none. */
+bool analysis_threshold_value(const struct analysis_figures *f, const cJSON *document,
+                              const char *metric, double *out);
 /* Fills the document's "thresholds". True when all are met. Metrics must have been checked. */
 bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document);
 
