@@ -1,9 +1,8 @@
 /* analysis/transfers.h -- transfers.csv in a fixed order, however many lanes told of the transfers.
  *
- * An external sort: each lane gathers transfers in a bounded buffer, sorts it by (end, node,
- * number) and appends it as a run to an unnamed temporary file; at the end all runs are merged.
- * So memory does not grow with phones x files, and the file does not depend on how sites were
- * dealt to lanes. Not here: what counts as a success; see collect.h. */
+ * Sorted outside memory (sort.h) by (end, node, number): memory does not grow with phones x files,
+ * and the file does not depend on how sites were dealt to lanes. Not here: what counts as a
+ * success; see collect.h. */
 #ifndef ANALYSIS_TRANSFERS_H
 #define ANALYSIS_TRANSFERS_H
 
