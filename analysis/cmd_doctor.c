@@ -46,7 +46,7 @@ int analysis_cmd_doctor(const struct analysis_program *program, int argc, char *
         return status;
     }
     method = method_name != NULL ? method : s->method;
-    size_t len = scenario_run_doctor(s, method, needs);
+    size_t len = scenario_run_doctor(s, method, 0, 0, needs);
     size_t fatal = 0, shorts = 0;
     for (size_t i = 0; i < len; i++) {
         fatal += !needs[i].enough && needs[i].fatal;

@@ -17,7 +17,8 @@ enum {
 uint64_t analysis_memory_estimate(const struct analysis_memory *m)
 {
     const struct scenario *s = m->scenario;
-    uint64_t world = scenario_run_memory(s, m->method);
+    struct scenario_share share = scenario_share(s, m->shard, m->shards);
+    uint64_t world = scenario_run_memory(s, m->method, m->shard, m->shards);
     uint64_t files = 0;
 
     for (size_t i = 0; i < s->firmware_len; i++) {
@@ -25,16 +26,15 @@ uint64_t analysis_memory_estimate(const struct analysis_memory *m)
     }
     world = world > UINT64_MAX / 16 ? UINT64_MAX / 16 : world;
     return BYTES_PROGRAM + m->runs * world +
-           analysis_collect_memory(s->phones_total, s->sites_total) +
-           s->phones_total * sizeof(uint32_t) + /* the figures' order */
+           analysis_collect_memory(share.phones, s->sites_total) +
+           share.phones * sizeof(uint32_t) + /* the figures' order */
            s->sites_total * (sizeof(struct analysis_site) + 3 * files * BYTES_TREES);
 }
 
 /* Do its sites run together although each could run alone? */
 static bool is_together(const struct scenario *s)
 {
-    return s->sites_total > 1 &&
-           (s->server.uplink_bit_s != SIM_RATE_NONE || s->server.max_transfers != 0);
+    return s->sites_total > 1 && !scenario_is_apart(s);
 }
 
 int analysis_memory_check(const struct analysis_memory *m, const struct analysis_program *program,

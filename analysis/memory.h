@@ -11,8 +11,9 @@
 struct analysis_memory {
     const struct scenario *scenario;
     enum scenario_method method;
-    unsigned runs;  /* side by side */
-    uint64_t limit; /* bytes; 0: what the machine has left */
+    uint32_t shard, shards; /* of a share of the sites; shards 0: all */
+    unsigned runs;          /* side by side */
+    uint64_t limit;         /* bytes; 0: what the machine has left */
 };
 
 /* Bytes that the whole program takes at most: an estimate, from above. */

@@ -102,9 +102,12 @@ int scenario_run_new(struct scenario_run **out, const struct scenario *s,
     run->scenario = s;
     run->options = *options;
     run->server_setup = s->server;
+    run->share = scenario_share(s, options->shard, options->shards);
+    /* Nothing of a world is needed where there are no phones. */
+    bool is_live = options->world == SCENARIO_LIVE && run->share.len > 0;
     if ((rc = scenario_macs_init(&run->macs, s)) != 0 || (rc = set_up_sites(run)) != 0 ||
-        (rc = options->world == SCENARIO_LIVE ? build_live_new(&run->live, run, why)
-                                              : build_virtual_new(&run->virtual, run, why)) != 0) {
+        (rc = is_live ? build_live_new(&run->live, run, why)
+                      : build_virtual_new(&run->virtual, run, why)) != 0) {
         if (why[0] == '\0') {
             snprintf(why, SCENARIO_WHY_MAX, "%s while making the run", sim_err_text(rc));
         }
@@ -170,8 +173,8 @@ void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_
     if (run->virtual != NULL) {
         build_virtual_group(run->virtual, first, len);
     } else {
-        *first = 0;
-        *len = run->sites_len;
+        *first = run->share.first;
+        *len = run->share.len;
     }
 }
 
@@ -180,6 +183,11 @@ void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_
 uint32_t scenario_run_sites(const struct scenario_run *run)
 {
     return run->sites_len;
+}
+
+struct scenario_share scenario_run_share(const struct scenario_run *run)
+{
+    return run->share;
 }
 
 const struct sim_site_setup *scenario_run_site(const struct scenario_run *run, uint32_t site)
@@ -199,6 +207,9 @@ bool scenario_run_phone(const struct scenario_run *run, sim_node node,
         return false;
     }
     uint32_t site = scenario_site_of_phone(s, node, &number);
+    if (site - run->share.first >= run->share.len) {
+        return false;
+    }
     const struct scenario_phones *entry =
         scenario_phone(s, &run->setups[site], number, &within, &addr);
     *out = (struct scenario_phone_info){
@@ -312,27 +323,32 @@ const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run)
 
 /* ---- Before a run ---- */
 
-size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
-                           struct sim_live_need needs[SIM_LIVE_NEEDS_MAX])
+size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                           uint32_t shards, struct sim_live_need needs[SIM_LIVE_NEEDS_MAX])
 {
     struct scenario_run run = {
         .scenario = s,
         .options = {.world = SCENARIO_LIVE, .method = method, .seed = s->seed},
         .server_setup = s->server,
+        .share = scenario_share(s, shard, shards),
     };
-    size_t len = set_up_sites(&run) == 0 ? build_live_doctor(&run, method, needs) : 0;
+    size_t len = run.share.len > 0 && set_up_sites(&run) == 0
+                     ? build_live_doctor(&run, method, needs)
+                     : 0;
 
     free(run.setups);
     free(run.names);
     return len;
 }
 
-uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method)
+uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                             uint32_t shards)
 {
     struct scenario_run run = {
         .scenario = s,
         .options = {.world = SCENARIO_VIRTUAL, .method = method, .seed = s->seed},
         .server_setup = s->server,
+        .share = scenario_share(s, shard, shards),
     };
     uint64_t bytes = set_up_sites(&run) == 0 ? build_virtual_memory(&run) : UINT64_MAX;
 

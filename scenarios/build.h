@@ -9,7 +9,11 @@
  * transfers) are groups of one, run one after another, each from instant 0; else all sites are one
  * group, as they always are in a live run. Records, ticks and their instants are those of the group
  * that runs. Phones are nodes 0.. in order of sites in both worlds; controllers of faults come
- * behind all phones. */
+ * behind all phones.
+ *
+ * A run may be of a share of the sites (share.h): numbers of sites and nodes, addresses and chance
+ * are those of the whole run, but the other sites have no phones. Where sites touch one another the
+ * share is a group of its own, with a server of its own. */
 #ifndef SCENARIOS_BUILD_H
 #define SCENARIOS_BUILD_H
 
@@ -19,6 +23,7 @@
 
 #include "scenarios/content.h"
 #include "scenarios/scenario.h"
+#include "scenarios/share.h"
 #include "sim/live/live.h"
 #include "sim/server/server.h"
 #include "sim/trace.h"
@@ -30,6 +35,7 @@ struct scenario_run_options {
     enum scenario_world world;
     enum scenario_method method;
     uint64_t seed;
+    uint32_t shard, shards; /* only share `shard` (0..shards-1) of the sites; shards 0: all */
     struct sim_trace trace;
     bool has_phone_log;
     sim_addr phone_log;     /* that phone writes SIM_RECORD_LOG lines */
@@ -78,9 +84,12 @@ void scenario_run_stop(struct scenario_run *run);
 
 /* The group that runs now; `*len` is 0 between groups and behind the last one. */
 void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len);
+/* Of the whole scenario, those of other shares too. */
 uint32_t scenario_run_sites(const struct scenario_run *run);
+/* The sites that this run is of; all of them unless it has a share. */
+struct scenario_share scenario_run_share(const struct scenario_run *run);
 const struct sim_site_setup *scenario_run_site(const struct scenario_run *run, uint32_t site);
-/* False for nodes that are no phones (fault controllers). */
+/* False for nodes that are no phones of this run (fault controllers, phones of other shares). */
 bool scenario_run_phone(const struct scenario_run *run, sim_node node,
                         struct scenario_phone_info *out);
 /* Node of phone `number` of a site. */
@@ -116,13 +125,14 @@ sim_time scenario_run_ended(const struct scenario_run *run);
 /* The content that the run's phones want: sizes for the bounds. */
 const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run);
 
-/* What `pfsim doctor` prints: can this machine run it live? Fills at most SIM_LIVE_NEEDS_MAX rows;
- * returns how many. */
-size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
-                           struct sim_live_need needs[SIM_LIVE_NEEDS_MAX]);
+/* What `pfsim doctor` prints: can this machine run that share of it live (shards 0: all)? Fills at
+ * most SIM_LIVE_NEEDS_MAX rows; returns how many; none for an empty share. */
+size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                           uint32_t shards, struct sim_live_need needs[SIM_LIVE_NEEDS_MAX]);
 
-/* Bytes that a virtual run takes at most, the caller's own not counted: its largest group of sites.
- * UINT64_MAX when not even that can be found out. */
-uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method);
+/* Bytes that a virtual run of that share (shards 0: of all) takes at most, the caller's own not
+ * counted: its largest group of sites. UINT64_MAX when not even that can be found out. */
+uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                             uint32_t shards);
 
 #endif /* SCENARIOS_BUILD_H */

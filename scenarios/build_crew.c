@@ -155,8 +155,8 @@ static int add_faults(struct build_crew *c, struct sim_world *(*world)(void *, u
 }
 
 int build_crew_make(struct build_crew *c, const struct scenario_run *run, uint32_t first,
-                    uint32_t len, struct sim_world *(*world)(void *context, uint32_t site),
-                    void *context)
+                    uint32_t len, sim_node first_node,
+                    struct sim_world *(*world)(void *context, uint32_t site), void *context)
 {
     uint32_t phones = 0;
 
@@ -170,7 +170,7 @@ int build_crew_make(struct build_crew *c, const struct scenario_run *run, uint32
     }
     c->run = run;
     c->first_site = first;
-    c->first_node = (sim_node)scenario_site_first_phone(run->scenario, first);
+    c->first_node = first_node;
     c->sites_len = len;
     struct phone *at = c->phones;
     for (uint32_t i = 0; i < len; i++) {

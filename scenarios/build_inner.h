@@ -26,7 +26,8 @@ struct scenario_run {
     struct sim_site_setup *setups; /* of all sites */
     char *names;                   /* of all sites, one behind the other */
     uint32_t sites_len;
-    /* One of the two. */
+    struct scenario_share share; /* of the sites: those that run */
+    /* One of the two; an empty share is always a virtual one, which has nothing to do. */
     struct build_live *live;
     struct build_virtual *virtual;
 };
@@ -51,7 +52,7 @@ struct build_site {
     struct faults *faults;
 };
 
-/* Zero it before first use. Its phones are nodes first_node, first_node + 1, ... of the run, in
+/* Zero it before first use. Its phones are nodes first_node, first_node + 1, ... of their world, in
  * order of sites; controllers come behind them. */
 struct build_crew {
     const struct scenario_run *run;
@@ -64,10 +65,10 @@ struct build_crew {
 };
 
 /* Adds the phones and the controllers of `len` sites from `first` on to the worlds that `world`
- * names. 0, SIM_ENOMEM, SIM_ELIMIT: clear it then too. */
+ * names, whose next node is `first_node`. 0, SIM_ENOMEM, SIM_ELIMIT: clear it then too. */
 int build_crew_make(struct build_crew *c, const struct scenario_run *run, uint32_t first,
-                    uint32_t len, struct sim_world *(*world)(void *context, uint32_t site),
-                    void *context);
+                    uint32_t len, sim_node first_node,
+                    struct sim_world *(*world)(void *context, uint32_t site), void *context);
 /* Frees what phones and controllers hold; asks nothing of the world. Keeps the arrays. */
 void build_crew_clear(struct build_crew *c);
 void build_crew_deinit(struct build_crew *c);

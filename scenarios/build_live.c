@@ -17,12 +17,29 @@ struct build_live {
     sim_time ended;
 };
 
+/* The world's nodes are counted from 0; for the caller phones have their numbers in the whole
+ * scenario, and controllers come behind all phones. */
+static sim_node number_of(const struct build_live *b, sim_node node)
+{
+    const struct scenario *s = b->run->scenario;
+    const struct scenario_share *share = &b->run->share;
+
+    if (node == SIM_NODE_NONE) {
+        return node;
+    }
+    return node < share->phones ? (sim_node)scenario_site_first_phone(s, share->first) + node
+                                : s->phones_total + share->first + (node - share->phones);
+}
+
 /* To the caller, and past the faults. */
 static void on_record(void *context, unsigned lane, const struct sim_record *record)
 {
     struct build_live *b = context;
     const struct sim_trace *trace = &b->run->options.trace;
-    trace->write(trace->context, lane, record);
+    struct sim_record told = *record;
+
+    told.node = number_of(b, record->node);
+    trace->write(trace->context, lane, &told);
     if (b->run->scenario->faults_len > 0) {
         build_crew_observe(&b->crew, record);
     }
@@ -189,8 +206,9 @@ static void fill_config(struct build_live *b, struct sim_live_config *config)
         .seed = run->options.seed,
         .threads = s->threads,
         .peer_port = s->pfs.port,
-        .sites = run->setups,
-        .sites_len = run->sites_len,
+        .sites = &run->setups[run->share.first],
+        .sites_len = run->share.len,
+        .first_site = run->share.first,
         .server = &run->server_setup,
         .user_agent = "pfsim",
         .trace = {.write = on_record, .context = b},
@@ -249,7 +267,8 @@ int build_live_new(struct build_live **out, struct scenario_run *run, char why[S
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
         (rc = reach_servers(b, &config, why)) != 0 ||
         (rc = sim_live_new(&b->world, &config, why)) != 0 ||
-        (rc = build_crew_make(&b->crew, run, 0, run->sites_len, world_of, b)) != 0) {
+        (rc = build_crew_make(&b->crew, run, run->share.first, run->share.len, 0, world_of, b)) !=
+            0) {
         build_live_free(b);
         return rc;
     }
@@ -274,12 +293,13 @@ int build_live_go(struct build_live *b, char why[SCENARIO_WHY_MAX])
 {
     const struct scenario_run_options *options = &b->run->options;
     int rc = sim_live_run(b->world);
-    b->ended = sim_world_now(sim_live_world(b->world, 0));
+    const struct scenario_share *share = &b->run->share;
+    b->ended = sim_world_now(sim_live_world(b->world, share->first));
     if (b->server != NULL && !sim_server_alive(b->server, why) && rc == 0) {
         rc = SIM_ESERVER;
     }
     if (options->group_ended != NULL) {
-        options->group_ended(options->tick_context, 0, b->run->sites_len, b->ended);
+        options->group_ended(options->tick_context, share->first, share->len, b->ended);
     }
     return rc;
 }
@@ -304,7 +324,11 @@ void build_live_servers(const struct build_live *b, char out[SCENARIO_SERVERS_TE
 
 void build_live_site_stats(struct build_live *b, uint32_t site, struct sim_site_stats *out)
 {
-    sim_live_site_stats(b->world, site, out);
+    if (site - b->run->share.first < b->run->share.len) {
+        sim_live_site_stats(b->world, site, out);
+    } else {
+        *out = (struct sim_site_stats){.wan_first = SIM_NEVER};
+    }
 }
 
 bool build_live_server_stats(struct build_live *b, struct sim_server_stats *out)
@@ -328,7 +352,7 @@ void build_live_usage(struct build_live *b, struct sim_live_usage *out)
 
 sim_time build_live_ended(const struct build_live *b)
 {
-    return b->ended != 0 ? b->ended : sim_world_now(sim_live_world(b->world, 0));
+    return b->ended != 0 ? b->ended : sim_world_now(sim_live_world(b->world, b->run->share.first));
 }
 
 size_t build_live_doctor(struct scenario_run *run, enum scenario_method method,

@@ -15,7 +15,7 @@
 
 struct build_virtual {
     struct scenario_run *run;
-    struct sim_virtual *world;
+    struct sim_virtual *world; /* NULL in an empty share */
     struct build_crew crew;
     uint32_t group_sites; /* of a group */
     uint32_t first, len;  /* the group that runs; len 0: before the first, behind the last */
@@ -72,12 +72,6 @@ static bool on_tick(void *context, sim_time now)
 
 /* ---- Groups ---- */
 
-/* Sites touch one another through the server only: where its uplink or its places may bind. */
-static bool is_apart(const struct scenario *s)
-{
-    return s->server.uplink_bit_s == SIM_RATE_NONE && s->server.max_transfers == 0;
-}
-
 static uint32_t phones_of(const struct scenario_run *run, uint32_t first, uint32_t len)
 {
     return (uint32_t)(scenario_site_first_phone(run->scenario, first + len) -
@@ -99,6 +93,7 @@ static void fill_config(const struct build_virtual *b, uint32_t first,
         .first_node = (sim_node)scenario_site_first_phone(s, first),
         .nodes_max = phones_of(run, first, b->group_sites) + (has_faults ? b->group_sites : 0),
         .server = &run->server_setup,
+        .fluid = s->fluid,
         .catalog = run->catalog,
         .has_load_server = build_needs_load_server(run),
         .trace = has_faults
@@ -130,7 +125,7 @@ static int begin_group(struct build_virtual *b, uint32_t first)
     }
     b->first = first;
     b->len = b->group_sites;
-    return build_crew_make(&b->crew, b->run, first, b->len, world_of, b);
+    return build_crew_make(&b->crew, b->run, first, b->len, config.first_node, world_of, b);
 }
 
 static void add_server(struct sim_virtual_server_stats *sum,
@@ -188,10 +183,16 @@ static int judge(int rc)
     return rc == SIM_ETIMEDOUT ? 0 : rc;
 }
 
+/* One past the last site of the run. */
+static uint32_t end_of(const struct build_virtual *b)
+{
+    return b->run->share.first + b->run->share.len;
+}
+
 int build_virtual_go(struct build_virtual *b, char why[SCENARIO_WHY_MAX])
 {
     (void)why;
-    while (b->status == 0 && (b->len > 0 || b->first < b->run->sites_len)) {
+    while (b->status == 0 && (b->len > 0 || b->first < end_of(b))) {
         b->status = atomic_load(&b->stop) ? SIM_ECANCELED
                     : b->len == 0         ? begin_group(b, b->first)
                                           : 0;
@@ -221,7 +222,7 @@ bool build_virtual_step(struct build_virtual *b, struct sim_virtual_step *out)
         if (b->status == 0 && atomic_load(&b->stop)) {
             b->status = SIM_ECANCELED;
         }
-        if (b->status != 0 || b->first == b->run->sites_len) {
+        if (b->status != 0 || b->first == end_of(b)) {
             return false;
         }
         b->status = begin_group(b, b->first);
@@ -231,12 +232,16 @@ bool build_virtual_step(struct build_virtual *b, struct sim_virtual_step *out)
 void build_virtual_stop(struct build_virtual *b)
 {
     atomic_store(&b->stop, true);
-    sim_virtual_stop(b->world);
+    if (b->world != NULL) {
+        sim_virtual_stop(b->world);
+    }
 }
 
 void build_virtual_tick_after(struct build_virtual *b, sim_duration delay)
 {
-    sim_virtual_tick_after(b->world, delay);
+    if (b->world != NULL) {
+        sim_virtual_tick_after(b->world, delay);
+    }
 }
 
 /* ---- Life ---- */
@@ -252,7 +257,8 @@ int build_virtual_new(struct build_virtual **out, struct scenario_run *run,
         return SIM_ENOMEM;
     }
     b->run = run;
-    b->group_sites = is_apart(s) ? 1 : run->sites_len;
+    b->group_sites = scenario_is_apart(s) ? 1 : run->share.len;
+    b->first = run->share.first;
     b->stats = calloc(run->sites_len, sizeof(*b->stats));
     for (uint32_t i = 0; b->stats != NULL && i < run->sites_len; i++) {
         b->stats[i].wan_first = SIM_NEVER;
@@ -260,7 +266,7 @@ int build_virtual_new(struct build_virtual **out, struct scenario_run *run,
     if ((rc = b->stats == NULL ? SIM_ENOMEM : 0) != 0 ||
         (rc = scenario_catalog_new(s, run->options.method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
-        (rc = begin_group(b, 0)) != 0) {
+        (rc = run->share.len > 0 ? begin_group(b, b->first) : 0) != 0) {
         build_virtual_free(b);
         return rc;
     }
@@ -393,17 +399,22 @@ uint64_t build_virtual_memory(const struct scenario_run *run)
     const struct scenario *s = run->scenario;
     struct build_virtual b = {
         .run = (struct scenario_run *)(uintptr_t)run, /* only read */
-        .group_sites = is_apart(s) ? 1 : run->sites_len,
+        .group_sites = scenario_is_apart(s) ? 1 : run->share.len,
     };
     struct sim_virtual_config config;
-    uint32_t largest = 0;
+    uint32_t largest = run->share.first, end = run->share.first + run->share.len;
+    uint64_t of_sites =
+        (uint64_t)run->sites_len * (sizeof(*run->setups) + SCENARIO_NAME_MAX + sizeof(*b.stats));
 
-    for (uint32_t i = 0; i < run->sites_len; i += b.group_sites) {
+    if (run->share.len == 0) {
+        return of_sites;
+    }
+    for (uint32_t i = largest; i < end; i += b.group_sites) {
         if (phones_of(run, i, b.group_sites) > phones_of(run, largest, b.group_sites)) {
             largest = i;
         }
     }
     fill_config(&b, largest, &config);
     return sim_virtual_memory(&config, config.nodes_max) + config.nodes_max * bytes_of_phone(s) +
-           (uint64_t)run->sites_len * (sizeof(*run->setups) + SCENARIO_NAME_MAX + sizeof(*b.stats));
+           of_sites;
 }

@@ -369,6 +369,8 @@ static inline struct live_world *live_world_of(struct sim_world *base)
 
 /* The node of a number; asserts that it lives in `w`. */
 struct live_node *live_node_get(struct live_world *w, sim_node node);
+/* The site of a number, which count from config.first_site. */
+struct live_site *live_site_get(const struct sim_live *live, uint32_t site);
 struct live_node *live_node_at(struct live_world *w, sim_addr addr); /* NULL: nobody of this loop */
 struct live_site *live_site_at(struct live_world *w, sim_addr addr); /* of this loop; NULL */
 bool live_site_contains(const struct live_site *site, sim_addr addr);

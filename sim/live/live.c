@@ -519,16 +519,22 @@ void sim_live_free(struct sim_live *live)
 
 /* ---- Running ---- */
 
+struct live_site *live_site_get(const struct sim_live *live, uint32_t site)
+{
+    uint32_t index = site - live->config.first_site;
+
+    assert(index < live->sites_len);
+    return &live->sites[index];
+}
+
 struct sim_world *sim_live_world(struct sim_live *live, uint32_t site)
 {
-    assert(site < live->sites_len);
-    return &live->sites[site].world->base;
+    return &live_site_get(live, site)->world->base;
 }
 
 unsigned sim_live_lane(const struct sim_live *live, uint32_t site)
 {
-    assert(site < live->sites_len);
-    return live->sites[site].world->lane;
+    return live_site_get(live, site)->world->lane;
 }
 
 void live_end_run(struct sim_live *live, int result)
@@ -633,8 +639,7 @@ void sim_live_site_stats(struct sim_live *live, uint32_t index, struct sim_site_
 {
     struct live_site *site;
 
-    assert(index < live->sites_len);
-    site = &live->sites[index];
+    site = live_site_get(live, index);
     if (atomic_load(&live->running) && site->world->lane != 0) {
         pthread_mutex_lock(&site->snapshot_lock);
         *out = site->snapshot;

@@ -34,6 +34,8 @@ struct sim_live_config {
     uint16_t peer_port;
     const struct sim_site_setup *sites;
     size_t sites_len;
+    uint32_t first_site; /* what nodes call the first one: site numbers of sim_world_add_node() and
+                            of the functions below count from here */
     const struct sim_server_setup *server;
     struct sim_live_server wan_server; /* behind the sites' lines */
     struct sim_live_server
@@ -55,7 +57,7 @@ int sim_live_new(struct sim_live **out, const struct sim_live_config *config,
                  char why[SIM_LIVE_TEXT_MAX]);
 void sim_live_free(struct sim_live *live);
 
-/* The world object that site `site` (index into config->sites) lives in: add its nodes there. */
+/* The world object that site `site` lives in: add its nodes there. */
 struct sim_world *sim_live_world(struct sim_live *live, uint32_t site);
 unsigned sim_live_lane(const struct sim_live *live, uint32_t site);
 

@@ -267,8 +267,7 @@ static sim_node world_add_node(struct sim_world *base, uint32_t index, sim_addr 
     struct live_site *site;
     struct live_node *n;
 
-    assert(index < w->live->sites_len);
-    site = &w->live->sites[index];
+    site = live_site_get(w->live, index);
     assert(site->world == w && "a site of another world object");
     if (addr != 0 && (!is_addr_free(w, site, addr) || !addr_reserve(w) || !site_reserve(site))) {
         return SIM_NODE_NONE;
@@ -417,8 +416,7 @@ static void world_set_wan(struct sim_world *base, uint32_t index, bool up)
     struct live_world *w = live_world_of(base);
     struct live_site *site;
 
-    assert(index < w->live->sites_len);
-    site = &w->live->sites[index];
+    site = live_site_get(w->live, index);
     assert(site->world == w);
     if (site->relay != NULL) { /* a line that is none can't be cut */
         live_relay_set_up(site->relay, up);
@@ -477,8 +475,8 @@ static void world_site_stats(struct sim_world *base, uint32_t index, struct sim_
 {
     struct live_world *w = live_world_of(base);
 
-    assert(index < w->live->sites_len && w->live->sites[index].world == w);
-    live_site_figures(&w->live->sites[index], out);
+    assert(live_site_get(w->live, index)->world == w);
+    live_site_figures(live_site_get(w->live, index), out);
 }
 
 static const struct sim_world_ops ops = {

@@ -233,9 +233,12 @@ bool scenario_run_hash(const struct scenario_run *run, uint64_t *out)
     return run->options.world == SCENARIO_VIRTUAL;
 }
 
-uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method)
+uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                             uint32_t shards)
 {
     (void)s;
+    (void)shard;
+    (void)shards;
     (void)method;
     return fake.memory;
 }
@@ -243,6 +246,11 @@ uint64_t scenario_run_memory(const struct scenario *s, enum scenario_method meth
 void scenario_run_stop(struct scenario_run *run)
 {
     run->stopped = true;
+}
+
+struct scenario_share scenario_run_share(const struct scenario_run *run)
+{
+    return scenario_share(run->scenario, 0, 0);
 }
 
 uint32_t scenario_run_sites(const struct scenario_run *run)
@@ -368,10 +376,12 @@ const struct sim_catalog *scenario_run_catalog(const struct scenario_run *run)
     return NULL;
 }
 
-size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method,
-                           struct sim_live_need needs[SIM_LIVE_NEEDS_MAX])
+size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method, uint32_t shard,
+                           uint32_t shards, struct sim_live_need needs[SIM_LIVE_NEEDS_MAX])
 {
     (void)s;
+    (void)shard;
+    (void)shards;
     (void)method;
     needs[0] = (struct sim_live_need){.what = "descriptors",
                                       .needed = 12000,

@@ -316,8 +316,8 @@ Test(build_virtual, nothing_is_resolved_or_asked_of_a_server_that_the_scenario_n
 Test(build_virtual, sites_apart_need_the_memory_of_one)
 {
     struct scenario *one = load(apart), *all = load(together);
-    uint64_t a = scenario_run_memory(one, SCENARIO_PFS);
-    uint64_t b = scenario_run_memory(all, SCENARIO_PFS);
+    uint64_t a = scenario_run_memory(one, SCENARIO_PFS, 0, 0);
+    uint64_t b = scenario_run_memory(all, SCENARIO_PFS, 0, 0);
     cr_assert(a > PHONES * 1000 && b > a + (ALL - PHONES) * 1000, "%llu, %llu",
               (unsigned long long)a, (unsigned long long)b);
     scenario_free(one);
