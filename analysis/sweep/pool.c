@@ -31,7 +31,15 @@ struct slot {
 struct analysis_pool {
     struct slot *slots;
     unsigned len, busy;
+    char *(*work)(void *context, const struct analysis_job *job);
+    void *context;
 };
+
+static char *run_job(void *context, const struct analysis_job *job)
+{
+    (void)context;
+    return analysis_job_run(job);
+}
 
 unsigned analysis_pool_processors(void)
 {
@@ -62,6 +70,7 @@ int analysis_pool_new(struct analysis_pool **out, unsigned slots)
         return SIM_ENOMEM;
     }
     p->len = slots;
+    p->work = run_job;
     fill(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
     *out = p;
@@ -94,6 +103,14 @@ void analysis_pool_free(struct analysis_pool *p)
     free(p);
 }
 
+void analysis_pool_set_work(struct analysis_pool *p,
+                            char *(*work)(void *context, const struct analysis_job *job),
+                            void *context)
+{
+    p->work = work;
+    p->context = context;
+}
+
 unsigned analysis_pool_idle(const struct analysis_pool *p)
 {
     return p->len - p->busy;
@@ -123,7 +140,7 @@ static bool write_all(int fd, const char *text, size_t len)
 }
 
 /* Never returns: what the parent has open and registered is not the child's to close. */
-static void be_child(const struct slot *slot, pid_t parent)
+static void be_child(const struct analysis_pool *p, const struct slot *slot, pid_t parent)
 {
     sigset_t set;
 
@@ -137,7 +154,7 @@ static void be_child(const struct slot *slot, pid_t parent)
     signal(SIGHUP, SIG_DFL);
     fill(&set);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
-    char *parcel = analysis_job_run(&slot->job);
+    char *parcel = p->work(p->context, &slot->job);
     if (parcel == NULL) {
         parcel = analysis_job_failed(slot->job.run, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM));
     }
@@ -147,7 +164,7 @@ static void be_child(const struct slot *slot, pid_t parent)
 
 /* ---- The parent ---- */
 
-static int spawn(struct slot *slot, char why[ANALYSIS_WHY_MAX])
+static int spawn(const struct analysis_pool *p, struct slot *slot, char why[ANALYSIS_WHY_MAX])
 {
     pid_t parent = getpid();
 
@@ -160,7 +177,7 @@ static int spawn(struct slot *slot, char why[ANALYSIS_WHY_MAX])
     fflush(NULL); /* what is buffered must not be written twice */
     slot->pid = fork();
     if (slot->pid == 0) {
-        be_child(slot, parent);
+        be_child(p, slot, parent);
     }
     if (slot->pid < 0) {
         int errnum = errno;
@@ -186,7 +203,7 @@ int analysis_pool_start(struct analysis_pool *p, const struct analysis_job *job,
     }
     memset(slot, 0, sizeof(*slot));
     slot->job = *job;
-    int rc = spawn(slot, why);
+    int rc = spawn(p, slot, why);
     if (rc != 0) {
         memset(slot, 0, sizeof(*slot));
         return rc;
@@ -246,7 +263,7 @@ static bool conclude(struct analysis_pool *p, struct slot *slot, int status, uin
     if (*parcel == NULL) {
         if (slot->attempts < ATTEMPTS && !analysis_interrupt_seen()) {
             close(slot->fd);
-            if (spawn(slot, why) == 0) {
+            if (spawn(p, slot, why) == 0) {
                 return false;
             }
             slot->fd = -1;

@@ -27,6 +27,11 @@ int analysis_pool_new(struct analysis_pool **out, unsigned slots);
 /* Ends all that still run. NULL is fine. */
 void analysis_pool_free(struct analysis_pool *p);
 
+/* Other work than analysis_job_run(), which is what a new pool does: `work` is called in the child
+ * and returns the parcel, to be freed; NULL when out of memory. `context` is the child's copy. */
+void analysis_pool_set_work(struct analysis_pool *p,
+                            char *(*work)(void *context, const struct analysis_job *job),
+                            void *context);
 unsigned analysis_pool_idle(const struct analysis_pool *p); /* slots without a run */
 unsigned analysis_pool_busy(const struct analysis_pool *p);
 /* Takes a slot; there is one. The job's strings must live until it is taken back; `holder` (may be
