@@ -45,6 +45,11 @@ static const char *const phase_columns[SIM_PHASES_LEN] = {
     [SIM_PHASE_FAILED] = "failed",
 };
 
+const char *analysis_series_phase(enum sim_phase phase)
+{
+    return phase_columns[phase];
+}
+
 static void header(struct analysis_output *to)
 {
     analysis_output_print(to, "time_s,site,wan_bytes_per_s,wan_up_bytes_per_s,lan_bytes_per_s");
@@ -219,4 +224,14 @@ uint64_t analysis_series_peak(const struct analysis_series *s)
 uint64_t analysis_series_transfers(const struct analysis_series *s)
 {
     return analysis_bins_peak(&s->transfers);
+}
+
+const struct analysis_bins *analysis_series_wan_bins(const struct analysis_series *s)
+{
+    return &s->wan;
+}
+
+const struct analysis_bins *analysis_series_transfer_bins(const struct analysis_series *s)
+{
+    return &s->transfers;
 }

@@ -14,12 +14,17 @@
 
 #include <stdint.h>
 
+#include "analysis/bins.h"
 #include "analysis/collect.h"
 #include "analysis/output.h"
 #include "sim/time.h"
+#include "sim/trace.h"
 #include "sim/world.h"
 
 struct analysis_series;
+
+/* A phase as the column's name: "fetch_peer". Static. */
+const char *analysis_series_phase(enum sim_phase phase);
 
 struct analysis_series_config {
     const struct analysis_collect *collect;
@@ -48,6 +53,9 @@ uint64_t analysis_series_rate(const struct analysis_series *s);
 /* Towards all sites of the run: the busiest whole second since instant 0 (bins.h). Bits a second.
  */
 uint64_t analysis_series_peak(const struct analysis_series *s);
+/* What both peaks are taken of, for merging: bytes towards all sites, transfers under way. */
+const struct analysis_bins *analysis_series_wan_bins(const struct analysis_series *s);
+const struct analysis_bins *analysis_series_transfer_bins(const struct analysis_series *s);
 /* The most transfers at whole seconds, all groups together; 0 when they are not watched. */
 uint64_t analysis_series_transfers(const struct analysis_series *s);
 
