@@ -1,0 +1,280 @@
+/* curves.js -- everything over time: phones done, the WAN, phones by state. Of one run, or of
+ * several over one another. */
+import { select, toggle } from './dom.js';
+import { addFigure, tip } from './figure.js';
+import { methodColour, nth, phaseColour } from './theme.js';
+import { axisNumber, axisUnit, clock, count, percent, rate, seconds } from './units.js';
+
+export function last(list) {
+  return list.length > 0 ? list[list.length - 1] : 0;
+}
+
+export function pairs(x, y, by = 1) {
+  return x.map((value, i) => [value, y[i] == null ? null : y[i] / by]);
+}
+
+/* A time axis that ends at `end`. */
+export function timeAxis(c, end, width, name = 'time') {
+  const time = clock(end, Math.max(2, Math.floor(width / 90)));
+  return {
+    type: 'value', min: 0, max: end > 0 ? end : 1, interval: end > 0 ? time.interval : undefined,
+    name: `${name} (${time.unit})`, nameLocation: 'middle', nameGap: 30,
+    nameTextStyle: { color: c.muted },
+    axisLabel: { color: c.muted, formatter: time.text, showMaxLabel: false, hideOverlap: true },
+    axisLine: { lineStyle: { color: c.axis } }, splitLine: { show: false },
+    axisPointer: { label: { show: false } },
+  };
+}
+
+export function valueAxis(c, name, extra = {}) {
+  return {
+    type: 'value', min: 0, name, nameLocation: 'end', nameGap: 12,
+    nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] },
+    axisLabel: { color: c.muted, formatter: axisNumber, hideOverlap: true },
+    axisLine: { show: false }, splitLine: { lineStyle: { color: c.line } }, ...extra,
+  };
+}
+
+export function legend(c, extra = {}) {
+  return {
+    type: 'scroll', top: 0, left: 0, right: 0, textStyle: { color: c.text },
+    inactiveColor: c.axis, pageTextStyle: { color: c.text }, pageIconColor: c.text,
+    pageIconInactiveColor: c.axis, itemWidth: 22, ...extra,
+  };
+}
+
+export const GRID = { left: 8, right: 16, top: 56, bottom: 30, containLabel: true };
+
+/* ---- Phones done ---- */
+
+function steps(curve, end) {
+  const points = [[0, 0], ...pairs(curve.t, curve.done)];
+  if (last(curve.t) < end) {
+    points.push([end, last(curve.done)]);
+  }
+  return points;
+}
+
+/* `runs`: of one scenario. */
+export function completion(parent, id, runs) {
+  let unit = 'phones';
+  let split = 'all';
+  const run = runs[0];
+  const curves = () => {
+    if (split === 'all') {
+      return runs.map((one) => ({ ...one.completion, name: one.method,
+        style: () => ({ color: methodColour(one.method), type: 'solid' }) }));
+    }
+    return run[split].map((one, i) => ({ ...one, style: () => nth(i) }));
+  };
+  const end = () => Math.max(...runs.map((one) => last(one.completion.t)), 0) * 1.02;
+  const option = (c, width) => {
+    const by = (curve) => (unit === 'phones' ? 1 : curve.of / 100 || 1);
+    const list = curves();
+    return {
+      grid: { ...GRID, top: list.length > 1 ? 60 : 30 },
+      legend: legend(c, { show: list.length > 1 }),
+      tooltip: {
+        trigger: 'axis',
+        formatter: (params) => tip(`${seconds(params[0].value[0])} after the start`,
+          params.map((p) => {
+            const curve = list[p.seriesIndex];
+            const done = p.value[1] * by(curve);
+            return [p.color, p.seriesName,
+              `${count(done)} of ${count(curve.of)} (${percent(done / curve.of)})`];
+          })),
+      },
+      xAxis: timeAxis(c, end(), width, 'time after the start'),
+      yAxis: valueAxis(c, unit === 'phones' ? 'phones done' : 'phones done (%)',
+        unit === 'phones' ? { minInterval: 1 } : { max: 100 }),
+      series: list.map((curve) => {
+        const style = curve.style();
+        return {
+          type: 'line', name: curve.name, step: 'end', showSymbol: false, symbolSize: 7,
+          data: steps(curve, end()).map(([t, done]) => [t, done / by(curve)]),
+          lineStyle: { width: 2.5, ...style }, itemStyle: { color: style.color },
+          areaStyle: list.length === 1 ? { color: style.color, opacity: 0.12 } : undefined,
+        };
+      }),
+    };
+  };
+  const controls = [toggle('Unit', [['phones', 'phones'], ['share', '%']], unit, (value) => {
+    unit = value;
+    figure.update();
+  })];
+  const ways = [['all', 'all phones'], ['classes', 'by class of site'], ['models', 'by model']]
+    .filter(([key]) => key === 'all' || (runs.length === 1 && run[key]?.length > 1));
+  if (ways.length > 1) {
+    controls.push(select('Show', ways, split, (value) => {
+      split = value;
+      figure.update();
+    }));
+  }
+  const figure = addFigure(parent, {
+    id, title: 'Phones done over time', controls, option, height: 340,
+    summary: () => runs.map((one) => {
+      const done = last(one.completion.done);
+      const who = runs.length > 1 ? `${one.method}: ` : '';
+      return done === 0 ? `${who}no phone has every file yet.`
+        : `${who}${count(done)} of ${count(one.completion.of)} phones had every file verified, ` +
+          `the last after ${seconds(last(one.completion.t))}.`;
+    }).join(' '),
+    table: () => ({
+      columns: [split === 'all' ? 'method' : split === 'models' ? 'model' : 'class',
+        { name: 'after (s)', number: true }, { name: 'phones done', number: true },
+        { name: 'of', number: true }],
+      rows: curves().flatMap((curve) => curve.t.map((t, i) =>
+        [curve.name, t, count(curve.done[i]), count(curve.of)])),
+    }),
+  });
+  return figure;
+}
+
+/* ---- The WAN, and the generator's lag under it ---- */
+
+function wanSeries(c, runs, unit) {
+  const many = runs.length > 1;
+  const line = (name, t, values, color, extra = {}) => ({
+    type: 'line', name, step: 'start', showSymbol: false, symbolSize: 6, data: pairs(t, values, unit.by),
+    lineStyle: { width: 2, color }, itemStyle: { color }, ...extra,
+  });
+  const list = [];
+  for (const run of runs) {
+    const color = methodColour(run.method);
+    list.push(line(many ? run.method : 'to the phones', run.wan.t, run.wan.down, color,
+      { areaStyle: { color, opacity: many ? 0.1 : 0.15 } }));
+  }
+  if (!many) {
+    const [run] = runs;
+    const busiest = run.wan.busiest;
+    list.push(line('to the server', run.wan.t, run.wan.up, c.slate));
+    list.push(line('between phones', run.wan.t, run.wan.lan, c.green));
+    if (busiest && run.wan.sites > 1) {
+      list.push(line('busiest line', busiest.t, busiest.down, c.purple,
+        { lineStyle: { width: 2, color: c.purple, type: 'dotted' } }));
+    }
+  }
+  return list;
+}
+
+const end = (run) => Math.max(last(run.wan.t), last(run.lag?.t ?? []));
+
+function wanTable(runs) {
+  return {
+    columns: ['method', { name: 'until (s)', number: true }, 'to the phones', 'to the server',
+      'between phones'].map((column, i) => (i > 1 ? { name: column, number: true } : column)),
+    rows: runs.flatMap((run) => run.wan.t.map((t, i) =>
+      [run.method, t, rate(run.wan.down[i]), rate(run.wan.up[i]), rate(run.wan.lan[i])])),
+  };
+}
+
+function wanSummary(runs) {
+  const configured = runs[0].wan.configured_bit_s;
+  const sites = runs[0].wan.sites;
+  const lines = sites > 1 ? ` (${count(sites)} lines together)` : '';
+  const parts = runs.map((run) => {
+    const peak = run.wan.down.reduce((max, value) => Math.max(max, value ?? 0), 0);
+    const busy = run.result.wan?.busy_s;
+    return `${runs.length > 1 ? `${run.method}: ` : ''}at most ${rate(peak)}` +
+      (configured ? ` of ${rate(configured)}${lines}` : '') +
+      (busy > 0 && sites === 1 ? `, sending for ${seconds(busy)}` : '');
+  });
+  const text = `${parts.join('; ')}.`;
+  const worst = Math.max(0, ...runs.map((run) => Math.max(0, ...run.lag?.s ?? [])));
+  return runs.some((run) => run.lag?.t.length > 0)
+    ? `${text} The generator itself was at most ${seconds(worst)} late.` : text;
+}
+
+export function wan(parent, id, runs) {
+  const lagged = () => runs.filter((run) => run.lag && run.lag.t.length > 0);
+  const option = (c, width) => {
+    const configured = runs[0].wan.configured_bit_s;
+    const tops = runs.flatMap((run) => [...run.wan.down, ...run.wan.up]);
+    const unit = axisUnit(Math.max(configured ?? 0, tops.reduce((a, b) => Math.max(a, b ?? 0), 0)),
+      'bit/s');
+    const longest = Math.max(...runs.map(end));
+    const lags = lagged();
+    const list = wanSeries(c, runs, unit);
+    const rates = list.length;
+    if (configured) {
+      list.push({
+        type: 'line', name: 'configured rate', showSymbol: false, symbolSize: 6, data: [
+          [0, configured / unit.by], [longest || 1, configured / unit.by]],
+        lineStyle: { width: 2, color: c.text, type: 'dashed' }, itemStyle: { color: c.text },
+      });
+    }
+    const x = timeAxis(c, longest, width, 'time since the run began');
+    const grids = [{ ...GRID, bottom: lags.length > 0 ? 150 : 30 }];
+    const xs = [x];
+    const ys = [valueAxis(c, unit.name)];
+    if (lags.length > 0) {
+      grids.push({ ...GRID, top: undefined, height: 66, bottom: 30 });
+      xs[0] = { ...x, name: '', axisLabel: { show: false } };
+      xs.push({ ...x, gridIndex: 1 });
+      ys.push(valueAxis(c, 'generator late by (ms)', { gridIndex: 1, splitNumber: 2,
+        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] } }));
+      for (const run of lags) {
+        list.push({ type: 'line', name: runs.length > 1 ? `late: ${run.method}` : 'generator late by',
+          xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, symbolSize: 6,
+          data: pairs(run.lag.t, run.lag.s, 0.001), lineStyle: { width: 1.5, color: c.red },
+          itemStyle: { color: c.red } });
+      }
+    }
+    return {
+      grid: grids, legend: legend(c, { selected: { 'between phones': false } }),
+      tooltip: {
+        trigger: 'axis',
+        formatter: (params) => tip(`until ${seconds(params[0].value[0])}`, params.map((p) =>
+          [p.color, p.seriesName, p.seriesIndex < rates || p.seriesName === 'configured rate'
+            ? rate(p.value[1] * unit.by) : seconds(p.value[1] / 1000)])),
+      },
+      axisPointer: { link: [{ xAxisIndex: 'all' }] },
+      xAxis: xs, yAxis: ys, series: list,
+    };
+  };
+  return addFigure(parent, {
+    id, title: 'Use of the WAN over time', option, height: () => (lagged().length > 0 ? 460 : 340),
+    summary: () => wanSummary(runs), table: () => wanTable(runs),
+  });
+}
+
+/* ---- Phones by state ---- */
+
+export function states(parent, id, run) {
+  const { names } = run.states;
+  const used = () => names.map((name, i) => [name, i])
+    .filter(([, i]) => run.states.counts[i].some((value) => value > 0));
+  const option = (c, width) => ({
+    grid: { ...GRID, top: 60 }, legend: legend(c, { icon: 'roundRect' }),
+    tooltip: {
+      trigger: 'axis',
+      formatter: (params) => tip(seconds(params[0].value[0]), params
+        .filter((p) => p.value[1] > 0).map((p) => [p.color, p.seriesName, count(p.value[1])])),
+    },
+    xAxis: timeAxis(c, last(run.states.t), width, 'time since the run began'),
+    yAxis: valueAxis(c, 'phones', { minInterval: 1, max: run.completion.of || undefined }),
+    series: used().map(([name, i]) => {
+      const color = phaseColour(name, i);
+      return {
+        type: 'line', name, step: 'end', stack: 'phones', showSymbol: false, symbolSize: 6,
+        data: pairs(run.states.t, run.states.counts[i]), areaStyle: { color, opacity: 1 },
+        lineStyle: { width: 0.5, color: c.panel }, itemStyle: { color },
+      };
+    }),
+  });
+  return addFigure(parent, {
+    id, title: 'Phones by state over time', option, height: 340,
+    summary: () => {
+      const now = used().map(([name, i]) => [name, last(run.states.counts[i])])
+        .filter(([, value]) => value > 0);
+      return now.length === 0 ? 'Nothing is known yet.'
+        : `At ${seconds(last(run.states.t))}: ` +
+          `${now.map(([name, value]) => `${count(value)} ${name}`).join(', ')}.`;
+    },
+    table: () => ({
+      columns: ['at (s)', ...used().map(([name]) => ({ name, number: true }))],
+      rows: run.states.t.map((t, at) =>
+        [t, ...used().map(([, i]) => count(run.states.counts[i][at]))]),
+    }),
+  });
+}

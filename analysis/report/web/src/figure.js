@@ -1,0 +1,263 @@
+/* figure.js -- a chart as a reader meets it: heading, one sentence, controls, the picture, and its
+ * figures as a table. The picture takes the keyboard (arrows move from point to point, what stands
+ * there is read out), follows light and dark, the window's width, and print.
+ *
+ * Not here: what is drawn. `spec.option(theme, width)` gives ECharts' option. */
+import { el } from './dom.js';
+import { init } from './echarts.js';
+import { lazyTable } from './table.js';
+import { chosenTheme, colours, onTheme, setTheme } from './theme.js';
+
+const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
+
+const figures = new Set();
+const queue = [];
+let working = false;
+
+/* Charts are drawn one after another, so that the first is seen at once and the page never stands
+ * still; <html data-drawn> says when all are there. */
+function work() {
+  const next = queue.shift();
+  if (next === undefined) {
+    working = false;
+    document.documentElement.dataset.drawn = 'yes';
+    return;
+  }
+  next();
+  setTimeout(work, 0);
+}
+
+function later(job) {
+  queue.push(job);
+  if (!working) {
+    working = true;
+    delete document.documentElement.dataset.drawn;
+    setTimeout(work, 0);
+  }
+}
+
+/* The box beside the pointer, built of text nodes. `lines`: [colour or null, name, value]. */
+export function tip(title, lines) {
+  return el('div', { class: 'tip' }, title === null ? null : el('strong', {}, title),
+    lines.map(([colour, name, value]) => {
+      const dot = el('i', { 'aria-hidden': 'true' });
+      dot.style.background = colour ?? 'transparent';
+      return el('div', {}, dot, el('span', {}, name), value == null ? null : el('b', {}, value));
+    }));
+}
+
+function spoken(node) {
+  const parts = [...node.children].map((part) => part.tagName === 'STRONG' ? part.textContent
+    : [...part.children].map((child) => child.textContent).filter((text) => text !== '').join(' '));
+  return parts.join('; ');
+}
+
+function base(option, c, figure) {
+  const formatter = option.tooltip?.formatter;
+  return {
+    animation: false,
+    textStyle: { color: c.text, fontFamily: 'inherit' },
+    ...option,
+    tooltip: {
+      confine: true, transitionDuration: 0, backgroundColor: c.panel, borderColor: c.axis,
+      textStyle: { color: c.text, fontSize: 13 }, axisPointer: { animation: false },
+      ...option.tooltip,
+      formatter: formatter && ((params) => {
+        const node = formatter(params);
+        figure.told = spoken(node);
+        return node;
+      }),
+    },
+  };
+}
+
+/* Zooms the chart's first slider about its middle. */
+function zoom(figure, by) {
+  const slider = figure.chart.getOption().dataZoom?.[0];
+  if (slider === undefined) {
+    return false;
+  }
+  const middle = (slider.start + slider.end) / 2;
+  const half = Math.min(Math.max((slider.end - slider.start) / 2 * by, 0.05), 50);
+  figure.chart.dispatchAction({ type: 'dataZoom', dataZoomIndex: 0,
+    start: Math.max(middle - half, 0), end: Math.min(middle + half, 100) });
+  return true;
+}
+
+/* Steps through the points of the chart's series. */
+function keys(figure, event) {
+  if ((event.key === '+' && zoom(figure, 0.5)) || (event.key === '-' && zoom(figure, 2))) {
+    event.preventDefault();
+    return;
+  }
+  const series = figure.chart.getOption().series;
+  const usable = series.map((one, index) => ({ index, len: one.data?.length ?? 0, name: one.name,
+    silent: one.silent }))
+    .filter((one) => one.len > 0 && !one.silent);
+  if (usable.length === 0) {
+    return;
+  }
+  const at = figure.at ?? { series: 0, point: -1 };
+  let { series: row, point } = at;
+  row = Math.min(row, usable.length - 1);
+  const page = Math.max(10, Math.round(usable[row].len / 20));
+  switch (event.key) {
+    case 'ArrowRight': point += 1; break;
+    case 'ArrowLeft': point -= 1; break;
+    case 'ArrowDown': row += 1; break;
+    case 'ArrowUp': row -= 1; break;
+    case 'PageDown': point += page; break;
+    case 'PageUp': point -= page; break;
+    case 'Home': point = 0; break;
+    case 'End': point = Infinity; break;
+    case 'Escape':
+      figure.chart.dispatchAction({ type: 'hideTip' });
+      return;
+    default: return;
+  }
+  event.preventDefault();
+  row = (row + usable.length) % usable.length;
+  point = Math.min(Math.max(point, 0), usable[row].len - 1);
+  figure.at = { series: row, point };
+  figure.told = '';
+  figure.chart.dispatchAction({ type: 'showTip', seriesIndex: usable[row].index,
+    dataIndex: point });
+  figure.says.textContent = figure.told ||
+    `${usable[row].name ?? ''}: point ${point + 1} of ${usable[row].len}`;
+}
+
+function draw(figure) {
+  const { spec, plot } = figure;
+  const width = figure.width ?? plot.clientWidth;
+  if (width === 0 || !plot.isConnected) {
+    return; /* in a closed box: drawn when it opens */
+  }
+  const c = colours();
+  const height = typeof spec.height === 'function' ? spec.height(width) : spec.height ?? 320;
+  const wide = Math.max(width, spec.minWidth?.() ?? 0);
+  plot.style.height = `${height}px`;
+  if (figure.chart === null) {
+    figure.chart = init(plot, null, { renderer: spec.canvas ? 'canvas' : 'svg', height, width: wide,
+      devicePixelRatio: Math.max(2, window.devicePixelRatio) });
+  } else if (figure.chart.getWidth() !== wide || figure.chart.getHeight() !== height) {
+    figure.chart.resize({ height, width: wide });
+  }
+  const kept = figure.chart.getOption()?.legend?.[0]?.selected;
+  const option = base(spec.option(c, wide), c, figure);
+  if (kept && option.legend) {
+    option.legend = { ...option.legend, selected: { ...option.legend.selected, ...kept } };
+  }
+  figure.chart.setOption(option, { notMerge: true });
+  figure.drawnWidth = width;
+  plot.dataset.drawn = 'yes';
+}
+
+/* spec: { id, title, summary (text or function), option(colours, width), table(), height (pixels or
+ * function of the width), minWidth(), controls: [nodes], canvas, note }. Returns { node, plot,
+ * update() }. */
+export function addFigure(parent, spec) {
+  const title = el('h3', { id: `${spec.id}-title` }, spec.title);
+  const summary = el('p', { class: 'summary', id: `${spec.id}-summary` });
+  const plot = el('div', {
+    class: 'plot', id: spec.id, tabindex: 0, role: 'application', 'aria-roledescription': 'chart',
+    'aria-describedby': 'chart-keys',
+  });
+  const says = el('p', { class: 'hidden', 'aria-live': 'polite' });
+  const node = el('figure', { class: 'chart', 'aria-labelledby': `${spec.id}-title` },
+    el('figcaption', {}, title, summary),
+    spec.controls?.length ? el('div', { class: 'controls' }, spec.controls) : null,
+    el('div', { class: 'frame' }, plot), says, spec.note ? el('p', { class: 'note' }, spec.note) : null,
+    lazyTable(spec.title, () => spec.table()));
+  const figure = { spec, plot, says, chart: null, at: null, told: '', width: null,
+    drawnWidth: 0 };
+  const sentence = () => {
+    summary.textContent = typeof spec.summary === 'function' ? spec.summary() : spec.summary;
+    plot.setAttribute('aria-label', `${spec.title}. ${summary.textContent}`);
+  };
+  sentence();
+  parent.append(node);
+  plot.addEventListener('keydown', (event) => figure.chart && keys(figure, event));
+  plot.addEventListener('blur', () => figure.chart?.dispatchAction({ type: 'hideTip' }));
+  figure.draw = () => draw(figure);
+  figures.add(figure);
+  new ResizeObserver(() => {
+    if (plot.clientWidth !== 0 && figure.width === null && figure.drawnWidth !== plot.clientWidth &&
+        figure.drawnWidth !== 0) {
+      draw(figure);
+    }
+  }).observe(plot.parentNode);
+  later(figure.draw);
+  return {
+    node, plot,
+    update() {
+      sentence();
+      draw(figure);
+    },
+  };
+}
+
+/* Forgets all charts: the page is about to be made anew. */
+export function clearFigures() {
+  for (const figure of figures) {
+    figure.chart?.dispose();
+    figure.chart = null;
+  }
+  figures.clear();
+  queue.length = 0;
+}
+
+/* A box that is closed at first; its charts are made when it opens, or when the page is printed. */
+export function folded(parent, title, fill) {
+  let filled = false;
+  const body = el('div', { class: 'folded' });
+  const node = el('details', { class: 'fold' }, el('summary', {}, title), body);
+  node.fill = () => {
+    if (!filled) {
+      filled = true;
+      fill(body);
+    }
+  };
+  node.addEventListener('toggle', () => node.open && node.fill());
+  parent.append(node);
+  return node;
+}
+
+onTheme(() => {
+  for (const figure of figures) {
+    if (figure.chart !== null) {
+      figure.draw();
+    }
+  }
+});
+
+/* On paper: everything open, light, all charts as wide as the page. */
+let before = null;
+window.addEventListener('beforeprint', () => {
+  if (before !== null) {
+    return;
+  }
+  before = { theme: chosenTheme(), folds: [] };
+  for (const fold of document.querySelectorAll('details.fold')) {
+    before.folds.push([fold, fold.open]);
+    fold.open = true;
+    fold.fill?.();
+  }
+  setTheme('light');
+  for (const figure of figures) {
+    figure.width = PRINT_WIDTH;
+    figure.draw();
+  }
+});
+window.addEventListener('afterprint', () => {
+  if (before === null) {
+    return;
+  }
+  for (const [fold, open] of before.folds) {
+    fold.open = open;
+  }
+  for (const figure of figures) {
+    figure.width = null;
+  }
+  setTheme(before.theme);
+  before = null;
+});

@@ -1,0 +1,105 @@
+/* head.js -- what a reader wants first: the verdict, the figures, the thresholds, what went wrong,
+ * what to be careful with. */
+import { el, section } from './dom.js';
+import { table } from './table.js';
+import { bytes, count, percent, rate, seconds, times } from './units.js';
+
+const STATUS = {
+  met: ['good', '\u2713', 'Passed'], missed: ['bad', '\u2717', 'Threshold missed'],
+  failed: ['bad', '\u2717', 'Phones failed'], invalid: ['bad', '!', 'Invalid run'],
+  interrupted: ['warn', '\u2026', 'Interrupted'], running: ['plain', '\u25b6', 'Running'],
+};
+
+export function verdict(run) {
+  const [kind, mark, word] = STATUS[run.verdict.status] ?? STATUS.running;
+  return el('p', { class: `verdict ${kind}` },
+    el('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
+    el('span', {}, el('strong', {}, `${word}. `), run.verdict.sentence));
+}
+
+export function card(name, value, note) {
+  return el('div', { class: 'card' }, el('dt', {}, name),
+    el('dd', {}, el('b', {}, value), note == null ? null : el('span', {}, note)));
+}
+
+export function cards(run) {
+  const r = run.result;
+  const phones = r.phones ?? {};
+  const done = r.completion_s ?? {};
+  const line = r.wan ?? {};
+  const bounds = r.bounds ?? {};
+  const copies = bounds.copy_bytes > 0 ? line.payload_bytes / bounds.copy_bytes : null;
+  const failed = phones.failed > 0 ? `${count(phones.failed)} failed` : 'none failed';
+  return el('dl', { class: 'cards' },
+    card('phones upgraded', `${count(phones.upgraded)} of ${count(phones.total)}`,
+      phones.current > 0 ? `${failed}, ${count(phones.current)} were current` : failed),
+    card('last phone done', seconds(done.last), `95 % after ${seconds(done.p95)}`),
+    card('back in service', seconds(r.back_in_service_s?.last), 'the last phone'),
+    card('firmware over the WAN', bytes(line.payload_bytes),
+      copies === null ? null : `${times(copies)} one copy a model and site`),
+    card('WAN in use', percent(line.utilisation),
+      `mean ${rate(line.mean_bit_s)}, peak ${rate(line.peak_bit_s)}`),
+    card('from the best possible', times(bounds.gap),
+      bounds.optimum_s == null ? null : `which is ${seconds(bounds.optimum_s)}`));
+}
+
+export function validity(parent, run) {
+  const v = run.result.validity;
+  if (v && v.valid === false) {
+    parent.append(el('div', { class: 'banner bad', role: 'alert' },
+      el('strong', {}, 'This run is invalid: the generator itself fell behind, so its figures say ' +
+        'nothing about the phones.'),
+      el('ul', {}, (v.reasons ?? []).map((reason) => el('li', {}, reason)))));
+  }
+}
+
+export function thresholds(parent, run) {
+  const list = run.result.thresholds ?? [];
+  if (list.length === 0) {
+    return;
+  }
+  const node = section(parent, 'Thresholds', { level: 3 });
+  const missed = list.filter((one) => !one.met).length;
+  node.append(el('p', {}, missed === 0 ? `All ${count(list.length)} met.`
+    : `${count(missed)} of ${count(list.length)} missed.`));
+  node.append(table(['threshold', { name: 'measured', number: true }, 'verdict'],
+    list.map((one) => [one.expression,
+      one.value == null ? 'no value' : Number(one.value.toPrecision(6)).toLocaleString('en-US'),
+      el('span', { class: one.met ? 'yes' : 'no' }, one.met ? '\u2713 met' : '\u2717 missed')]),
+    'Thresholds'));
+}
+
+export function failures(parent, run) {
+  if (run.failures.length === 0) {
+    return;
+  }
+  const node = section(parent, 'Failures by reason', { level: 3 });
+  node.append(table(['reason', { name: 'phones', number: true }, 'for example'],
+    run.failures.map((one) => [one.reason, count(one.phones), one.examples.join(', ')]),
+    'Failures by reason'));
+}
+
+export function cautions(parent, run) {
+  const list = [...run.result.caution ?? [], ...run.missing ?? []];
+  if (list.length > 0) {
+    const node = section(parent, 'Read with care', { level: 3 });
+    node.append(el('ul', { class: 'cautions' }, list.map((text) => el('li', {}, text))));
+  }
+}
+
+/* The sites, worst first, as the result lists them. */
+export function sites(parent, run) {
+  const list = run.result.sites ?? [];
+  if (list.length < 2) {
+    return;
+  }
+  const node = section(parent, 'Sites', { level: 3 });
+  node.append(el('p', { class: 'summary' }, `Worst first; sites.csv has every one.`));
+  node.append(table(['site', 'class', { name: 'upgraded', number: true },
+    { name: 'last phone done', number: true }, { name: 'firmware over the WAN', number: true },
+    { name: 'line in use', number: true }, { name: 'from the best', number: true }],
+  list.map((site) => [site.name, site.class ?? '', `${count(site.phones?.upgraded)} of ` +
+    `${count(site.phones?.total)}`, seconds(site.completion_s?.last),
+  bytes(site.wan?.payload_bytes), percent(site.wan?.utilisation), times(site.bounds?.gap)]),
+  'Sites'));
+}

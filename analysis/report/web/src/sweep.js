@@ -1,0 +1,243 @@
+/* sweep.js -- one chart a metric over the varied keys: lines with confidence bands, or a heat map. */
+import { GRID, legend, valueAxis } from './curves.js';
+import { el, section, select, toggle } from './dom.js';
+import { addFigure, tip } from './figure.js';
+import { nth, ramp } from './theme.js';
+import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
+
+const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
+
+/* What the reader chose: which key runs along the axis, which one makes the lines, where the rest
+ * stand, and how it is drawn. */
+function choices(sweep) {
+  return { x: 0, by: sweep.keys.length > 1 ? 1 : -1, fixed: sweep.keys.map(() => 0), as: 'lines' };
+}
+
+/* The point of every (x, line), or null: lists by line. */
+function lines(sweep, chosen) {
+  const { keys } = sweep;
+  const found = new Map(sweep.points.map((point) => [point.at.join(), point]));
+  const at = chosen.fixed.slice();
+  const bys = chosen.by < 0 ? [-1] : keys[chosen.by].values.map((value, i) => i);
+  return bys.map((by) => {
+    if (by >= 0) {
+      at[chosen.by] = by;
+    }
+    return {
+      name: by < 0 ? keys[chosen.x].path : `${keys[chosen.by].path} = ${keys[chosen.by].values[by]}`,
+      points: keys[chosen.x].values.map((value, i) => {
+        at[chosen.x] = i;
+        return found.get(at.join()) ?? null;
+      }),
+    };
+  });
+}
+
+/* Value, low and high of a metric at a point; the metric behind the last is the share of runs that
+ * met every threshold. */
+function figures(sweep, point, metric) {
+  if (point === null) {
+    return [null, null, null];
+  }
+  if (metric === sweep.metrics.length) {
+    return [point.runs > 0 ? 100 * point.all_met / point.runs : null, null, null];
+  }
+  return [point.mean[metric] ?? null, point.low?.[metric] ?? null, point.high?.[metric] ?? null];
+}
+
+function xAxis(c, key) {
+  const base = {
+    name: key.path, nameLocation: 'middle', nameGap: 32, nameTextStyle: { color: c.muted },
+    axisLine: { lineStyle: { color: c.axis } }, splitLine: { show: false },
+  };
+  const numbers = key.numbers;
+  if (!numbers || (key.log && numbers.some((number) => number <= 0))) {
+    return { ...base, type: 'category', data: key.values,
+      axisLabel: { color: c.muted, hideOverlap: true }, boundaryGap: numbers ? false : true };
+  }
+  const named = new Map(numbers.map((number, i) => [number, key.values[i]]));
+  const custom = numbers.length <= TICKS_MAX ? { customValues: numbers } : {};
+  return {
+    ...base, type: key.log ? 'log' : 'value', min: Math.min(...numbers), max: Math.max(...numbers),
+    name: `${key.path}${key.log ? ' (logarithmic)' : ''}`,
+    axisTick: { ...custom }, axisLabel: { color: c.muted, hideOverlap: true, ...custom,
+      formatter: (value) => named.get(value) ?? axisNumber(value) },
+  };
+}
+
+function lineOption(sweep, chosen, metric, about) {
+  return (c) => {
+    const key = sweep.keys[chosen.x];
+    const list = lines(sweep, chosen);
+    const unit = axisUnit(about.most(), about.unit);
+    const axis = xAxis(c, key);
+    const x = (i) => (axis.type === 'category' ? i : key.numbers[i]);
+    const series = list.flatMap((line, i) => {
+      const style = nth(i);
+      const rows = line.points.map((point, at) => [x(at),
+        ...figures(sweep, point, metric).map((v) => (v === null ? null : v / unit.by))]);
+      const main = { type: 'line', id: `line${i}`, name: line.name, symbolSize: 7,
+        symbol: ['circle', 'rect', 'triangle', 'diamond'][i % 4],
+        data: rows.map((row) => [row[0], row[1]]),
+        lineStyle: { width: 2.5, ...style }, itemStyle: { color: style.color } };
+      if (!rows.some((row) => row[2] !== null && row[3] !== null)) {
+        return [main];
+      }
+      const band = (id, data, area) => ({
+        type: 'line', id: `${id}${i}`, name: line.name, silent: true, symbol: 'none', data,
+        stack: `band${i}`, stackStrategy: 'all', lineStyle: { opacity: 0 },
+        itemStyle: { color: style.color }, areaStyle: area, tooltip: { show: false },
+      });
+      return [main, band('low', rows.map((row) => [row[0], row[2]])),
+        band('high', rows.map((row) => [row[0], row[2] === null ? null : row[3] - row[2]]),
+          { color: style.color, opacity: 0.18 })];
+    });
+    const time = about.unit === 's' ? clock(about.most()) : null;
+    return {
+      grid: { ...GRID, top: list.length > 1 ? 60 : 36, right: 30 },
+      legend: legend(c, { show: list.length > 1 }),
+      tooltip: {
+        trigger: 'axis',
+        formatter: (params) => {
+          const at = params[0].dataIndex;
+          return tip(`${key.path} = ${key.values[at]}`, params
+            .filter((p) => p.seriesId.startsWith('line')).map((p) => {
+              const point = list[Number(p.seriesId.slice(4))].points[at];
+              const [mean, low, high] = figures(sweep, point, metric);
+              return [p.color, list.length > 1 ? p.seriesName : about.label,
+                quantity(mean, about.unit) + (low === null ? ''
+                  : ` (${quantity(low, about.unit)} to ${quantity(high, about.unit)})`)];
+            }));
+        },
+      },
+      xAxis: axis,
+      yAxis: valueAxis(c, time ? time.unit : unit.name, time
+        ? { axisLabel: { color: c.muted, formatter: time.text }, interval: clock(about.most(), 5).interval } : {}),
+      series,
+    };
+  };
+}
+
+function heatOption(sweep, chosen, metric, about) {
+  return (c) => {
+    const list = lines(sweep, chosen);
+    const cells = list.flatMap((line, y) => line.points.map((point, x) =>
+      [x, y, figures(sweep, point, metric)[0]])).filter((cell) => cell[2] !== null);
+    const values = cells.map((cell) => cell[2]);
+    const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+    const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+    const category = (key) => ({
+      type: 'category', data: key.values, name: key.path, nameTextStyle: { color: c.muted },
+      axisLabel: { color: c.muted, hideOverlap: true }, axisTick: { show: false },
+      axisLine: { lineStyle: { color: c.axis } },
+    });
+    return {
+      grid: { ...GRID, top: 36, bottom: 92, right: 24 },
+      tooltip: { trigger: 'item', formatter: (p) => tip(
+        `${sweep.keys[chosen.x].values[p.value[0]]}, ${sweep.keys[chosen.by].values[p.value[1]]}`,
+        [[p.color, about.label, quantity(p.value[2], about.unit)]]) },
+      xAxis: { ...category(sweep.keys[chosen.x]), nameLocation: 'middle', nameGap: 32 },
+      yAxis: { ...category(sweep.keys[chosen.by]),
+        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] } },
+      visualMap: { type: 'continuous', min: low, max: high > low ? high : low + 1, calculable: false,
+        orient: 'horizontal', left: 'center', bottom: 4, itemHeight: 160, itemWidth: 12,
+        textStyle: { color: c.text },
+        text: [quantity(high, about.unit), quantity(low, about.unit)],
+        inRange: { color: [0, 0.25, 0.5, 0.75, 1].map(ramp) } },
+      series: [{ type: 'heatmap', name: about.label, data: cells,
+        itemStyle: { borderColor: c.panel, borderWidth: 1 },
+        label: { show: cells.length <= 150, fontSize: 11, textBorderWidth: 2,
+          textBorderColor: c.panel, color: c.text,
+          formatter: (p) => quantity(p.value[2], about.unit) } }],
+    };
+  };
+}
+
+function summary(sweep, chosen, metric, about) {
+  const all = lines(sweep, chosen).flatMap((line) => line.points.map((point, i) =>
+    [figures(sweep, point, metric)[0], sweep.keys[chosen.x].values[i], line.name]))
+    .filter(([value]) => value !== null).sort((a, b) => a[0] - b[0]);
+  if (all.length === 0) {
+    return 'No run gave this figure.';
+  }
+  const where = ([value, x, line]) => `${quantity(value, about.unit)} at ${sweep.keys[chosen.x].path} ` +
+    `= ${x}${chosen.by >= 0 ? `, ${line}` : ''}`;
+  const most = all[all.length - 1];
+  return all[0][0] === most[0] ? `${quantity(most[0], about.unit)} everywhere.`
+    : `From ${where(all[0])} to ${where(most)}.` +
+      (sweep.repeat > 1 && metric < sweep.metrics.length
+        ? ' The band is the 95 % confidence of the mean.' : '');
+}
+
+function metricTable(sweep, metric, about) {
+  return {
+    columns: [...sweep.keys.map((key) => key.path), { name: 'runs', number: true },
+      { name: `mean${about.unit ? ` (${about.unit})` : ''}`, number: true },
+      { name: '95 % low', number: true }, { name: '95 % high', number: true }],
+    rows: sweep.points.map((point) => [...point.at.map((at, i) => sweep.keys[i].values[at]),
+      count(point.runs), ...figures(sweep, point, metric).map((v) => (v === null ? '' : axisNumber(v)))]),
+  };
+}
+
+function addMetric(parent, sweep, chosen, metric) {
+  const about = metric < sweep.metrics.length ? { ...sweep.metrics[metric] }
+    : { label: 'Runs that met every threshold', unit: '%', name: 'met' };
+  about.most = () => sweep.points.reduce((max, point) =>
+    figures(sweep, point, metric).reduce((a, b) => Math.max(a, b ?? 0), max), 0);
+  const title = about.label || about.name;
+  return addFigure(parent, {
+    id: `sweep-${metric}`, title: title.charAt(0).toUpperCase() + title.slice(1),
+    height: () => (chosen.as === 'heat'
+      ? Math.max(300, sweep.keys[chosen.by].values.length * 34 + 170) : 340),
+    option: (c, width) => (chosen.as === 'heat' && chosen.by >= 0
+      ? heatOption : lineOption)(sweep, chosen, metric, about)(c, width),
+    summary: () => summary(sweep, chosen, metric, about),
+    table: () => metricTable(sweep, metric, about),
+  });
+}
+
+export function sweepPage(parent, view) {
+  const { sweep } = view;
+  const { keys } = sweep;
+  const chosen = choices(sweep);
+  const shown = [];
+  const bar = el('div', { class: 'controls' });
+  const update = () => shown.forEach((figure) => figure.update());
+  const controls = () => {
+    const others = keys.map((key, i) => i).filter((i) => i !== chosen.x);
+    bar.replaceChildren(...(keys.length < 2 ? [] : [
+      select('Along the axis', keys.map((key, i) => [String(i), key.path]), String(chosen.x), (value) => {
+        const was = chosen.x;
+        chosen.x = Number(value);
+        chosen.by = chosen.by === chosen.x ? was : chosen.by;
+        controls();
+        update();
+      }),
+      select('One line each', others.map((i) => [String(i), keys[i].path]), String(chosen.by), (value) => {
+        chosen.by = Number(value);
+        controls();
+        update();
+      }),
+      ...others.filter((i) => i !== chosen.by).map((i) => select(keys[i].path,
+        keys[i].values.map((value, at) => [String(at), value]), String(chosen.fixed[i]), (value) => {
+          chosen.fixed[i] = Number(value);
+          update();
+        })),
+      toggle('Drawn as', [['lines', 'lines'], ['heat', 'heat map']], chosen.as, (value) => {
+        chosen.as = value;
+        update();
+      })]));
+  };
+  controls();
+  parent.append(el('h1', {}, view.title), el('p', { class: 'subtitle' },
+    `${count(sweep.runs)} runs, ${count(sweep.points.length)} combinations of ` +
+    `${keys.map((key) => key.path).join(', ')}, ${count(sweep.repeat)} of each` +
+    (sweep.failed > 0 ? `; ${count(sweep.failed)} runs failed and are left out` : '')));
+  const node = section(parent, 'Over the varied keys', { short: 'Figures' });
+  node.append(bar);
+  for (let metric = 0; metric <= sweep.metrics.length; metric += 1) {
+    if (metric < sweep.metrics.length || sweep.points.some((point) => point.all_met != null)) {
+      shown.push(addMetric(node, sweep, chosen, metric));
+    }
+  }
+}

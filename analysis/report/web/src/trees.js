@@ -1,0 +1,184 @@
+/* trees.js -- the sharing tree of a file: who got it from whom, and when. */
+import { el, select } from './dom.js';
+import { addFigure, tip } from './figure.js';
+import { ramp } from './theme.js';
+import { count, seconds } from './units.js';
+
+const LEVELS = 4;         /* of a big tree, at first */
+const BIG = 130;          /* phones: more than that is a big tree */
+const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
+const ROW = 19;           /* pixels a leaf */
+const COLUMN = 118;       /* pixels a level: an address and its line */
+
+const SERVER = -1;
+const NEVER = -2;
+
+/* The nodes of a tree as nested data for the chart. Never recursive: a hostile or broken file may
+ * describe a chain of any length, or a ring (whose members are then not reached and not drawn). */
+function nest(tree) {
+  const nodes = tree.phone.map((phone, i) => ({
+    name: phone, at: i, children: [], below: 0, depth: 0,
+  }));
+  const server = { name: 'server', at: SERVER, children: [], below: 0, depth: 0 };
+  const never = { name: 'never got it', at: NEVER, children: [], below: 0, depth: 1 };
+  tree.parent.forEach((parent, i) => {
+    (parent >= 0 ? nodes[parent] ?? server : parent === NEVER ? never : server)
+      .children.push(nodes[i]);
+  });
+  if (never.children.length > 0) {
+    server.children.push(never);
+  }
+  const order = [server];
+  for (let i = 0; i < order.length; i += 1) {
+    for (const child of order[i].children) {
+      child.depth = order[i].depth + 1;
+      order.push(child);
+    }
+  }
+  for (let i = order.length - 1; i >= 0; i -= 1) {
+    order[i].below = order[i].children.reduce((sum, child) => sum + 1 + child.below, 0);
+  }
+  return { server, order, depth: order.reduce((max, node) => Math.max(max, node.depth), 0) };
+}
+
+function failed(tree, at) {
+  return at >= 0 && (tree.outcome[at] === 'failed' || tree.parent[at] === NEVER);
+}
+
+function isRoot(tree, at) {
+  return at >= 0 && (tree.phone[at] === tree.root || tree.parent[at] === SERVER);
+}
+
+function doneRange(tree) {
+  const times = tree.done.filter((t) => t != null);
+  return [times.reduce((a, b) => Math.min(a, b), Infinity),
+    times.reduce((a, b) => Math.max(a, b), -Infinity)];
+}
+
+/* The same nodes with their looks, cut off at `levels`. */
+function dress(c, tree, nested, levels) {
+  const [low, high] = doneRange(tree);
+  const colour = (at) => (tree.done[at] == null ? c.panel
+    : ramp(high > low ? (tree.done[at] - low) / (high - low) : 0));
+  for (const node of nested.order) {
+    const { at } = node;
+    const words = [node.name];
+    if (at === SERVER || at === NEVER) {
+      node.symbol = at === SERVER ? 'rect' : 'triangle';
+      node.symbolSize = 13;
+      node.itemStyle = { color: at === SERVER ? c.navy : c.red, borderColor: c.text };
+    } else {
+      const bad = failed(tree, at);
+      const root = isRoot(tree, at);
+      node.symbol = bad ? 'triangle' : root ? 'diamond' : 'circle';
+      node.symbolSize = root || bad ? 14 : 9;
+      node.itemStyle = { color: bad ? c.red : colour(at), borderColor: c.text, borderWidth: 1 };
+      words.unshift(...(root ? ['root'] : []), ...(bad ? ['failed'] : []));
+    }
+    node.collapsed = node.depth >= levels && node.children.length > 0;
+    if (node.collapsed) {
+      words.push(`(${count(node.below)} below)`);
+    }
+    node.label = { formatter: words.join(' ') };
+    node.value = at;
+  }
+}
+
+function leaves(nested, levels) {
+  return nested.order.filter((node) => node.depth <= levels &&
+    (node.children.length === 0 || node.depth === levels)).length;
+}
+
+function key(tree) {
+  const [low, high] = doneRange(tree);
+  const scale = el('i', { class: 'ramp', 'aria-hidden': 'true' });
+  scale.style.background =
+    `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(ramp).join(', ')})`;
+  return [el('span', {}, '\u25a0 server  \u25c6 root  \u25cf phone  \u25b2 failed. Held the file after '),
+    el('span', {}, seconds(low)), scale, el('span', {}, seconds(high))];
+}
+
+export function trees(parent, id, run) {
+  const list = run.trees.list;
+  let tree = list[0];
+  let nested = nest(tree);
+  let levels = 0;
+  const keyed = el('p', { class: 'key' });
+  const depths = el('span', {});
+  const wide = () => Math.min(levels, nested.depth);
+  const choose = (value) => {
+    levels = Number(value);
+    figure?.update();
+  };
+  const take = (at) => {
+    tree = list[at];
+    nested = nest(tree);
+    const whole = tree.phone.length <= WHOLE_MAX;
+    levels = tree.phone.length > BIG ? Math.min(LEVELS, nested.depth) : nested.depth;
+    const offered = [];
+    for (let level = 2; level <= nested.depth && (whole || level <= 2 * LEVELS); level += 1) {
+      offered.push([String(level), level === nested.depth ? `all ${level}` : String(level)]);
+    }
+    depths.replaceChildren(...(offered.length > 1
+      ? [select('Levels open', offered, String(levels), choose)] : []));
+  };
+  let figure = null;
+  take(0);
+  const option = (c) => {
+    dress(c, tree, nested, levels);
+    keyed.replaceChildren(...key(tree));
+    return {
+      tooltip: {
+        trigger: 'item',
+        formatter: (p) => {
+          const at = p.value;
+          if (!(at >= 0)) {
+            return tip(p.name, []);
+          }
+          const from = tree.parent[at];
+          return tip(tree.phone[at], [
+            [null, 'held the file after', seconds(tree.done[at])],
+            [null, 'from', from >= 0 ? tree.phone[from] : from === SERVER ? 'the server' : 'nobody'],
+            [null, 'phones below it', count(nested.order.find((n) => n.at === at)?.below)],
+            [null, 'in the end', tree.outcome[at]],
+          ]);
+        },
+      },
+      series: [{
+        type: 'tree', data: [nested.server], top: 16, bottom: 16, left: 60, right: 120,
+        orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
+        animationDuration: 0, animationDurationUpdate: 0,
+        lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
+        label: { color: c.text, fontSize: 11, position: 'top', distance: 5, textBorderColor: c.panel,
+          textBorderWidth: 3 },
+        leaves: { label: { position: 'right', verticalAlign: 'middle', align: 'left' } },
+        emphasis: { focus: 'none' },
+      }],
+    };
+  };
+  const names = list.map((one, i) => [String(i),
+    `${one.file}, ${one.site}, ${one.model} (${count(one.phone.length)} phones)`]);
+  figure = addFigure(parent, {
+    id, title: 'The tree of a file', option,
+    controls: [select('Tree', names, '0', (value) => {
+      take(Number(value));
+      figure.update();
+    }), depths],
+    height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
+    minWidth: () => 190 + wide() * COLUMN,
+    summary: () => `${tree.file} in ${tree.site}: ${count(tree.phone.length)} phones, ` +
+      `${count(Math.max(nested.depth - 1, 0))} levels below the root` +
+      `${tree.root == null ? '' : ` ${tree.root}`}` +
+      (tree.re_elected > 0 ? `, which was elected anew ${count(tree.re_elected)} times` : '') +
+      `. ${run.trees.how}`,
+    table: () => ({
+      columns: ['phone', 'from', { name: 'held after (s)', number: true }, 'in the end'],
+      rows: tree.phone.map((phone, i) => [phone, tree.parent[i] >= 0 ? tree.phone[tree.parent[i]]
+        : tree.parent[i] === SERVER ? 'server' : 'nobody',
+      tree.done[i] == null ? '' : String(tree.done[i]), tree.outcome[i]]),
+    }),
+  });
+  figure.plot.parentNode.before(keyed);
+  figure.plot.parentNode.classList.add('tall');
+  return figure;
+}

@@ -1,0 +1,143 @@
+/* view.js -- reads a view (analysis/report/view.h) and makes sure of its shape, so that nobody
+ * else has to: lists are there, of equal lengths, and what a chart takes for a number is one. */
+
+const FORMAT = 1;
+
+const list = (value) => (Array.isArray(value) ? value : []);
+const number = (value) => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+const numbers = (value) => list(value).map(number);
+const text = (value) => (value == null ? '' : String(value));
+const texts = (value) => list(value).map(text);
+const object = (value) => (value !== null && typeof value === 'object' && !Array.isArray(value)
+  ? value : {});
+
+/* The first column says how long all are. */
+function columns(source, names, read = numbers) {
+  const from = object(source);
+  const len = list(from[names[0]]).length;
+  return Object.fromEntries(names.map((name) => {
+    const values = read(from[name]);
+    return [name, Array.from({ length: len }, (unused, i) => values[i] ?? null)];
+  }));
+}
+
+function curve(source) {
+  const from = object(source);
+  return { ...columns(from, ['t', 'done']), of: number(from.of) ?? 0, name: text(from.name) };
+}
+
+function wan(source) {
+  const from = object(source);
+  const busiest = from.busiest == null ? null : {
+    ...columns(from.busiest, ['t', 'down']), site: text(from.busiest.site),
+    configured_bit_s: number(from.busiest.configured_bit_s),
+  };
+  return { ...columns(from, ['t', 'down', 'up', 'lan']), sites: number(from.sites) ?? 1,
+    configured_bit_s: number(from.configured_bit_s), busiest };
+}
+
+function states(source) {
+  const from = object(source);
+  const t = numbers(from.t);
+  const names = texts(from.names);
+  return { t, names, counts: names.map((name, i) => {
+    const values = numbers(list(from.counts)[i]);
+    return t.map((unused, at) => values[at] ?? 0);
+  }) };
+}
+
+function gantt(source) {
+  const from = object(source);
+  const phones = object(from.phones);
+  const names = texts(from.names);
+  const phone = texts(phones.phone);
+  const all = columns(from.bars, ['phone', 'phase', 'from', 'to', 'file']);
+  const keep = all.phone.map((at, i) => i).filter((i) => phone[all.phone[i]] !== undefined &&
+    names[all.phase[i]] !== undefined && all.from[i] !== null);
+  const bars = Object.fromEntries(Object.entries(all).map(([name, values]) =>
+    [name, keep.map((i) => values[i])]));
+  bars.file = bars.file.map((file) => file ?? -1);
+  const index = (values) => phone.map((unused, i) => numbers(values)[i] ?? -1);
+  return {
+    of: number(from.of) ?? phone.length, how: text(from.how), names, files: texts(from.files),
+    sites: texts(from.sites), models: texts(from.models), bars,
+    phones: { phone, site: index(phones.site), model: index(phones.model),
+      outcome: phone.map((unused, i) => text(list(phones.outcome)[i])) },
+  };
+}
+
+function tree(source) {
+  const from = object(source);
+  const phone = texts(from.phone);
+  const parent = numbers(from.parent);
+  const done = numbers(from.done);
+  return {
+    site: text(from.site), model: text(from.model), file: text(from.file),
+    root: from.root == null ? null : text(from.root), re_elected: number(from.re_elected) ?? 0, phone,
+    parent: phone.map((unused, i) => (parent[i] < phone.length ? parent[i] ?? -2 : -2)),
+    done: phone.map((unused, i) => done[i] ?? null),
+    outcome: phone.map((unused, i) => text(list(from.outcome)[i])),
+  };
+}
+
+function times(source) {
+  if (source == null) {
+    return null;
+  }
+  const keys = ['count', 'p5', 'p50', 'p95', 'max'];
+  const out = Object.fromEntries(keys.map((key) => [key, number(source[key])]));
+  return keys.some((key) => out[key] === null) ? null : out;
+}
+
+function run(source) {
+  const from = object(source);
+  const verdict = object(from.verdict);
+  const trees = object(from.trees);
+  return {
+    method: text(from.method), result: object(from.result),
+    verdict: { status: text(verdict.status), sentence: text(verdict.sentence) },
+    start_at_s: number(from.start_at_s) ?? 0, completion: curve(from.completion),
+    classes: list(from.classes).map(curve), models: list(from.models).map(curve),
+    wan: wan(from.wan), states: states(from.states), gantt: gantt(from.gantt),
+    trees: { of: number(trees.of) ?? 0, how: text(trees.how),
+      list: list(trees.list).map(tree).filter((one) => one.phone.length > 0) },
+    files: list(from.files).map((file) => ({ file: text(file.file), size: number(file.size),
+      peer: times(file.peer), server: times(file.server) })),
+    failures: list(from.failures).map((one) => ({ reason: text(one.reason), phones: number(one.phones),
+      examples: texts(one.examples) })),
+    lag: from.lag == null ? null : columns(from.lag, ['t', 's']), missing: texts(from.missing),
+  };
+}
+
+function sweep(source) {
+  const from = object(source);
+  return {
+    keys: list(from.keys).map((key) => ({ path: text(key.path), values: texts(key.values),
+      numbers: Array.isArray(key.numbers) && key.numbers.every((n) => number(n) !== null)
+        ? numbers(key.numbers) : null, log: key.log === true })),
+    metrics: list(from.metrics).map((metric) => ({ name: text(metric.name), label: text(metric.label),
+      unit: text(metric.unit) })),
+    repeat: number(from.repeat) ?? 1, runs: number(from.runs) ?? 0, failed: number(from.failed) ?? 0,
+    points: list(from.points).map((point) => ({ at: numbers(point.at), runs: number(point.runs) ?? 0,
+      all_met: number(point.all_met), mean: numbers(point.mean), low: numbers(point.low),
+      high: numbers(point.high) })),
+  };
+}
+
+/* Throws a sentence when it is no view of this version. */
+export function readView(json) {
+  const from = object(JSON.parse(json));
+  if (from.format !== FORMAT) {
+    throw new Error(`this page draws reports of format ${FORMAT}, and this is format ` +
+      `${text(from.format) || 'unknown'}: make the report with one version of pfsim`);
+  }
+  const out = {
+    kind: text(from.kind), title: text(from.title), runs: list(from.runs).map(run),
+    sweep: from.kind === 'sweep' ? sweep(from.sweep) : null, scenario: from.scenario ?? null,
+    versions: object(from.versions),
+  };
+  if (out.kind === 'sweep' ? out.sweep.keys.length === 0 : out.runs.length === 0) {
+    throw new Error('there is no run in this report');
+  }
+  return out;
+}
