@@ -23,14 +23,9 @@ static void halve(struct analysis_bins *b)
     b->width *= 2;
 }
 
-/* Bins up to that instant. */
-static bool reach(struct analysis_bins *b, sim_time to)
+/* Bins 0..len-1. */
+static bool make_room(struct analysis_bins *b, size_t len)
 {
-    b->width = b->width == 0 ? 1 : b->width;
-    while ((to - 1) / (b->width * SIM_S) >= ANALYSIS_BINS_MAX) {
-        halve(b);
-    }
-    size_t len = (size_t)((to - 1) / (b->width * SIM_S)) + 1;
     if (len > b->cap) {
         size_t cap = b->cap == 0 ? 1024 : b->cap;
         while (cap < len) {
@@ -49,17 +44,32 @@ static bool reach(struct analysis_bins *b, sim_time to)
     return true;
 }
 
-/* Whole bins, the usual case: shares differ by one, and add up. */
-static void add_whole(struct analysis_bins *b, size_t first, size_t len, uint64_t amount)
+/* Bins up to that instant. */
+static bool reach(struct analysis_bins *b, sim_time to)
+{
+    b->width = b->width == 0 ? 1 : b->width;
+    while ((to - 1) / (b->width * SIM_S) >= ANALYSIS_BINS_MAX) {
+        halve(b);
+    }
+    return make_room(b, (size_t)((to - 1) / (b->width * SIM_S)) + 1);
+}
+
+/* Whole seconds, the usual case: their shares differ by one, and add up. */
+static void add_whole(struct analysis_bins *b, uint64_t first, uint64_t len, uint64_t amount)
 {
     uint64_t share = amount / len, rest = amount % len;
 
-    for (size_t i = 0; i < len; i++) {
-        b->amounts[first + i] += share + (i < rest ? 1 : 0);
+    for (uint64_t i = 0; i < len;) {
+        size_t bin = (size_t)((first + i) / b->width);
+        uint64_t seconds = (bin + 1) * b->width - (first + i); /* left in this bin */
+        seconds = seconds < len - i ? seconds : len - i;
+        uint64_t larger = rest > i ? rest - i : 0; /* of these seconds */
+        b->amounts[bin] += share * seconds + (larger < seconds ? larger : seconds);
+        i += seconds;
     }
 }
 
-/* With parts of bins. */
+/* With parts of seconds. */
 static void add_cut(struct analysis_bins *b, sim_time from, sim_time to, uint64_t amount)
 {
     sim_duration width = b->width * SIM_S;
@@ -82,11 +92,29 @@ void analysis_bins_add(struct analysis_bins *b, sim_time from, sim_time to, uint
     if (!reach(b, to)) {
         return;
     }
-    sim_duration width = b->width * SIM_S;
-    if (from % width == 0 && to % width == 0) {
-        add_whole(b, (size_t)(from / width), (size_t)((to - from) / width), amount);
+    if (from % SIM_S == 0 && to % SIM_S == 0) {
+        add_whole(b, from / SIM_S, (to - from) / SIM_S, amount);
     } else {
         add_cut(b, from, to, amount);
+    }
+}
+
+void analysis_bins_merge(struct analysis_bins *into, const struct analysis_bins *from)
+{
+    into->incomplete = into->incomplete || from->incomplete;
+    if (from->width == 0) {
+        return;
+    }
+    into->width = into->width == 0 ? from->width : into->width;
+    while (into->width < from->width) {
+        halve(into);
+    }
+    size_t factor = (size_t)(into->width / from->width); /* both are powers of two */
+    if (!make_room(into, (from->len + factor - 1) / factor)) {
+        return;
+    }
+    for (size_t i = 0; i < from->len; i++) {
+        into->amounts[i / factor] += from->amounts[i];
     }
 }
 

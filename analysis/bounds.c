@@ -102,20 +102,41 @@ void analysis_bounds_site(const struct scenario *s, enum scenario_method method,
     *out = b;
 }
 
-void analysis_bounds_all(const struct scenario *s, enum scenario_method method,
-                         const struct sim_catalog *catalog, struct analysis_bounds *out)
+/* How many copies of a class are among `len` sites from `first` on. */
+static uint32_t copies_among(const struct scenario_site *site, uint32_t first, uint32_t len)
+{
+    uint32_t from = site->first_index > first ? site->first_index : first;
+    uint32_t end = site->first_index + site->count;
+
+    end = end < first + len ? end : first + len;
+    return end > from ? end - from : 0;
+}
+
+void analysis_bounds_share(const struct scenario *s, enum scenario_method method,
+                           const struct sim_catalog *catalog, uint32_t first, uint32_t len,
+                           struct analysis_bounds *out)
 {
     struct analysis_bounds sum = {0};
 
     for (size_t i = 0; i < s->sites_len; i++) {
         struct analysis_bounds b;
+        uint32_t copies = copies_among(&s->sites[i], first, len);
+        if (copies == 0) {
+            continue;
+        }
         analysis_bounds_site(s, method, &s->sites[i], catalog, &b);
         raise_to(&sum.wan_floor, b.wan_floor);
         raise_to(&sum.optimum, b.optimum);
-        sum.copy_bytes += b.copy_bytes * s->sites[i].count;
+        sum.copy_bytes += b.copy_bytes * copies;
     }
     if (s->server.uplink_bit_s != SIM_RATE_NONE && method != SCENARIO_LOAD_SERVER) {
         raise_to(&sum.optimum, sim_time_of_bytes(sum.copy_bytes, s->server.uplink_bit_s));
     }
     *out = sum;
+}
+
+void analysis_bounds_all(const struct scenario *s, enum scenario_method method,
+                         const struct sim_catalog *catalog, struct analysis_bounds *out)
+{
+    analysis_bounds_share(s, method, catalog, 0, s->sites_total, out);
 }

@@ -41,7 +41,11 @@ bool analysis_bounds_wants(const struct scenario *s, const struct scenario_phone
 void analysis_bounds_site(const struct scenario *s, enum scenario_method method,
                           const struct scenario_site *site, const struct sim_catalog *catalog,
                           struct analysis_bounds *out);
-/* The whole scenario; copy_bytes over all sites. */
+/* Of `len` sites from number `first` on; copy_bytes over all of them. */
+void analysis_bounds_share(const struct scenario *s, enum scenario_method method,
+                           const struct sim_catalog *catalog, uint32_t first, uint32_t len,
+                           struct analysis_bounds *out);
+/* The whole scenario. */
 void analysis_bounds_all(const struct scenario *s, enum scenario_method method,
                          const struct sim_catalog *catalog, struct analysis_bounds *out);
 

@@ -674,20 +674,24 @@ const char *analysis_collect_reason(const struct analysis_collect *c,
     return phone->reason == 0 ? "" : c->lanes[phone->lane].reasons[phone->reason - 1];
 }
 
+static void add_totals(struct analysis_totals *sum, const struct analysis_totals *t)
+{
+    sum->peer_transfers += t->peer_transfers;
+    sum->server_transfers += t->server_transfers;
+    sum->resumed += t->resumed;
+    sum->rejected += t->rejected;
+    sum->fallbacks += t->fallbacks;
+    sum->claims += t->claims;
+    sum->records += t->records;
+    sum->hash += t->hash;
+}
+
 void analysis_collect_totals(const struct analysis_collect *c, struct analysis_totals *out)
 {
     struct analysis_totals sum = {0};
 
     for (unsigned i = 0; i < c->config.lanes; i++) {
-        const struct analysis_totals *t = &c->lanes[i].totals;
-        sum.peer_transfers += t->peer_transfers;
-        sum.server_transfers += t->server_transfers;
-        sum.resumed += t->resumed;
-        sum.rejected += t->rejected;
-        sum.fallbacks += t->fallbacks;
-        sum.claims += t->claims;
-        sum.records += t->records;
-        sum.hash += t->hash;
+        add_totals(&sum, &c->lanes[i].totals);
     }
     *out = sum;
 }
@@ -763,4 +767,54 @@ void analysis_collect_durations(const struct analysis_collect *c, uint16_t firmw
             analysis_stats_merge(into, found);
         }
     }
+}
+
+/* ---- Instead of records ---- */
+
+struct analysis_phone *analysis_collect_restore_phone(struct analysis_collect *c, sim_node node)
+{
+    assert(node < c->config.nodes && c->phones[node].is_phone);
+    return &c->phones[node];
+}
+
+uint32_t analysis_collect_restore_reason(struct analysis_collect *c, const char *text)
+{
+    return intern_reason(&c->lanes[0], text);
+}
+
+uint32_t analysis_collect_reasons(const struct analysis_collect *c, unsigned lane)
+{
+    assert(lane < c->config.lanes);
+    return c->lanes[lane].reasons_len;
+}
+
+const char *analysis_collect_reason_text(const struct analysis_collect *c, unsigned lane,
+                                         uint32_t reason)
+{
+    assert(lane < c->config.lanes && reason > 0 && reason <= c->lanes[lane].reasons_len);
+    return c->lanes[lane].reasons[reason - 1];
+}
+
+bool analysis_collect_has_file(const struct analysis_collect *c, uint64_t firmware, uint64_t file)
+{
+    return firmware < c->config.scenario->firmware_len && file < c->names.len;
+}
+
+struct analysis_tree *analysis_collect_restore_tree(struct analysis_collect *c, uint64_t key)
+{
+    return analysis_forest_get(&c->lanes[0].forest, key);
+}
+
+struct analysis_stats *analysis_collect_restore_durations(struct analysis_collect *c,
+                                                          uint16_t firmware, uint16_t file,
+                                                          enum analysis_via via)
+{
+    assert(analysis_collect_has_file(c, firmware, file));
+    return analysis_durations_of(&c->lanes[0].durations, firmware * c->names.len + file, via);
+}
+
+void analysis_collect_restore_totals(struct analysis_collect *c,
+                                     const struct analysis_totals *totals)
+{
+    add_totals(&c->lanes[0].totals, totals);
 }

@@ -142,4 +142,26 @@ uint64_t analysis_collect_file_size(const struct analysis_collect *c, uint16_t f
 void analysis_collect_durations(const struct analysis_collect *c, uint16_t firmware, uint16_t file,
                                 enum analysis_via via, struct analysis_stats *into);
 
+/* ---- Instead of records: what another program has collected (shard.h) ---- */
+
+/* The collector is attached, with one lane, and takes no records. A phone's outcome, instants and
+ * counts are filled in by the caller; `reason` by the second function. */
+struct analysis_phone *analysis_collect_restore_phone(struct analysis_collect *c, sim_node node);
+/* The number of a reason. 0: out of memory. */
+uint32_t analysis_collect_restore_reason(struct analysis_collect *c, const char *text);
+/* How many reasons there are, and the text of one (1..): of lane 0. */
+uint32_t analysis_collect_reasons(const struct analysis_collect *c, unsigned lane);
+const char *analysis_collect_reason_text(const struct analysis_collect *c, unsigned lane,
+                                         uint32_t reason);
+/* Is there such a firmware, and such a number of a file's name? */
+bool analysis_collect_has_file(const struct analysis_collect *c, uint64_t firmware, uint64_t file);
+/* The empty tree of that key, or the empty histogram. NULL: out of memory. */
+struct analysis_tree *analysis_collect_restore_tree(struct analysis_collect *c, uint64_t key);
+struct analysis_stats *analysis_collect_restore_durations(struct analysis_collect *c,
+                                                          uint16_t firmware, uint16_t file,
+                                                          enum analysis_via via);
+/* Adds them. */
+void analysis_collect_restore_totals(struct analysis_collect *c,
+                                     const struct analysis_totals *totals);
+
 #endif /* ANALYSIS_COLLECT_H */

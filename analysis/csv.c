@@ -65,7 +65,7 @@ void analysis_result_sites_csv(const struct analysis_figures *f, struct analysis
             "wan_bytes,wan_payload_bytes,wan_config_bytes,wan_up_bytes,wan_busy_s,wan_mean_bit_s,"
             "wan_peak_bit_s,wan_configured_bit_s,lan_payload_bytes,lan_broadcasts,wan_floor_s,"
             "optimum_s\n");
-    for (uint32_t i = 0; i < facts->sites; i++) {
+    for (uint32_t i = f->first; i < f->end; i++) {
         const struct analysis_site *site = &f->sites[i];
         const struct sim_site_setup *setup = facts->site(facts->context, i);
         const struct analysis_counts *c = &site->phones;

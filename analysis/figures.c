@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scenarios/share.h"
 #include "sim/err.h"
 
 /* A completion counts from start.at; a phone that was there before (a restart) counts as 0. */
@@ -357,7 +358,10 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
     if (f == NULL || scratch == NULL) {
         goto done;
     }
+    struct scenario_share share = scenario_share(facts->scenario, facts->shard, facts->shards);
     f->facts = facts;
+    f->first = facts->shards > 0 ? share.first : 0;
+    f->end = facts->shards > 0 ? share.first + share.len : facts->sites;
     analysis_stats_init(&f->completion);
     analysis_stats_init(&f->back);
     f->all.stats.wan_first = SIM_NEVER;
@@ -366,16 +370,17 @@ int analysis_figures_new(struct analysis_figures **out, const struct analysis_fa
         goto done;
     }
     uint64_t peaks = 0;
-    for (uint32_t i = 0; i < facts->sites; i++) {
+    for (uint32_t i = f->first; i < f->end; i++) {
         fill_site(f, i, scratch);
         peaks += f->sites[i].stats.wan_peak_bit_s;
     }
     f->all.completion = times_of(&f->completion);
     f->all.back = times_of(&f->back);
-    analysis_bounds_all(facts->scenario, facts->method, facts->catalog, &f->all.bounds);
+    analysis_bounds_share(facts->scenario, facts->method, facts->catalog, f->first,
+                          f->end - f->first, &f->all.bounds);
     /* As sampled, but no more than if all had been at their best at once. */
     uint64_t peak = facts->wan_peak_bit_s < peaks ? facts->wan_peak_bit_s : peaks;
-    if (facts->sites > 1 && peak > f->all.stats.wan_peak_bit_s) {
+    if (f->end - f->first > 1 && peak > f->all.stats.wan_peak_bit_s) {
         f->all.stats.wan_peak_bit_s = peak;
     }
     analysis_collect_totals(facts->collect, &f->totals);

@@ -27,7 +27,9 @@ struct analysis_facts {
     enum scenario_world world;
     uint64_t seed;
     const struct analysis_collect *collect;
-    uint32_t sites; /* copies, 0..scenario->sites_total */
+    uint32_t sites;         /* copies, 0..scenario->sites_total, those of other shares too */
+    uint32_t shard, shards; /* the run was of share `shard` of them; shards 0: of all */
+    uint32_t merged;        /* how many shares' runs these are together; 0: it was one run */
     const struct sim_site_setup *(*site)(void *context, uint32_t site);
     void (*stats)(void *context, uint32_t site, struct sim_site_stats *out);
     void *context;
@@ -39,8 +41,10 @@ struct analysis_facts {
     uint64_t trace_hash;
     const struct sim_catalog *catalog; /* NULL: indexes are left out of the bounds */
     uint64_t wan_peak_bit_s;           /* of all lines together, as sampled */
-    sim_time ended;                    /* instant of the run's end */
-    sim_duration wall;                 /* real time from build to end */
+    uint64_t transfers_peak; /* that the server had under way, all groups together, as sampled; 0:
+                                one group, whose server knows */
+    sim_time ended;          /* instant of the run's end */
+    sim_duration wall;       /* real time from build to end */
     bool interrupted;
 };
 
@@ -88,7 +92,8 @@ struct analysis_file {
 
 struct analysis_figures {
     const struct analysis_facts *facts;
-    struct analysis_site *sites; /* facts->sites of them */
+    struct analysis_site *sites; /* facts->sites of them, by number */
+    uint32_t first, end;         /* the figures are of sites first..end-1: the run's share */
     struct analysis_site all;    /* stats: sums, except first (least), last, peaks (largest) */
     uint64_t configured_bit_s;   /* towards all sites with a line; 0: no site has one */
     struct analysis_totals totals;

@@ -9,6 +9,7 @@
 
 #include "analysis/caution.h"
 #include "result_schema_json.h"
+#include "scenarios/share.h"
 #include "sim/err.h"
 #include "sim/units.h"
 
@@ -221,14 +222,14 @@ static int compare_sites(const void *a, const void *b, void *context)
 static bool add_sites(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "sites");
-    uint32_t len = f->facts->sites;
+    uint32_t len = f->end - f->first;
     uint32_t *order = malloc(((size_t)len + 1) * sizeof(*order));
 
     if (order == NULL) {
         return false;
     }
     for (uint32_t i = 0; i < len; i++) {
-        order[i] = i;
+        order[i] = f->first + i;
     }
     /* The comparison only reads. */
     qsort_r(order, len, sizeof(*order), compare_sites, (void *)(uintptr_t)f);
@@ -416,7 +417,9 @@ static void add_server(cJSON *to, const struct analysis_figures *f)
     add_count(server, "payload_bytes", known ? own->payload_bytes : s->wan_payload_bytes);
     add_count(server, "errors", known ? own->errors : s->fetch_errors);
     add_count(server, "refused", known ? own->refused : s->fetch_refused);
-    add_count(server, "peak_transfers", known ? own->peak_transfers : s->fetches_peak);
+    uint64_t sampled = f->facts->transfers_peak; /* of all groups of sites together */
+    uint64_t peak = sampled > own->peak_transfers ? sampled : own->peak_transfers;
+    add_count(server, "peak_transfers", known ? peak : s->fetches_peak);
     cJSON_AddStringToObject(server, "counted_by", known ? "server" : "phones");
 }
 
@@ -430,10 +433,37 @@ static void add_caution_to(void *list, const char *text)
     add_caution(list, text);
 }
 
+/* A share meets a server of its own: what the sites would have taken from one another there is
+ * missing. */
+static void add_cautions_of_shares(cJSON *list, const struct analysis_facts *facts)
+{
+    const struct scenario *s = facts->scenario;
+    bool is_real = facts->world == SCENARIO_LIVE && s->server_url != NULL;
+    char text[256];
+
+    if (facts->shards + facts->merged < 2 || is_real || scenario_is_apart(s)) {
+        return;
+    }
+    if (facts->merged > 0) {
+        snprintf(text, sizeof(text),
+                 "Merged from %" PRIu32 " shares of the sites, each with a server of its own: its "
+                 "limits (\"uplink\", \"max_transfers\") held for each share, not for all "
+                 "together.",
+                 facts->merged);
+    } else {
+        snprintf(text, sizeof(text),
+                 "Share %" PRIu32 " of %" PRIu32 " of the sites has the server for itself: its "
+                 "limits (\"uplink\", \"max_transfers\") are not shared with the other sites.",
+                 facts->shard, facts->shards);
+    }
+    add_caution(list, text);
+}
+
 static void add_cautions(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "caution");
     const struct analysis_counts *phones = &f->all.phones;
+    add_cautions_of_shares(list, f->facts);
     char text[320], size[SIM_UNITS_TEXT_MAX];
 
     if (f->facts->interrupted) {
@@ -543,6 +573,17 @@ static void add_head(cJSON *to, const struct analysis_facts *facts)
     cJSON_AddBoolToObject(to, "interrupted", facts->interrupted);
 }
 
+static void add_shard(cJSON *to, const struct analysis_figures *f)
+{
+    if (f->facts->shards > 0) {
+        cJSON *shard = cJSON_AddObjectToObject(to, "shard");
+        add_count(shard, "index", f->facts->shard);
+        add_count(shard, "of", f->facts->shards);
+        add_count(shard, "first_site", f->first);
+        add_count(shard, "sites", f->end - f->first);
+    }
+}
+
 cJSON *analysis_result_document(const struct analysis_figures *f)
 {
     cJSON *o = cJSON_CreateObject();
@@ -551,6 +592,7 @@ cJSON *analysis_result_document(const struct analysis_figures *f)
         return NULL;
     }
     add_head(o, f->facts);
+    add_shard(o, f);
     add_phones(o, &f->all.phones);
     cJSON *transfers = cJSON_AddObjectToObject(o, "transfers");
     add_count(transfers, "peer", f->totals.peer_transfers);

@@ -401,7 +401,7 @@ static int write_transfers(struct session *s)
     if (analysis_output_open(&o, s->config->out, "transfers.csv", why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
-    if (analysis_transfers_write(s->transfers, o, why) != 0) {
+    if (analysis_transfers_write(s->transfers, o, NULL, why) != 0) {
         analysis_output_discard(o);
         return fail(s, ANALYSIS_REFUSED, why);
     }

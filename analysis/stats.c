@@ -85,6 +85,40 @@ void analysis_stats_merge(struct analysis_stats *into, const struct analysis_sta
     }
 }
 
+unsigned analysis_stats_next(const struct analysis_stats *s, unsigned from)
+{
+    if (s->count == 0 || from > bucket_of(s->max)) {
+        return ANALYSIS_STATS_BUCKETS;
+    }
+    unsigned first = bucket_of(s->min), last = bucket_of(s->max);
+    from = from < first ? first : from;
+    while (from <= last && s->buckets[from] == 0) {
+        from++;
+    }
+    return from <= last ? from : ANALYSIS_STATS_BUCKETS;
+}
+
+bool analysis_stats_is_sound(const struct analysis_stats *s)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < ANALYSIS_STATS_BUCKETS; i++) {
+        if (s->buckets[i] > s->count - count) {
+            return false;
+        }
+        count += s->buckets[i];
+    }
+    if (count != s->count) {
+        return false;
+    }
+    return count == 0 ||
+           (s->min <= s->max && s->buckets[bucket_of(s->min)] > 0 &&
+            s->buckets[bucket_of(s->max)] > 0 && analysis_stats_next(s, 0) == bucket_of(s->min) &&
+            analysis_stats_next(s, bucket_of(s->max) + 1) == ANALYSIS_STATS_BUCKETS &&
+            s->sum >= (unsigned __int128)s->min * count &&
+            s->sum <= (unsigned __int128)s->max * count);
+}
+
 sim_duration analysis_stats_mean(const struct analysis_stats *s)
 {
     return s->count == 0 ? 0 : (sim_duration)(s->sum / s->count);

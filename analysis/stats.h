@@ -10,6 +10,7 @@
 #ifndef ANALYSIS_STATS_H
 #define ANALYSIS_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "sim/time.h"
@@ -35,6 +36,10 @@ void analysis_stats_init(struct analysis_stats *s);
 void analysis_stats_clear(struct analysis_stats *s);
 void analysis_stats_add(struct analysis_stats *s, sim_duration value);
 void analysis_stats_merge(struct analysis_stats *into, const struct analysis_stats *from);
+/* The first bucket from `from` on that is not empty; ANALYSIS_STATS_BUCKETS: none. */
+unsigned analysis_stats_next(const struct analysis_stats *s, unsigned from);
+/* Do its numbers belong together? Of one that was read from a file, before it is used. */
+bool analysis_stats_is_sound(const struct analysis_stats *s);
 /* Rounded down to a nanosecond; 0 when empty. */
 sim_duration analysis_stats_mean(const struct analysis_stats *s);
 /* The value that `millionths` of all values do not exceed (nearest rank), within 0.2 %, never

@@ -14,7 +14,7 @@ enum { NAME_MAX_BYTES = 1023 }; /* longer names are cut */
 /* As it is sorted, the name without its NUL behind it. */
 struct item {
     uint64_t start, end, bytes;
-    uint32_t phone, from;
+    uint32_t node, phone, from;
     int32_t status;
 };
 
@@ -57,6 +57,7 @@ void analysis_transfers_add(struct analysis_transfers *t, unsigned lane,
     item.start = transfer->start;
     item.end = transfer->end;
     item.bytes = transfer->bytes;
+    item.node = transfer->node;
     item.phone = transfer->phone;
     item.from = transfer->from;
     item.status = transfer->status;
@@ -78,9 +79,31 @@ static const char *outcome_text(int status)
     }
 }
 
+struct writing {
+    struct analysis_output *to;
+    const struct analysis_transfers_reader *also;
+};
+
+static void tell(const struct analysis_transfers_reader *to, const struct item *item,
+                 const char *name)
+{
+    const struct analysis_transfer transfer = {
+        .start = item->start,
+        .end = item->end,
+        .node = item->node,
+        .phone = item->phone,
+        .from = item->from,
+        .bytes = item->bytes,
+        .status = item->status,
+        .name = name,
+    };
+    to->read(to->context, &transfer);
+}
+
 static void write_row(void *context, const void *bytes, size_t len)
 {
-    struct analysis_output *to = context;
+    const struct writing *w = context;
+    struct analysis_output *to = w->to;
     char phone[SIM_ADDR_TEXT_MAX], from[SIM_ADDR_TEXT_MAX];
     char name[NAME_MAX_BYTES + 1];
     size_t name_len = len - sizeof(struct item);
@@ -103,11 +126,17 @@ static void write_row(void *context, const void *bytes, size_t len)
         analysis_output_print(to, "%llu", (unsigned long long)item.bytes);
     }
     analysis_output_print(to, ",%s\n", outcome_text(item.status));
+    if (w->also != NULL) {
+        tell(w->also, &item, name);
+    }
 }
 
 int analysis_transfers_write(struct analysis_transfers *t, struct analysis_output *to,
+                             const struct analysis_transfers_reader *also,
                              char why[ANALYSIS_WHY_MAX])
 {
+    struct writing w = {.to = to, .also = also};
+
     analysis_output_print(to, "phone,file,from,via,start_s,end_s,bytes,outcome\n");
-    return analysis_sort_read(t->sort, write_row, to, "the list of transfers", why);
+    return analysis_sort_read(t->sort, write_row, &w, "the list of transfers", why);
 }

@@ -41,8 +41,15 @@ void analysis_transfers_free(struct analysis_transfers *t); /* NULL is fine */
 /* From the lane's own thread. Errors stick and are told by analysis_transfers_write(). */
 void analysis_transfers_add(struct analysis_transfers *t, unsigned lane,
                             const struct analysis_transfer *transfer);
-/* When all lanes have ended: writes header and rows. 0, or SIM_E* with a sentence. */
+/* Who else is told of every transfer, in the order of the rows. */
+struct analysis_transfers_reader {
+    void (*read)(void *context, const struct analysis_transfer *transfer);
+    void *context;
+};
+/* When all lanes have ended: writes header and rows; `also` may be NULL. 0, or SIM_E* with a
+ * sentence. */
 int analysis_transfers_write(struct analysis_transfers *t, struct analysis_output *to,
+                             const struct analysis_transfers_reader *also,
                              char why[ANALYSIS_WHY_MAX]);
 
 #endif /* ANALYSIS_TRANSFERS_H */

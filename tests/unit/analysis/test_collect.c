@@ -318,7 +318,7 @@ Test(collect, a_transfer_without_an_end_has_a_row_too)
     ends(7, 4 * SIM_S, "a.sbn", 0, SIM_ECANCELED, 9);
     analysis_collect_close(collect, 5 * SIM_S);
     cr_assert_eq(analysis_output_open(&o, folder, "t.csv", why), 0);
-    cr_assert_eq(analysis_transfers_write(transfers, o, why), 0);
+    cr_assert_eq(analysis_transfers_write(transfers, o, NULL, why), 0);
     cr_assert_eq(analysis_output_commit(o, why), 0);
     analysis_transfers_free(transfers);
     snprintf(path, sizeof(path), "%s/t.csv", folder);

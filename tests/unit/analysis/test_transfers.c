@@ -73,7 +73,7 @@ static void write_all(unsigned lanes, const char *name)
         analysis_transfers_add(t, node % lanes, &transfer);
     }
     cr_assert_eq(analysis_output_open(&o, folder, name, why), 0, "%s", why);
-    cr_assert_eq(analysis_transfers_write(t, o, why), 0, "%s", why);
+    cr_assert_eq(analysis_transfers_write(t, o, NULL, why), 0, "%s", why);
     cr_assert_eq(analysis_output_commit(o, why), 0, "%s", why);
     analysis_transfers_free(t);
 }
@@ -124,7 +124,7 @@ Test(transfers, say_who_what_from_whom_when_and_how_it_ended, .init = make_folde
     analysis_transfers_add(t, 0, &rows[0]);
     analysis_transfers_add(t, 0, &rows[1]);
     cr_assert_eq(analysis_output_open(&o, folder, "t.csv", why), 0);
-    cr_assert_eq(analysis_transfers_write(t, o, why), 0);
+    cr_assert_eq(analysis_transfers_write(t, o, NULL, why), 0);
     cr_assert_eq(analysis_output_commit(o, why), 0);
     analysis_transfers_free(t);
     char *text = slurp("t.csv", &len);
