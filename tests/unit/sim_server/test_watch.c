@@ -49,6 +49,7 @@ static void start(void)
     };
     char why[SIM_SERVER_TEXT_MAX];
 
+    owner = (struct owner){.sent = 0};
     cr_assert_eq(sim_server_watch_start(&owner.watch, &config, why), 0, "%s", why);
 }
 
