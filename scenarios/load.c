@@ -181,6 +181,41 @@ void load_pfs(struct reader *r, const cJSON *item, const struct reader_field *fi
 
 #define AT(member) offsetof(struct scenario, member)
 
+/* A factor as millionths; 1 is 0, since all zero is the model as it stands. */
+static void read_goodput(struct reader *r, const cJSON *item, const struct reader_field *field,
+                         void *out)
+{
+    (void)field;
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0.05 && item->valuedouble <= 1.2)) {
+        reader_expected(r, item, "a number from 0.05 to 1.2, 1 for all of the line's rate");
+        return;
+    }
+    uint32_t ppm = (uint32_t)(item->valuedouble * 1e6 + 0.5);
+    *(uint32_t *)out = ppm == 1000000 ? 0 : ppm;
+}
+
+static const struct reader_field fluid_fields[] = {
+    {.key = "goodput", .read = read_goodput, .offset = AT(fluid.goodput_ppm)},
+    {.key = "startup",
+     .read = reader_duration,
+     .offset = AT(fluid.startup),
+     .min = 0,
+     .max = 60 * SIM_S},
+    {.key = "tftp_packet",
+     .read = reader_duration,
+     .offset = AT(fluid.tftp_packet),
+     .min = 0,
+     .max = 10 * SIM_S},
+    {0},
+};
+
+static void load_fluid(struct reader *r, const cJSON *item, const struct reader_field *field,
+                       void *out)
+{
+    (void)field;
+    reader_object(r, item, fluid_fields, out);
+}
+
 /* firmware before sites, server.allow before sites, sites before faults and thresholds. */
 static const struct reader_field root_fields[] = {
     {.key = "$schema", .read = reader_skip},
@@ -206,6 +241,7 @@ static const struct reader_field root_fields[] = {
      .offset = AT(threads),
      .min = 1,
      .max = SCENARIO_THREADS_MAX},
+    {.key = "fluid", .read = load_fluid},
     {0},
 };
 
@@ -413,6 +449,7 @@ void scenario_free(struct scenario *s)
         free(s->thresholds[i].metric);
         free(s->thresholds[i].expression);
     }
+    load_capacities_free(s);
     free((char *)s->server.tls_ca_file);     /* borrowed by worlds, owned here */
     free((char *)s->server.credentials_env); /* likewise */
     free(s->firmware);

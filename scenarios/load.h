@@ -17,6 +17,12 @@ void load_faults(struct reader *r, const cJSON *item, const struct reader_field 
 void load_thresholds(struct reader *r, const cJSON *item, const struct reader_field *field,
                      void *out);
 
+/* wan.rate, into a struct sim_wan_setup; what it borrows is freed by the second: load_capacity.c.
+ */
+void load_wan_rate(struct reader *r, const cJSON *item, const struct reader_field *field,
+                   void *out);
+void load_capacities_free(struct scenario *s);
+
 /* The defaults of what they fill. */
 void load_server_defaults(struct sim_server_setup *server);
 void load_pfs_defaults(struct pfs_config *pfs);

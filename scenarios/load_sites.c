@@ -23,39 +23,6 @@ static const char *const system_names[] = {"bare", "cucm", "mpp", "tms", "avaya"
 
 /* ---- The line ---- */
 
-static const struct reader_field rate_fields[] = {
-    {.key = "down",
-     .read = reader_rate,
-     .offset = offsetof(struct sim_wan_setup, down_bit_s),
-     .min = 1,
-     .max = RATE_MAX,
-     .flags = READER_REQUIRED},
-    {.key = "up",
-     .read = reader_rate,
-     .offset = offsetof(struct sim_wan_setup, up_bit_s),
-     .min = 1,
-     .max = RATE_MAX,
-     .flags = READER_REQUIRED},
-    {0},
-};
-
-static void read_wan_rate(struct reader *r, const cJSON *item, const struct reader_field *field,
-                          void *out)
-{
-    struct sim_wan_setup *wan = out;
-    uint64_t bit_s = 0;
-
-    if (cJSON_IsObject(item)) {
-        reader_object(r, item, rate_fields, wan);
-        return;
-    }
-    reader_rate(r, item, field, &bit_s);
-    if (bit_s > 0) {
-        wan->down_bit_s = bit_s;
-        wan->up_bit_s = bit_s;
-    }
-}
-
 /* "100 packets": a whole number, at most one blank, the word. */
 static bool parse_packets(const char *text, uint64_t *out)
 {
@@ -99,7 +66,7 @@ static void read_queue(struct reader *r, const cJSON *item, const struct reader_
 }
 
 static const struct reader_field wan_fields[] = {
-    {.key = "rate", .read = read_wan_rate, .min = 1, .max = RATE_MAX},
+    {.key = "rate", .read = load_wan_rate, .min = 1, .max = RATE_MAX},
     {.key = "rtt",
      .read = reader_duration,
      .offset = offsetof(struct sim_wan_setup, rtt),

@@ -167,6 +167,9 @@ struct scenario {
     struct scenario_threshold *thresholds;
     size_t thresholds_len;
     unsigned threads;
+    struct sim_fluid_setup fluid;         /* (all zero) constants of the fluid network */
+    struct scenario_capacity *capacities; /* what sites' lines borrow; see load_capacity.c */
+    size_t capacities_len;
 };
 
 /* ---- Errors: all of them, each with where and what ---- */

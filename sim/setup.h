@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "sim/addr.h"
+#include "sim/capacity.h"
 #include "sim/time.h"
 
 #define SIM_RATE_NONE UINT64_C(0) /* not limited */
@@ -26,11 +27,18 @@ struct sim_queue_limit {
     uint64_t limit; /* waiting packets, bytes or ns; >= 1 */
 };
 
+/* A rate that changes over time; borrowed. Both NULL: it does not. */
+struct sim_wan_rate {
+    const struct sim_capacity *exact;
+    const struct sim_capacity *binned; /* with few changes, for the fluid network */
+};
+
 /* The line between a site and the server. "Down" is towards the site. */
 struct sim_wan_setup {
     bool none;                    /* no line: phones reach the server directly */
-    uint64_t down_bit_s;          /* bits a second, > 0 */
+    uint64_t down_bit_s;          /* bits a second, > 0; of one that changes: its mean */
     uint64_t up_bit_s;            /* bits a second, > 0 */
+    struct sim_wan_rate down, up; /* how they change over time */
     sim_duration rtt;             /* half of it each way */
     struct sim_queue_limit queue; /* each direction has one of its own; drop-tail */
     uint32_t loss_ppm;            /* per packet towards the site, in millionths */
@@ -93,6 +101,14 @@ struct sim_server_setup {
     size_t sources_len;
     struct sim_cidr allow[SIM_ALLOW_MAX]; /* targets allowed beyond loopback and private ranges */
     size_t allow_len;
+};
+
+/* The constants of the fluid network, for fitting it to a real line (pfsim calibrate). All zero:
+ * as it is without them. */
+struct sim_fluid_setup {
+    uint32_t goodput_ppm;     /* of a line's rate, what flows get together; 0: all of it */
+    sim_duration startup;     /* TCP, once an answer over a line, before its first byte */
+    sim_duration tftp_packet; /* TFTP, once a block over a line: what its two ends take for it */
 };
 
 #endif /* SIM_SETUP_H */

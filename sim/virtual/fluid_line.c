@@ -79,8 +79,63 @@ int virtual_lines_init(struct sim_virtual *v)
         lines[SIM_SERVER_LAN] = lan_line(v, setup);
         complete(&lines[SIM_SERVER_WAN], i);
         complete(&lines[SIM_SERVER_LAN], i);
+        v->sites[i].varies = v->config.network == SIM_VIRTUAL_FLUID && !setup->wan.none &&
+                             (setup->wan.down.binned != NULL || setup->wan.up.binned != NULL);
+        v->sites[i].rate_until = 0;
+        v->sites[i].rate_armed = false;
     }
     return 0;
+}
+
+/* ---- Rates that change over time ---- */
+
+/* The rate at which packets pass now, until when it is true, and the line's own rate. While nothing
+ * passes, it is as if a full packet took all the time until it would have. */
+static uint64_t pace_now(const struct sim_capacity *capacity, uint64_t constant, sim_time now,
+                         sim_time *until, uint64_t *line_rate)
+{
+    struct sim_capacity_cursor cursor = {.at = SIM_NEVER};
+
+    *until = SIM_NEVER;
+    *line_rate = constant;
+    if (capacity == NULL) {
+        return constant;
+    }
+    *line_rate = sim_capacity_rate(capacity, now, until);
+    if (*line_rate > 0) {
+        return *line_rate;
+    }
+    sim_duration wait = sim_time_since(sim_capacity_end(capacity, now, SIM_LINE_MTU, &cursor), now);
+    uint64_t pace = SIM_LINE_MTU * 8 * SIM_S / wait;
+
+    return pace > 0 ? pace : 1;
+}
+
+void virtual_line_look(struct sim_virtual *v, uint32_t site)
+{
+    struct virtual_site *s = &v->sites[site];
+    const struct sim_wan_setup *wan = &s->setup->wan;
+    struct virtual_line *line = &v->lines[2 * (size_t)site + SIM_SERVER_WAN];
+    sim_time down_until, up_until;
+    uint64_t down_rate, up_rate;
+
+    if (v->now < s->rate_until) {
+        return;
+    }
+    line->down = pace_now(wan->down.binned, wan->down_bit_s, v->now, &down_until, &down_rate);
+    line->up = pace_now(wan->up.binned, wan->up_bit_s, v->now, &up_until, &up_rate);
+    complete(line, site);
+    s->rate_next = sim_time_min(down_until, up_until);
+    s->rate_until = down_rate > 0 && up_rate > 0 ? s->rate_next : v->now;
+    sim_fluid_set_rate(v->fluid, v->now, site, virtual_line_goodput(v, down_rate));
+}
+
+uint64_t virtual_line_goodput(const struct sim_virtual *v, uint64_t bit_s)
+{
+    uint32_t ppm = v->config.fluid.goodput_ppm;
+    uint64_t rate = ppm == 0 ? bit_s : (uint64_t)((unsigned __int128)bit_s * ppm / 1000000);
+
+    return rate > 0 ? rate : 1; /* 0 would be no limit */
 }
 
 /* ---- Sizes on the line ---- */
@@ -304,7 +359,7 @@ int64_t virtual_line_trade(struct sim_virtual *v, const struct virtual_line *lin
 
 /* Rate at which n windows, each sent in one go and acknowledged, take their round trips. */
 uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,
-                                uint64_t line_bytes)
+                                uint64_t line_bytes, sim_duration packet)
 {
     uint64_t window = b->full * b->window;
     uint64_t last = b->full * (b->last_window_len - 1) + b->last;
@@ -313,6 +368,10 @@ uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct vi
     unsigned __int128 ns =
         (unsigned __int128)round * (b->windows - 1) + virtual_line_time(last, line->down);
 
+    if (b->windows == 1 && packet == 0) {
+        return SIM_FLUID_NO_LIMIT;
+    }
+    ns += (unsigned __int128)packet * b->count;
     if (ns == 0) {
         return SIM_FLUID_NO_LIMIT;
     }

@@ -38,6 +38,16 @@ struct virtual_blocks {
 
 /* Makes v->lines. 0 or SIM_ENOMEM. */
 int virtual_lines_init(struct sim_virtual *v);
+/* Of a site whose line varies: brings its line and its fluid to the present rate. */
+void virtual_line_look(struct sim_virtual *v, uint32_t site);
+static inline void virtual_line_see(struct sim_virtual *v, uint32_t site)
+{
+    if (v->sites[site].varies) {
+        virtual_line_look(v, site);
+    }
+}
+/* What the flows of a line of this rate get together (struct sim_fluid_setup). */
+uint64_t virtual_line_goodput(const struct sim_virtual *v, uint64_t bit_s);
 static inline const struct virtual_line *virtual_line_of(const struct sim_virtual *v,
                                                          const struct virtual_fetch *f)
 {
@@ -74,8 +84,9 @@ uint32_t virtual_line_pipe(const struct sim_site_setup *setup);
  * go (or gives to it, below 0), since TCP shares unevenly. See fluid_line.c. */
 int64_t virtual_line_trade(struct sim_virtual *v, const struct virtual_line *line,
                            uint64_t line_bytes, uint64_t left);
-/* The rate at which TFTP's `windows` (> 1) take their round trips and sendings. */
+/* The rate at which TFTP's windows take their round trips and sendings, and its blocks `packet`
+ * each; SIM_FLUID_NO_LIMIT when nothing makes them wait. */
 uint64_t virtual_line_lock_step(const struct virtual_line *line, const struct virtual_blocks *b,
-                                uint64_t line_bytes);
+                                uint64_t line_bytes, sim_duration packet);
 
 #endif /* SIM_VIRTUAL_FLUID_LINE_H */

@@ -56,6 +56,7 @@ enum virtual_event_kind {
                           sim_server_place */
     VIRTUAL_WAN,       /* way_packet.c; node: unused; a: site; b: number of its alarm */
     VIRTUAL_TFTP,      /* way_tftp.c: a machine's deadline; a: fetch; what: which end */
+    VIRTUAL_RATE,      /* way_fluid.c: the rate of a line changes; a: site */
 };
 
 /* Bytes on their way. From one of two free lists (up to VIRTUAL_CHUNK_SMALL bytes, and up to
@@ -252,6 +253,10 @@ struct virtual_site {
     struct sim_wan *wan; /* packet mode; NULL */
     sim_time wan_due;    /* of its earliest event in the queue */
     uint32_t wan_number;
+    bool varies;                 /* fluid: the line's rate changes over time */
+    bool rate_armed;             /* fluid: a VIRTUAL_RATE event is in the queue */
+    sim_time rate_until;         /* fluid: what lines[] knows of the rate holds until then */
+    sim_time rate_next;          /* fluid: it changes then; SIM_NEVER */
     uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
     uint32_t pipe;               /* fluid: segments that the line and its queue hold */
     uint32_t uneven_draws;       /* fluid: see fluid_line.c */
@@ -623,6 +628,7 @@ extern const struct virtual_way virtual_way_fluid, virtual_way_packet, virtual_w
 int virtual_fluid_init(struct sim_virtual *v);    /* also at a restart; when the sites are there */
 void virtual_fluid_deinit(struct sim_virtual *v); /* frees what init made; twice is fine */
 void virtual_fluid_event(struct sim_virtual *v, const struct virtual_event *e);
+void virtual_rate_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up);
 void virtual_fluid_set_server(struct sim_virtual *v, bool up);
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);

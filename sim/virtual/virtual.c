@@ -215,6 +215,9 @@ static void dispatch(struct sim_virtual *v, const struct virtual_event *e)
     case VIRTUAL_TFTP:
         virtual_tftp_event(v, e);
         return;
+    case VIRTUAL_RATE:
+        virtual_rate_event(v, e);
+        return;
     }
     assert(false && "an event of no kind");
 }

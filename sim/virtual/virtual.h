@@ -34,6 +34,7 @@ struct sim_virtual_config {
     sim_node first_node; /* number of the first node added */
     uint32_t nodes_max;  /* nodes that will be added, fault controllers too */
     const struct sim_server_setup *server;
+    struct sim_fluid_setup fluid;
     struct sim_catalog *catalog; /* what the server has, and the load server; borrowed */
     bool has_load_server;        /* SIM_SERVER_LAN answers */
     struct sim_trace trace;

@@ -211,6 +211,7 @@ static void fluid_begin(struct sim_virtual *v, uint64_t fetch)
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
     const struct virtual_line *line = virtual_line_of(v, f);
 
+    virtual_line_see(v, v->nodes[f->node].site);
     f->is_line = line->fluid != NULL;
     f->window = FLUID_INITIAL_WINDOW;
     f->new_connection = !is_tftp(f) && !take_kept(v, f, line);
@@ -353,6 +354,13 @@ static void trade(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch
     arm(v, other->place);
 }
 
+static uint64_t tftp_cap(const struct sim_virtual *v, const struct virtual_fetch *f,
+                         const struct virtual_line *line, const struct virtual_blocks *b)
+{
+    return virtual_line_lock_step(line, b, f->line_bytes,
+                                  f->place == SIM_SERVER_WAN ? v->config.fluid.tftp_packet : 0);
+}
+
 static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
@@ -360,6 +368,7 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
     sim_duration idle = 0;
     uint64_t first;
 
+    virtual_line_see(v, v->nodes[f->node].site);
     if (f->status != 0 || (!is_tftp(f) && f->total == 0)) {
         answer_at_once(v, f, fetch, line);
         return;
@@ -369,8 +378,7 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         struct virtual_blocks b = virtual_line_blocks(v, f, line);
 
         f->line_bytes = b.full * (b.count - 1) + b.last;
-        f->cap_bit_s =
-            b.windows > 1 ? virtual_line_lock_step(line, &b, f->line_bytes) : SIM_FLUID_NO_LIMIT;
+        f->cap_bit_s = tftp_cap(v, f, line, &b);
         first = b.count > 1 ? b.full : b.last;
         if (f->head_left > 0) { /* OACK, and the ACK of block 0 */
             uint64_t oack = virtual_line_datagram(line, f->head_left);
@@ -386,7 +394,8 @@ static void fluid_answer(struct sim_virtual *v, uint64_t fetch)
         f->cap_bit_s = line->tcp_cap;
         first = stream < SIM_LINE_SEGMENT ? f->line_bytes : SIM_LINE_MTU + line->framing;
         if (f->is_line) {
-            idle = virtual_line_start_up(v, f, line, virtual_line_segments(stream));
+            idle = virtual_line_start_up(v, f, line, virtual_line_segments(stream)) +
+                   (f->place == SIM_SERVER_WAN ? v->config.fluid.startup : 0);
             trade(v, f, fetch, line);
         }
     }
@@ -442,6 +451,18 @@ static void expect_progress(struct sim_virtual *v, struct virtual_fetch *f, uint
     virtual_fetch_step(v, f, fetch, VIRTUAL_STEP_PROGRESS, sim_time_add(v->now, wait));
 }
 
+/* While flows are on a line whose rate changes, its changes are events. */
+static void arm_rate(struct sim_virtual *v, uint32_t index)
+{
+    struct virtual_site *site = &v->sites[index];
+
+    if (site->varies && !site->rate_armed && site->rate_next != SIM_NEVER &&
+        sim_fluid_flows(v->fluid, index) > 0) {
+        virtual_add(v, site->rate_next, VIRTUAL_RATE, VIRTUAL_NONE)->a = index;
+        site->rate_armed = true;
+    }
+}
+
 static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
     uint32_t place = f->place;
@@ -460,6 +481,7 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
     }
     expect_progress(v, f, fetch);
     arm(v, place);
+    arm_rate(v, v->nodes[f->node].site);
 }
 
 /* ACKs of what has come down: one for two segments, or for a window's blocks. */
@@ -645,8 +667,40 @@ static void for_each(struct sim_virtual *v, uint32_t site,
     }
 }
 
+/* Its lock-step is another at another rate. */
+static void recap(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
+{
+    const struct virtual_line *line = virtual_line_of(v, f);
+
+    (void)fetch;
+    if (f->state == VIRTUAL_FETCH_SERVED && f->line_bytes > 0) {
+        struct virtual_blocks b = virtual_line_blocks(v, f, line);
+
+        f->cap_bit_s = tftp_cap(v, f, line, &b);
+        if (f->flow != 0 && sim_fluid_set_cap(line->fluid, v->now, f->flow, f->cap_bit_s) != 0) {
+            v->out_of_memory = true;
+        }
+    }
+}
+
+void virtual_rate_event(struct sim_virtual *v, const struct virtual_event *e)
+{
+    uint32_t site = (uint32_t)e->a;
+
+    v->sites[site].rate_armed = false;
+    virtual_line_look(v, site);
+    virtual_mix(v, v->lines[2 * (size_t)site + SIM_SERVER_WAN].down);
+    if (v->step != NULL) {
+        virtual_say(v, "the line of %.60s has another rate", v->sites[site].setup->name);
+    }
+    for_each(v, site, recap, true);
+    arm_rate(v, site);
+    arm(v, SIM_SERVER_WAN);
+}
+
 void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up)
 {
+    virtual_line_see(v, site);
     if (!up) {
         for_each(v, site, interrupt, false);
     }
@@ -688,6 +742,7 @@ static void fluid_step(struct sim_virtual *v, uint64_t fetch, enum virtual_fetch
 {
     struct virtual_fetch *f = virtual_fetch_of(v, fetch);
 
+    virtual_line_see(v, v->nodes[f->node].site);
     switch (step) {
     case VIRTUAL_STEP_CONNECTED:
         meet(v, f, fetch);
@@ -773,7 +828,7 @@ int virtual_fluid_init(struct sim_virtual *v)
     for (uint32_t i = 0; i < v->sites_len; i++) {
         const struct sim_wan_setup *wan = &v->sites[i].setup->wan;
 
-        rates[i] = wan->none ? SIM_FLUID_NO_LIMIT : wan->down_bit_s;
+        rates[i] = wan->none ? SIM_FLUID_NO_LIMIT : virtual_line_goodput(v, wan->down_bit_s);
         has_wan = has_wan || wan->none;
         v->sites[i].pipe = virtual_line_pipe(v->sites[i].setup);
         v->sites[i].stats.wan_first = v->sites[i].stats.wan_last = SIM_NEVER;

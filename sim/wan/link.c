@@ -14,6 +14,7 @@ int wan_link_init(struct wan_link *link, const struct sim_wan_setup *line,
 {
     *link = (struct wan_link){
         .bit_s = direction == SIM_WAN_DOWN ? line->down_bit_s : line->up_bit_s,
+        .capacity = direction == SIM_WAN_DOWN ? line->down.exact : line->up.exact,
         /* an odd nanosecond goes down, so that both halves make the whole */
         .delay = direction == SIM_WAN_DOWN ? line->rtt - line->rtt / 2 : line->rtt / 2,
         .limit = line->queue,
@@ -58,6 +59,16 @@ int wan_link_reserve(struct wan_link *link, uint32_t more)
     return 0;
 }
 
+/* What the line can carry in a second. */
+static uint64_t most_in(const struct wan_link *link, uint64_t second)
+{
+    if (link->capacity == NULL) {
+        return link->bit_s;
+    }
+    return (uint64_t)(sim_capacity_between(link->capacity, second * SIM_S, (second + 1) * SIM_S) /
+                      SIM_S);
+}
+
 static void account(struct wan_link *link, const struct wan_packet *packet)
 {
     struct sim_wan_counters *c = &link->counters;
@@ -81,7 +92,10 @@ static void account(struct wan_link *link, const struct wan_packet *packet)
     if (link->second_bytes * 8 > c->peak_bit_s) {
         /* A packet counts where it ends, so the part that was sent before may push a second over
          * the rate. */
-        c->peak_bit_s = link->second_bytes * 8 < link->bit_s ? link->second_bytes * 8 : link->bit_s;
+        uint64_t most = most_in(link, second), bits = link->second_bytes * 8;
+
+        bits = bits < most ? bits : most;
+        c->peak_bit_s = bits > c->peak_bit_s ? bits : c->peak_bit_s;
     }
 }
 
@@ -132,7 +146,9 @@ bool wan_link_send(struct wan_link *link, struct sim_rng *rng, const struct wan_
     slot->size = size;
     slot->lost = sim_rng_chance_ppm(rng, link->loss_ppm) && !spared;
     slot->start = link->free_at > now ? link->free_at : now;
-    link->free_at = slot->start + sim_time_of_bytes(size, link->bit_s);
+    link->free_at = link->capacity == NULL
+                        ? slot->start + sim_time_of_bytes(size, link->bit_s)
+                        : sim_capacity_end(link->capacity, slot->start, size, &link->cursor);
     slot->out = link->free_at + link->delay;
     link->waiting_bytes += size;
     link->tail++;

@@ -44,6 +44,8 @@ struct wan_packet {
 
 struct wan_link {
     uint64_t bit_s;
+    const struct sim_capacity *capacity; /* instead of bit_s, where the rate changes; NULL */
+    struct sim_capacity_cursor cursor;   /* its */
     sim_duration delay;
     struct sim_queue_limit limit;
     uint32_t loss_ppm;

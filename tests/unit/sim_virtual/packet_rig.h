@@ -58,6 +58,8 @@ struct rig {
     struct sim_site_setup sites[SITES_MAX];
     uint32_t sites_len;
     uint64_t seed;
+    enum sim_virtual_network network;
+    struct sim_fluid_setup fluid;
     struct phone phones[PHONES_MAX];
     uint32_t phones_len; /* all sites together; phone i is in site i % sites_len */
     struct hand hand;    /* the run does not end before its last deed */
@@ -213,7 +215,8 @@ static const struct sim_node_ops hand_ops = RIG_OPS(hand_wake, never_moved, neve
 static inline void rig_init(struct rig *r, uint64_t bit_s, sim_duration rtt, uint32_t packets,
                             uint32_t phones)
 {
-    *r = (struct rig){.seed = 1, .sites_len = 1, .phones_len = phones};
+    *r = (struct rig){
+        .seed = 1, .network = SIM_VIRTUAL_PACKET, .sites_len = 1, .phones_len = phones};
     r->server = (struct sim_server_setup){
         .keep_alive = true,
         .block_size = 512,
@@ -253,7 +256,8 @@ static inline struct sim_virtual_config rig_config(const struct rig *r)
 {
     return (struct sim_virtual_config){
         .seed = r->seed,
-        .network = SIM_VIRTUAL_PACKET,
+        .network = r->network,
+        .fluid = r->fluid,
         .sites = r->sites,
         .sites_len = r->sites_len,
         .nodes_max = r->phones_len + 1,
