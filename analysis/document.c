@@ -46,7 +46,7 @@ int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
     snprintf(why, ANALYSIS_WHY_MAX,
              "%.300s holds neither compare.json nor result.json: give a folder that --out wrote",
              path);
-    return SIM_EINVAL;
+    return SIM_ENOTFOUND;
 }
 
 int analysis_document_text(const char *path, char **out, size_t *len, char why[ANALYSIS_WHY_MAX])

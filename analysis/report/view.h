@@ -87,6 +87,7 @@ enum {
         1000, /* of a curve; our choices, as the next two: what a screen can show */
     ANALYSIS_VIEW_BARS_PHONES = 500, /* phones in the timeline */
     ANALYSIS_VIEW_NODES = 20000,     /* phones in all trees together */
+    ANALYSIS_VIEW_RUNS_MAX = 32,     /* compared with one another */
 };
 
 /* The view of the run whose result document lies at `path` (result.json or compare.json; a folder
@@ -95,7 +96,7 @@ enum {
  * version, not JSON (with line and column). */
 int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]);
 /* Several runs over one another, each as above: kind "compare", labels by method, or by path where
- * methods are alike. `len` >= 2. */
+ * methods are alike. `len`: 2..ANALYSIS_VIEW_RUNS_MAX. */
 int analysis_view_compare(cJSON **out, const char *const *paths, size_t len,
                           char why[ANALYSIS_WHY_MAX]);
 /* RUN.verdict of a result document, owned by the caller; NULL when out of memory. Values of wrong

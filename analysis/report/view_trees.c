@@ -1,0 +1,466 @@
+/* analysis/report/view_trees.c -- transfers.csv, read twice: the time that each file takes, then
+ * who got it from whom in the sites that were chosen. */
+#include "analysis/report/view_trees.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/report/view_parts.h"
+#include "analysis/stats.h"
+#include "sim/err.h"
+
+enum { PHONE, FILE_NAME, FROM, VIA, START, END, BYTES, OUTCOME };
+static const char *const columns[] = {"phone", "file",  "from",    "via", "start_s",
+                                      "end_s", "bytes", "outcome", NULL};
+
+enum { CELLS_MAX = 16 << 20 }; /* of the grid: 384 MB at most, for a site of a million phones */
+
+struct file {
+    double size;                   /* of its largest transfer */
+    struct analysis_stats *via[2]; /* NULL: none; peer, server */
+};
+
+struct trees {
+    struct view_run *run;
+    struct analysis_words_table files;
+    struct file list[VIEW_FILES_MAX];
+    size_t shown_files;              /* the largest so many have columns in the grid */
+    uint32_t column[VIEW_FILES_MAX]; /* of a file; ANALYSIS_WORDS_NONE: not in the grid */
+    uint32_t file_of[VIEW_FILES_MAX];
+    struct view_cell *cells; /* phones x shown_files */
+};
+
+/* ---- First time: files ---- */
+
+static int take_time(struct trees *t, const struct analysis_csv *csv, char why[ANALYSIS_WHY_MAX])
+{
+    double start = 0, end = 0, bytes = 0;
+
+    if (analysis_csv_value(csv, START, &start, why) != 0 ||
+        analysis_csv_value(csv, END, &end, why) != 0 ||
+        analysis_csv_number(csv, BYTES, &bytes, why) != 0) {
+        return SIM_EINVAL;
+    }
+    if (t->files.len == VIEW_FILES_MAX &&
+        analysis_words_find(&t->files, analysis_csv_text(csv, FILE_NAME)) == ANALYSIS_WORDS_NONE) {
+        return 0;
+    }
+    uint32_t number = analysis_words_put(&t->files, analysis_csv_text(csv, FILE_NAME));
+    if (number == ANALYSIS_WORDS_NONE) {
+        return SIM_ENOMEM;
+    }
+    if (strcmp(analysis_csv_text(csv, OUTCOME), "ok") != 0) {
+        return 0;
+    }
+    struct file *file = &t->list[number];
+    bool server = strcmp(analysis_csv_text(csv, VIA), "server") == 0;
+    struct analysis_stats **stats = &file->via[server];
+    if (*stats == NULL) {
+        if ((*stats = malloc(sizeof(**stats))) == NULL) {
+            return SIM_ENOMEM;
+        }
+        analysis_stats_init(*stats);
+    }
+    analysis_stats_add(*stats, (sim_duration)llround(fmin(fmax(end - start, 0), 1e9) * 1e9));
+    file->size = fmax(file->size, isnan(bytes) ? 0 : bytes);
+    return 0;
+}
+
+static int read_times(struct trees *t)
+{
+    char why[ANALYSIS_WHY_MAX];
+    struct analysis_csv *csv =
+        view_csv(t->run, "transfers.csv", columns, "trees and times per file are not shown");
+    int rc = 0, more = csv != NULL;
+
+    while (more > 0 && rc == 0 && (more = analysis_csv_next(csv, why)) > 0) {
+        rc = take_time(t, csv, why);
+    }
+    analysis_csv_close(csv);
+    if (rc == SIM_EINVAL || more < 0) {
+        rc = view_missing(t->run, why, "what stands behind it is not in this report");
+    }
+    return rc;
+}
+
+static int add_times(cJSON *to, const char *key, const struct analysis_stats *stats)
+{
+    static const struct {
+        const char *name;
+        uint32_t millionths;
+    } quantiles[] = {{"p5", 50000}, {"p50", 500000}, {"p95", 950000}, {"max", ANALYSIS_STATS_ALL}};
+
+    if (stats == NULL) {
+        return cJSON_AddNullToObject(to, key) == NULL ? SIM_ENOMEM : 0;
+    }
+    cJSON *o = cJSON_AddObjectToObject(to, key);
+    bool whole = cJSON_AddNumberToObject(o, "count", (double)stats->count) != NULL;
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+        double value = (double)analysis_stats_quantile(stats, quantiles[i].millionths) / 1e9;
+        whole = cJSON_AddNumberToObject(o, quantiles[i].name, view_us(value)) != NULL && whole;
+    }
+    return whole ? 0 : SIM_ENOMEM;
+}
+
+static int add_files(struct trees *t)
+{
+    cJSON *list = view_list(t->run->view, "files");
+    int rc = 0;
+
+    for (size_t i = 0; i < t->files.len && rc == 0; i++) {
+        cJSON *o = cJSON_CreateObject();
+        if (!cJSON_AddItemToArray(list, o) ||
+            cJSON_AddStringToObject(o, "file", t->files.words[i]) == NULL ||
+            cJSON_AddNumberToObject(o, "size", t->list[i].size) == NULL) {
+            return SIM_ENOMEM;
+        }
+        rc = add_times(o, "peer", t->list[i].via[0]);
+        rc = rc != 0 ? rc : add_times(o, "server", t->list[i].via[1]);
+    }
+    return rc;
+}
+
+/* ---- Second time: the grid ---- */
+
+/* Columns in the order in which files first came, for the largest ones when not all fit. */
+static int make_grid(struct trees *t)
+{
+    size_t phones = t->run->phone_names.len > 0 ? t->run->phone_names.len : 1;
+    size_t most = CELLS_MAX / phones > 0 ? CELLS_MAX / phones : 1;
+
+    for (size_t i = 0; i < t->files.len; i++) {
+        size_t larger = 0; /* files before it in order of size */
+        for (size_t k = 0; k < t->files.len; k++) {
+            larger += t->list[k].size > t->list[i].size ||
+                      (k < i && !(t->list[k].size < t->list[i].size));
+        }
+        t->column[i] = ANALYSIS_WORDS_NONE;
+        if (larger < most) {
+            t->file_of[t->shown_files] = (uint32_t)i;
+            t->column[i] = (uint32_t)t->shown_files++;
+        }
+    }
+    t->cells = calloc(phones * t->shown_files + 1, sizeof(*t->cells));
+    return t->cells == NULL ? SIM_ENOMEM : 0;
+}
+
+static int take_cell(struct trees *t, const struct analysis_csv *csv, char why[ANALYSIS_WHY_MAX])
+{
+    const struct view_run *run = t->run;
+    uint32_t phone = analysis_words_find(&run->phone_names, analysis_csv_text(csv, PHONE));
+
+    if (phone == ANALYSIS_WORDS_NONE || run->phones[phone].site == ANALYSIS_WORDS_NONE ||
+        !run->sites[run->phones[phone].site].with_trees) {
+        return 0;
+    }
+    uint32_t file = analysis_words_find(&t->files, analysis_csv_text(csv, FILE_NAME));
+    uint32_t column = file == ANALYSIS_WORDS_NONE ? file : t->column[file];
+    if (column == ANALYSIS_WORDS_NONE) {
+        return 0;
+    }
+    double end = 0, bytes = 0;
+    if (analysis_csv_value(csv, END, &end, why) != 0 ||
+        analysis_csv_number(csv, BYTES, &bytes, why) != 0) {
+        return SIM_EINVAL;
+    }
+    struct view_cell *cell = &t->cells[(size_t)phone * t->shown_files + column];
+    bool ok = strcmp(analysis_csv_text(csv, OUTCOME), "ok") == 0;
+    /* A phone that begins anew may get it twice; what it held last counts. */
+    if (!ok && (cell->held || !(bytes > 0))) {
+        return 0;
+    }
+    const char *from = analysis_csv_text(csv, FROM);
+    uint32_t sender = analysis_words_find(&run->phone_names, from);
+    cell->from = strcmp(from, "server") == 0 ? 1 : sender == ANALYSIS_WORDS_NONE ? 0 : sender + 2;
+    cell->held = ok;
+    cell->done = end;
+    return 0;
+}
+
+static int read_cells(struct trees *t)
+{
+    char path[ANALYSIS_PATH_MAX], why[ANALYSIS_WHY_MAX];
+    struct analysis_csv *csv = NULL;
+    int rc = make_grid(t);
+
+    if (rc != 0 || !view_path(t->run, "transfers.csv", path) ||
+        analysis_csv_open(&csv, path, columns, why) != 0) {
+        return rc; /* a file that can't be read was said at the first time */
+    }
+    while (rc == 0 && analysis_csv_next(csv, why) > 0) {
+        rc = take_cell(t, csv, why);
+    }
+    analysis_csv_close(csv);
+    return rc == SIM_EINVAL ? 0 : rc;
+}
+
+/* ---- Trees ---- */
+
+/* A tree while it is made; all lists have room for every phone. */
+struct tree {
+    uint32_t *order; /* phones by site (worst first), model, number */
+    const struct view_cell **cells;
+    uint32_t *phones;
+    int32_t *place, *parents, *kept;
+    uint32_t *depths;
+    size_t len;
+    size_t left;   /* of ANALYSIS_VIEW_NODES */
+    size_t listed; /* trees */
+    bool cut;      /* below a depth */
+};
+
+static const cJSON *member(const cJSON *o, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+static bool is_text(const cJSON *o, const char *key, const char *text)
+{
+    const char *value = cJSON_GetStringValue(member(o, key));
+    return value != NULL && strcmp(value, text) == 0;
+}
+
+/* The result's entry of the tree, NULL when it lists others. */
+static const cJSON *entry_of(const struct view_run *run, const char *site, const char *model,
+                             const char *file)
+{
+    const cJSON *tree;
+
+    cJSON_ArrayForEach(tree, member(run->result, "trees"))
+    {
+        if (is_text(tree, "site", site) && is_text(tree, "model", model) &&
+            is_text(tree, "file", file)) {
+            return tree;
+        }
+    }
+    return NULL;
+}
+
+static int add_head(struct trees *t, const struct tree *tree, cJSON *o, size_t column)
+{
+    const struct view_run *run = t->run;
+    const struct view_phone *first = &run->phones[tree->phones[0]];
+    const char *site = run->site_names.words[first->site];
+    const char *model = run->models.words[first->model];
+    const char *file = t->files.words[t->file_of[column]];
+    const cJSON *entry = entry_of(run, site, model, file);
+    const char *root = cJSON_GetStringValue(member(entry, "root"));
+    double roots = cJSON_IsNumber(member(entry, "roots")) ? member(entry, "roots")->valuedouble : 1;
+    double earliest = INFINITY;
+
+    for (size_t i = 0; i < tree->len && entry == NULL; i++) {
+        if (tree->parents[i] == VIEW_PARENT_SERVER && tree->cells[i]->held &&
+            tree->cells[i]->done < earliest) {
+            earliest = tree->cells[i]->done;
+            root = run->phone_names.words[tree->phones[i]];
+        }
+    }
+    if (cJSON_AddStringToObject(o, "site", site) == NULL ||
+        cJSON_AddStringToObject(o, "model", model) == NULL ||
+        cJSON_AddStringToObject(o, "file", file) == NULL ||
+        cJSON_AddNumberToObject(o, "re_elected", fmax(roots - 1, 0)) == NULL) {
+        return SIM_ENOMEM;
+    }
+    return (root != NULL ? cJSON_AddStringToObject(o, "root", root)
+                         : cJSON_AddNullToObject(o, "root")) == NULL
+               ? SIM_ENOMEM
+               : 0;
+}
+
+static int add_nodes(struct trees *t, struct tree *tree, cJSON *o, uint32_t depth)
+{
+    cJSON *phone = view_list(o, "phone"), *parent = view_list(o, "parent");
+    cJSON *done = view_list(o, "done"), *outcome = view_list(o, "outcome");
+    int32_t kept = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < tree->len; i++) {
+        tree->kept[i] = tree->depths[i] <= depth ? kept++ : -1;
+    }
+    for (size_t i = 0; i < tree->len && rc == 0; i++) {
+        const struct view_cell *cell = tree->cells[i];
+        uint32_t number = tree->phones[i];
+        int32_t above = tree->parents[i];
+        if (tree->kept[i] < 0) {
+            continue;
+        }
+        rc = view_add_text(phone, t->run->phone_names.words[number]);
+        rc = rc != 0 ? rc : view_add(parent, above >= 0 ? tree->kept[above] : above);
+        rc = rc != 0 ? rc : view_add(done, cell->held ? view_ms(cell->done) : (double)NAN);
+        rc = rc != 0 ? rc : view_add_text(outcome, view_outcomes[t->run->phones[number].outcome]);
+    }
+    tree->left -= (size_t)kept;
+    tree->listed++;
+    return rc;
+}
+
+/* The file in `column` among the phones order[first..first+len-1], of one site and model. */
+static int add_tree(struct trees *t, struct tree *tree, cJSON *list, const uint32_t *group,
+                    size_t len, size_t column)
+{
+    bool shared = false;
+
+    tree->len = 0;
+    for (size_t i = 0; i < len; i++) {
+        const struct view_cell *cell = &t->cells[(size_t)group[i] * t->shown_files + column];
+        uint8_t outcome = t->run->phones[group[i]].outcome;
+        shared = shared || cell->from > 1;
+        /* Who neither got it nor failed did not want it. */
+        if (cell->from > 0 || (strcmp(view_outcomes[outcome], "upgraded") != 0 &&
+                               strcmp(view_outcomes[outcome], "current") != 0)) {
+            tree->cells[tree->len] = cell;
+            tree->phones[tree->len] = group[i];
+            tree->place[group[i]] = (int32_t)tree->len++;
+        }
+    }
+    int rc = 0;
+    /* The first one is shown whatever it takes. */
+    bool fits = tree->len <= tree->left || tree->listed == 0;
+    if (shared && fits && tree->listed < VIEW_TREES_MAX) {
+        cJSON *o = cJSON_CreateObject();
+        uint32_t depth = UINT32_MAX;
+        view_trees_link(tree->cells, tree->len, tree->place, tree->parents, tree->depths);
+        if (tree->len > tree->left) {
+            depth = view_trees_cut(tree->depths, tree->len, tree->left);
+            tree->cut = true;
+        }
+        rc = !cJSON_AddItemToArray(list, o) ? SIM_ENOMEM : add_head(t, tree, o, column);
+        rc = rc != 0 ? rc : add_nodes(t, tree, o, depth);
+    }
+    for (size_t i = 0; i < tree->len; i++) {
+        tree->place[tree->phones[i]] = -1;
+    }
+    return rc;
+}
+
+static int compare_phones(const void *a, const void *b, void *context)
+{
+    const struct view_run *run = context;
+    uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+    const struct view_phone *x = &run->phones[i], *y = &run->phones[k];
+    uint32_t x_rank = run->sites[x->site].rank, y_rank = run->sites[y->site].rank;
+
+    if (x_rank != y_rank) {
+        return x_rank < y_rank ? -1 : 1;
+    }
+    if (x->model != y->model) {
+        return x->model < y->model ? -1 : 1;
+    }
+    return i < k ? -1 : i > k;
+}
+
+static int add_how(cJSON *trees, const struct tree *tree, double of)
+{
+    char text[320], a[48];
+
+    if (of == 0 && tree->listed == 0) {
+        snprintf(text, sizeof(text), "No file was shared between phones.");
+    } else if (tree->listed == 0) {
+        snprintf(text, sizeof(text), "None of %s can be shown.", view_count(of, "tree", a));
+    } else if ((double)tree->listed >= of) {
+        snprintf(text, sizeof(text), of == 1 ? "The only tree." : "All %s.",
+                 view_count((double)tree->listed, "tree", a));
+    } else {
+        snprintf(text, sizeof(text),
+                 "%zu of %s: of the sites that failed or were last, the worst one of each class "
+                 "of sites first.",
+                 tree->listed, view_count(of, "tree", a));
+    }
+    if (tree->cut) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len,
+                 " It has more than %d phones: those that stand further down are left out.",
+                 ANALYSIS_VIEW_NODES);
+    }
+    return cJSON_AddStringToObject(trees, "how", text) == NULL ||
+                   cJSON_AddNumberToObject(trees, "of", of) == NULL
+               ? SIM_ENOMEM
+               : 0;
+}
+
+static int add_groups(struct trees *t, struct tree *tree, cJSON *list)
+{
+    const struct view_run *run = t->run;
+    size_t phones = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < run->phone_names.len; i++) {
+        tree->place[i] = -1;
+        if (run->phones[i].site != ANALYSIS_WORDS_NONE &&
+            run->sites[run->phones[i].site].with_trees) {
+            tree->order[phones++] = i;
+        }
+    }
+    /* The comparison only reads. */
+    qsort_r(tree->order, phones, sizeof(*tree->order), compare_phones, (void *)(uintptr_t)run);
+    for (size_t first = 0, len; first < phones && rc == 0; first += len) {
+        const struct view_phone *p = &run->phones[tree->order[first]];
+        for (len = 1; first + len < phones; len++) {
+            const struct view_phone *q = &run->phones[tree->order[first + len]];
+            if (q->site != p->site || q->model != p->model) {
+                break;
+            }
+        }
+        for (size_t column = 0; column < t->shown_files && rc == 0; column++) {
+            rc = add_tree(t, tree, list, tree->order + first, len, column);
+        }
+    }
+    return rc;
+}
+
+static int add_trees(struct trees *t)
+{
+    size_t len = t->run->phone_names.len + 1;
+    struct tree tree = {
+        .order = malloc(len * sizeof(*tree.order)),
+        .cells = malloc(len * sizeof(*tree.cells)),
+        .phones = malloc(len * sizeof(*tree.phones)),
+        .place = malloc(len * sizeof(*tree.place)),
+        .parents = malloc(len * sizeof(*tree.parents)),
+        .kept = malloc(len * sizeof(*tree.kept)),
+        .depths = malloc(len * sizeof(*tree.depths)),
+        .left = ANALYSIS_VIEW_NODES,
+    };
+    cJSON *trees = cJSON_GetObjectItemCaseSensitive(t->run->view, "trees");
+    cJSON *list = view_list(trees, "list");
+    int rc = SIM_ENOMEM;
+
+    if (tree.order != NULL && tree.cells != NULL && tree.phones != NULL && tree.place != NULL &&
+        tree.parents != NULL && tree.kept != NULL && tree.depths != NULL && list != NULL) {
+        rc = add_groups(t, &tree, list);
+    }
+    double of = view_number(t->run->result, "trees_summary", "count");
+    rc = rc != 0 ? rc : add_how(trees, &tree, isnan(of) ? (double)tree.listed : of);
+    free(tree.order);
+    free(tree.cells);
+    free(tree.phones);
+    free(tree.place);
+    free(tree.parents);
+    free(tree.kept);
+    free(tree.depths);
+    return rc;
+}
+
+int view_trees_read(struct view_run *run)
+{
+    struct trees *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        return SIM_ENOMEM;
+    }
+    t->run = run;
+    int rc = read_times(t);
+    rc = rc != 0 ? rc : add_files(t);
+    rc = rc != 0 ? rc : read_cells(t);
+    rc = rc != 0 ? rc : add_trees(t);
+    for (size_t i = 0; i < VIEW_FILES_MAX; i++) {
+        free(t->list[i].via[0]);
+        free(t->list[i].via[1]);
+    }
+    analysis_words_deinit(&t->files);
+    free(t->cells);
+    free(t);
+    return rc;
+}

@@ -1,0 +1,211 @@
+/* analysis/report/view_verdict.c -- the run in one sentence, and its failures by reason. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/report/view_parts.h"
+#include "sim/err.h"
+#include "sim/units.h"
+
+static const cJSON *member(const cJSON *o, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+static void missed_of(const cJSON *result, int *missed, int *all, const char **first)
+{
+    const cJSON *threshold;
+
+    *missed = *all = 0;
+    *first = NULL;
+    cJSON_ArrayForEach(threshold, member(result, "thresholds"))
+    {
+        (*all)++;
+        if (!cJSON_IsTrue(member(threshold, "met"))) {
+            const char *text = cJSON_GetStringValue(member(threshold, "expression"));
+            *first = (*missed)++ == 0 ? text : *first;
+        }
+    }
+}
+
+/* The reason that most phones gave; NULL: none. */
+static const char *main_reason(const cJSON *result)
+{
+    const cJSON *reason, *most = NULL;
+
+    cJSON_ArrayForEach(reason, member(result, "failures_by_reason"))
+    {
+        if (cJSON_IsNumber(reason) && (most == NULL || reason->valuedouble > most->valuedouble)) {
+            most = reason;
+        }
+    }
+    return most != NULL ? most->string : NULL;
+}
+
+static const char *within(const cJSON *result, char out[SIM_UNITS_TEXT_MAX])
+{
+    double last = view_number(result, "completion_s", "last");
+
+    if (isnan(last) || last < 0 || last > 9e9) {
+        return NULL;
+    }
+    return sim_units_format_duration((sim_duration)llround(last * 1e9), out);
+}
+
+/* "All 30 phones were upgraded within 7 min 3 s", without its end. */
+static void success(const cJSON *result, char *text, size_t size)
+{
+    double total = view_number(result, "phones", "total");
+    double current = view_number(result, "phones", "current");
+    double upgraded = view_number(result, "phones", "upgraded");
+    char a[48], b[48], time[SIM_UNITS_TEXT_MAX];
+    const char *span = within(result, time);
+
+    if (!(upgraded > 0)) {
+        snprintf(text, size, "%s had the firmware already", view_count(total, "phone", a));
+        return;
+    }
+    bool some = current > 0;
+    snprintf(text, size, "%s%s %s upgraded%s%s%s%s%s", some || upgraded == 1 ? "" : "All ",
+             view_count(upgraded, "phone", a), upgraded == 1 ? "was" : "were",
+             span != NULL ? " within " : "", span != NULL ? span : "", some ? ", and " : "",
+             some ? view_count(current, "other", b) : "", some ? " had the firmware already" : "");
+}
+
+static void say_missed(const cJSON *result, char *text, size_t size)
+{
+    int missed, all;
+    const char *first;
+    size_t len = strlen(text);
+
+    missed_of(result, &missed, &all, &first);
+    if (missed == 0) {
+        snprintf(text + len, size - len, "%s",
+                 all == 0   ? "."
+                 : all == 1 ? "; the threshold was met."
+                            : "; every threshold was met.");
+    } else if (all == 1) {
+        snprintf(text + len, size - len, ", but the threshold was missed: %.200s.",
+                 first != NULL ? first : "?");
+    } else {
+        snprintf(text + len, size - len, ", but %d of %d thresholds %s missed%s%.200s.", missed,
+                 all, missed == 1 ? "was" : "were", missed == 1 ? ": " : ", first ",
+                 first != NULL ? first : "?");
+    }
+}
+
+cJSON *analysis_view_verdict(const cJSON *result)
+{
+    double total = view_number(result, "phones", "total");
+    double upgraded = view_number(result, "phones", "upgraded");
+    double failed = view_number(result, "phones", "failed");
+    double unfinished = view_number(result, "phones", "unfinished");
+    const cJSON *validity = member(result, "validity");
+    const char *reason = main_reason(result), *status, *first;
+    char text[700], a[48], sentence[512];
+    int missed, all;
+
+    missed_of(result, &missed, &all, &first);
+    if (cJSON_IsFalse(member(validity, "valid"))) {
+        const cJSON *why = member(validity, "reasons");
+        const char *what = cJSON_GetStringValue(why != NULL ? why->child : NULL);
+        status = "invalid";
+        snprintf(text, sizeof(text), "This run is invalid and says nothing: %.400s.",
+                 what != NULL ? what : "the machine fell behind");
+    } else if (cJSON_IsTrue(member(result, "interrupted"))) {
+        status = "interrupted";
+        snprintf(text, sizeof(text), "The run was interrupted: %.0f of %s %s upgraded by then.",
+                 upgraded, view_count(total, "phone", a), upgraded == 1 ? "was" : "were");
+    } else if (failed + unfinished > 0) {
+        status = "failed";
+        snprintf(text, sizeof(text), "%.0f of %s %s%s%.400s.", failed > 0 ? failed : unfinished,
+                 view_count(total, "phone", a),
+                 failed > 0 ? "failed" : "had not finished when the run ended",
+                 reason != NULL ? ": " : "", reason != NULL ? reason : "");
+    } else {
+        status = missed > 0 ? "missed" : "met";
+        success(result, sentence, sizeof(sentence));
+        say_missed(result, sentence, sizeof(sentence));
+        snprintf(text, sizeof(text), "%s", sentence);
+    }
+    cJSON *o = cJSON_CreateObject();
+    if (cJSON_AddStringToObject(o, "status", status) == NULL ||
+        cJSON_AddStringToObject(o, "sentence", text) == NULL) {
+        cJSON_Delete(o);
+        return NULL;
+    }
+    return o;
+}
+
+/* ---- Failures ---- */
+
+static int compare_reasons(const void *a, const void *b)
+{
+    const cJSON *x = *(const cJSON *const *)a, *y = *(const cJSON *const *)b;
+
+    if (x->valuedouble < y->valuedouble || x->valuedouble > y->valuedouble) {
+        return x->valuedouble > y->valuedouble ? -1 : 1;
+    }
+    return strcmp(x->string, y->string);
+}
+
+static int add_reason(const struct view_run *run, cJSON *list, const char *reason, double phones,
+                      bool with_examples)
+{
+    cJSON *o = cJSON_CreateObject();
+    const cJSON *failure;
+    int rc = 0, len = 0;
+
+    if (!cJSON_AddItemToArray(list, o) || cJSON_AddStringToObject(o, "reason", reason) == NULL ||
+        cJSON_AddNumberToObject(o, "phones", phones) == NULL) {
+        return SIM_ENOMEM;
+    }
+    cJSON *examples = view_list(o, "examples");
+    cJSON_ArrayForEach(failure, member(run->result, "failures"))
+    {
+        const char *why = cJSON_GetStringValue(member(failure, "reason"));
+        const char *phone = cJSON_GetStringValue(member(failure, "phone"));
+        const char *site = cJSON_GetStringValue(member(failure, "site"));
+        char text[256];
+        if (with_examples && rc == 0 && len < VIEW_EXAMPLES_MAX && why != NULL && phone != NULL &&
+            site != NULL && strcmp(why, reason) == 0) {
+            snprintf(text, sizeof(text), "%.80s (%.130s)", phone, site);
+            rc = view_add_text(examples, text);
+            len++;
+        }
+    }
+    return rc;
+}
+
+int view_failures(struct view_run *run)
+{
+    const cJSON *reasons = member(run->result, "failures_by_reason"), *reason;
+    cJSON *list = view_list(run->view, "failures");
+    size_t len = 0;
+    double others = 0;
+    int rc = 0;
+
+    const cJSON **order = malloc(((size_t)cJSON_GetArraySize(reasons) + 1) * sizeof(*order));
+    if (order == NULL || list == NULL) {
+        free(order);
+        return SIM_ENOMEM;
+    }
+    cJSON_ArrayForEach(reason, reasons)
+    {
+        order[len++] = reason;
+    }
+    qsort(order, len, sizeof(*order), compare_reasons);
+    for (size_t i = 0; i < len && rc == 0; i++) {
+        if (i < VIEW_REASONS_MAX) {
+            rc = add_reason(run, list, order[i]->string, order[i]->valuedouble, true);
+        } else {
+            others += order[i]->valuedouble;
+        }
+    }
+    if (rc == 0 && others > 0) {
+        rc = add_reason(run, list, "other reasons", others, false);
+    }
+    free(order);
+    return rc;
+}
