@@ -83,7 +83,7 @@ function distances(parent, view) {
         label: { show: true, position: 'right', color: c.text, formatter: (p) => seconds(p.value) },
         markLine: optimum == null ? undefined : { symbol: 'none', silent: true,
           lineStyle: { color: c.text, type: 'dashed', width: 2 },
-          label: { color: c.text, formatter: 'best possible', position: 'end' },
+          label: { color: c.text, formatter: 'best possible', position: 'start', align: 'left' },
           data: [{ xAxis: optimum }] },
       }],
     };

@@ -29,7 +29,7 @@ export function timeAxis(c, end, width, name = 'time') {
 export function valueAxis(c, name, extra = {}) {
   return {
     type: 'value', min: 0, name, nameLocation: 'end', nameGap: 12,
-    nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] },
+    nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -24] },
     axisLabel: { color: c.muted, formatter: axisNumber, hideOverlap: true },
     axisLine: { show: false }, splitLine: { lineStyle: { color: c.line } }, ...extra,
   };
@@ -38,8 +38,9 @@ export function valueAxis(c, name, extra = {}) {
 export function legend(c, extra = {}) {
   return {
     type: 'scroll', top: 0, left: 0, right: 0, textStyle: { color: c.text },
-    inactiveColor: c.axis, pageTextStyle: { color: c.text }, pageIconColor: c.text,
-    pageIconInactiveColor: c.axis, itemWidth: 22, ...extra,
+    inactiveColor: c.axis, inactiveBorderColor: c.axis, pageTextStyle: { color: c.text }, pageIconColor: c.text,
+    pageIconInactiveColor: c.axis, itemWidth: 22,
+    itemStyle: extra.icon ? {} : { opacity: 0 }, ...extra,
   };
 }
 
@@ -132,10 +133,16 @@ export function completion(parent, id, runs) {
 
 /* ---- The WAN, and the generator's lag under it ---- */
 
+/* A mean holds since the point before; the first one's began with the run. */
+function fromZero(points) {
+  return points.length > 0 && points[0][0] > 0 ? [[0, points[0][1]], ...points] : points;
+}
+
 function wanSeries(c, runs, unit) {
   const many = runs.length > 1;
   const line = (name, t, values, color, extra = {}) => ({
-    type: 'line', name, step: 'start', showSymbol: false, symbolSize: 6, data: pairs(t, values, unit.by),
+    type: 'line', name, step: 'start', showSymbol: false, symbolSize: 6,
+    data: fromZero(pairs(t, values, unit.by)),
     lineStyle: { width: 2, color }, itemStyle: { color }, ...extra,
   });
   const list = [];
@@ -179,7 +186,8 @@ function wanSummary(runs) {
       (configured ? ` of ${rate(configured)}${lines}` : '') +
       (busy > 0 && sites === 1 ? `, sending for ${seconds(busy)}` : '');
   });
-  const text = `${parts.join('; ')}.`;
+  const joined = `${parts.join('; ')}.`;
+  const text = runs.length > 1 ? joined : joined.charAt(0).toUpperCase() + joined.slice(1);
   const worst = Math.max(0, ...runs.map((run) => Math.max(0, ...run.lag?.s ?? [])));
   return runs.some((run) => run.lag?.t.length > 0)
     ? `${text} The generator itself was at most ${seconds(worst)} late.` : text;
@@ -204,15 +212,16 @@ export function wan(parent, id, runs) {
       });
     }
     const x = timeAxis(c, longest, width, 'time since the run began');
-    const grids = [{ ...GRID, bottom: lags.length > 0 ? 150 : 30 }];
+    const flush = { ...GRID, left: 58, containLabel: false, bottom: 46 }; /* one left edge for both */
+    const grids = [{ ...flush, bottom: lags.length > 0 ? 156 : 46 }];
     const xs = [x];
     const ys = [valueAxis(c, unit.name)];
     if (lags.length > 0) {
-      grids.push({ ...GRID, top: undefined, height: 66, bottom: 30 });
+      grids.push({ ...flush, top: undefined, height: 62 });
       xs[0] = { ...x, name: '', axisLabel: { show: false } };
       xs.push({ ...x, gridIndex: 1 });
       ys.push(valueAxis(c, 'generator late by (ms)', { gridIndex: 1, splitNumber: 2,
-        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] } }));
+        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -24] } }));
       for (const run of lags) {
         list.push({ type: 'line', name: runs.length > 1 ? `late: ${run.method}` : 'generator late by',
           xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, symbolSize: 6,

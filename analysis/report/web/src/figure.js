@@ -8,6 +8,8 @@ import { init } from './echarts.js';
 import { lazyTable } from './table.js';
 import { chosenTheme, colours, onTheme, setTheme } from './theme.js';
 
+/* As in style.css: ECharts measures text with it. */
+const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
 
 const figures = new Set();
@@ -56,7 +58,7 @@ function base(option, c, figure) {
   const formatter = option.tooltip?.formatter;
   return {
     animation: false,
-    textStyle: { color: c.text, fontFamily: 'inherit' },
+    textStyle: { color: c.text, fontFamily: FONT },
     ...option,
     tooltip: {
       confine: true, transitionDuration: 0, backgroundColor: c.panel, borderColor: c.axis,

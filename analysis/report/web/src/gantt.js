@@ -72,7 +72,7 @@ export function gantt(parent, id, run) {
         },
       },
       xAxis: { ...time, interval: undefined, splitLine: { show: true, lineStyle: { color: c.line } },
-        axisLabel: { ...time.axisLabel, showMaxLabel: undefined } },
+        axisLabel: { ...time.axisLabel } },
       yAxis: {
         type: 'category', inverse: true, data: g.phones.phone.map((phone, i) =>
           (g.sites.length > 1 ? `${phone} ${site(i)}` : phone)),

@@ -138,7 +138,7 @@ function heatOption(sweep, chosen, metric, about) {
         [[p.color, about.label, quantity(p.value[2], about.unit)]]) },
       xAxis: { ...category(sweep.keys[chosen.x]), nameLocation: 'middle', nameGap: 32 },
       yAxis: { ...category(sweep.keys[chosen.by]),
-        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -40] } },
+        nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -24] } },
       visualMap: { type: 'continuous', min: low, max: high > low ? high : low + 1, calculable: false,
         orient: 'horizontal', left: 'center', bottom: 4, itemHeight: 160, itemWidth: 12,
         textStyle: { color: c.text },
@@ -182,7 +182,7 @@ function metricTable(sweep, metric, about) {
 function addMetric(parent, sweep, chosen, metric) {
   const about = metric < sweep.metrics.length ? { ...sweep.metrics[metric] }
     : { label: 'Runs that met every threshold', unit: '%', name: 'met' };
-  about.most = () => sweep.points.reduce((max, point) =>
+  about.most = () => lines(sweep, chosen).flatMap((line) => line.points).reduce((max, point) =>
     figures(sweep, point, metric).reduce((a, b) => Math.max(a, b ?? 0), max), 0);
   const title = about.label || about.name;
   return addFigure(parent, {

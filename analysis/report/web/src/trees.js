@@ -94,8 +94,9 @@ function key(tree) {
   const scale = el('i', { class: 'ramp', 'aria-hidden': 'true' });
   scale.style.background =
     `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(ramp).join(', ')})`;
-  return [el('span', {}, '\u25a0 server  \u25c6 root  \u25cf phone  \u25b2 failed. Held the file after '),
-    el('span', {}, seconds(low)), scale, el('span', {}, seconds(high))];
+  const marks = ['\u25a0 server', '\u25c6 root', '\u25cf phone', '\u25b2 failed'];
+  return [...marks.map((mark) => el('span', { class: 'mark' }, mark)),
+    el('span', {}, `held the file after ${seconds(low)}`), scale, el('span', {}, seconds(high))];
 }
 
 export function trees(parent, id, run) {
