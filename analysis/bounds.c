@@ -83,7 +83,13 @@ void analysis_bounds_site(const struct scenario *s, enum scenario_method method,
             b.copy_bytes += bytes;
         }
     }
-    if (wan != SIM_RATE_NONE) {
+    if (wan != SIM_RATE_NONE && site->wan.down.exact != NULL) {
+        struct sim_capacity_cursor cursor = {.at = SIM_NEVER};
+        b.wan_floor = sim_time_since(
+            sim_capacity_end(site->wan.down.exact, s->start_at, b.copy_bytes, &cursor),
+            s->start_at);
+        wan = sim_capacity_peak(site->wan.down.exact); /* below: no more than that */
+    } else if (wan != SIM_RATE_NONE) {
         b.wan_floor = sim_time_of_bytes(b.copy_bytes, wan);
     }
     if (method == SCENARIO_LOAD_SERVER) {

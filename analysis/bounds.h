@@ -13,7 +13,8 @@
  * server's uplink. A load server holds its copy before the
  * run: its optimum has no line and no uplink in it, only the LAN (wan_floor stays: what its copy
  * took). Left out, so that the bounds stay bounds: boot, protocol headers, round trips.
- * A line or port without a limit adds nothing. */
+ * A line or port without a limit adds nothing. Of a line whose rate changes over time wan_floor is
+ * how long one copy takes from start.at on, and W in the last term its highest rate. */
 #ifndef ANALYSIS_BOUNDS_H
 #define ANALYSIS_BOUNDS_H
 

@@ -86,7 +86,7 @@ void analysis_result_sites_csv(const struct analysis_figures *f, struct analysis
         analysis_output_print(to, ",%" PRIu64 ",%" PRIu64 ",", analysis_figures_mean_rate(s),
                               s->wan_peak_bit_s);
         if (!setup->wan.none) {
-            analysis_output_print(to, "%" PRIu64, setup->wan.down_bit_s);
+            analysis_output_print(to, "%" PRIu64, analysis_figures_configured(setup, s));
         }
         analysis_output_print(to, ",%" PRIu64 ",%" PRIu64 ",", s->lan_payload_bytes,
                               s->lan_broadcasts);

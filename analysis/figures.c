@@ -327,7 +327,7 @@ static void fill_site(struct analysis_figures *f, uint32_t index, struct analysi
                          scenario_site_class(facts->scenario, index), facts->catalog,
                          &site->bounds);
     if (!setup->wan.none) {
-        f->configured_bit_s += setup->wan.down_bit_s;
+        f->configured_bit_s += analysis_figures_configured(setup, &site->stats);
     }
     sum_counts(&f->all.phones, &site->phones);
     sum_stats(&f->all.stats, &site->stats);
@@ -432,6 +432,22 @@ bool analysis_figures_quantile(const struct analysis_figures *f, uint32_t site, 
     }
     free(scratch);
     return any;
+}
+
+uint64_t analysis_figures_configured(const struct sim_site_setup *setup,
+                                     const struct sim_site_stats *stats)
+{
+    const struct sim_capacity *rate = setup->wan.down.exact;
+
+    if (setup->wan.none) {
+        return 0;
+    }
+    if (rate == NULL || stats->wan_first == SIM_NEVER || stats->wan_last <= stats->wan_first) {
+        return setup->wan.down_bit_s;
+    }
+    sim_capacity_bits bits = sim_capacity_between(rate, stats->wan_first, stats->wan_last);
+    uint64_t mean = (uint64_t)(bits / (stats->wan_last - stats->wan_first));
+    return mean > 0 ? mean : 1;
 }
 
 uint64_t analysis_figures_mean_rate(const struct sim_site_stats *stats)

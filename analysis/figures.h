@@ -124,6 +124,11 @@ const struct analysis_model *analysis_figures_model(const struct analysis_figure
 /* Any quantile of a model's phones. False when none of them has one. */
 bool analysis_figures_model_quantile(const struct analysis_model *model, bool back,
                                      uint32_t millionths, sim_duration *out);
+/* What the line towards the site could carry, bit/s: its rate; of one that changes the mean between
+ * the site's first WAN byte and its last (nothing seen: over a period), so that what was used of it
+ * is a share of that. 0 without a line. */
+uint64_t analysis_figures_configured(const struct sim_site_setup *setup,
+                                     const struct sim_site_stats *stats);
 /* bytes x 8 / (last WAN byte - first); 0 when nothing or only an instant was seen. */
 uint64_t analysis_figures_mean_rate(const struct sim_site_stats *stats);
 

@@ -17,10 +17,12 @@ void load_faults(struct reader *r, const cJSON *item, const struct reader_field 
 void load_thresholds(struct reader *r, const cJSON *item, const struct reader_field *field,
                      void *out);
 
-/* wan.rate, into a struct sim_wan_setup; what it borrows is freed by the second: load_capacity.c.
+/* wan.rate, into a struct sim_wan_setup; what it borrows is freed by the last: load_capacity.c.
  */
 void load_wan_rate(struct reader *r, const cJSON *item, const struct reader_field *field,
                    void *out);
+/* A shaper of so many bits a second before the line towards the site. */
+void load_limit_rate(struct reader *r, struct sim_wan_setup *wan, uint64_t bit_s);
 void load_capacities_free(struct scenario *s);
 
 /* The defaults of what they fill. */

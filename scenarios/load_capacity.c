@@ -385,3 +385,20 @@ void load_wan_rate(struct reader *r, const cJSON *item, const struct reader_fiel
         wan->up = rates.up.over_time;
     }
 }
+
+void load_limit_rate(struct reader *r, struct sim_wan_setup *wan, uint64_t bit_s)
+{
+    struct sim_capacity *limited = NULL;
+
+    if (wan->down.binned == NULL) {
+        wan->down_bit_s = bit_s < wan->down_bit_s ? bit_s : wan->down_bit_s;
+        return;
+    }
+    /* Of the bins: a shaper has a queue, so that what comes within a tenth of a second is even. */
+    int rc = sim_capacity_limited(&limited, wan->down.binned, bit_s);
+    r->no_memory = r->no_memory || rc != 0;
+    if (rc == 0 && keep(r, NULL, limited, NULL)) {
+        wan->down = rate_of(&r->scenario->capacities[r->scenario->capacities_len - 1]);
+        wan->down_bit_s = sim_capacity_mean(limited);
+    }
+}

@@ -417,8 +417,8 @@ static void read_site(struct reader *r, const cJSON *item, struct scenario_site 
         .start_spread = SIM_NEVER,
     };
     reader_object(r, item, site_fields, site);
-    if (site->wan_limit_bit_s > 0 && site->wan_limit_bit_s < site->wan.down_bit_s) {
-        site->wan.down_bit_s = site->wan_limit_bit_s;
+    if (site->wan_limit_bit_s > 0) {
+        load_limit_rate(r, &site->wan, site->wan_limit_bit_s);
     }
     if (site->name == NULL) {
         snprintf(name, sizeof(name), "site-%zu", index + 1);

@@ -280,3 +280,19 @@ int sim_capacity_in_bins(struct sim_capacity **out, const struct sim_capacity *c
     free(steps);
     return rc;
 }
+
+int sim_capacity_limited(struct sim_capacity **out, const struct sim_capacity *c, uint64_t bit_s)
+{
+    struct sim_capacity_step *steps = malloc(c->len * sizeof(*steps));
+
+    if (steps == NULL) {
+        return SIM_ENOMEM;
+    }
+    for (uint32_t i = 0; i < c->len; i++) {
+        steps[i].at = c->steps[i].at;
+        steps[i].bit_s = c->steps[i].bit_s < bit_s ? c->steps[i].bit_s : bit_s;
+    }
+    int rc = sim_capacity_new(out, steps, c->len, c->period, c->offset);
+    free(steps);
+    return rc;
+}

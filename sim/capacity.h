@@ -66,4 +66,7 @@ uint64_t sim_capacity_peak(const struct sim_capacity *c);
  * period), SIM_ELIMIT, SIM_ENOMEM. */
 int sim_capacity_in_bins(struct sim_capacity **out, const struct sim_capacity *c);
 
+/* The same with no step above `bit_s` (> 0). 0 or SIM_ENOMEM. */
+int sim_capacity_limited(struct sim_capacity **out, const struct sim_capacity *c, uint64_t bit_s);
+
 #endif /* SIM_CAPACITY_H */

@@ -238,7 +238,10 @@ int live_relay_new(struct live_relay **out, struct live_loop *loop,
     r->first_free = RELAY_NONE;
     r->timer.fire = timer_fired;
     r->worst = 1.0;
-    r->low_water = config->site->wan.down_bit_s / 8 * LOW_WATER_TIME / SIM_S;
+    uint64_t highest = config->site->wan.down.binned != NULL
+                           ? sim_capacity_peak(config->site->wan.down.binned)
+                           : config->site->wan.down_bit_s;
+    r->low_water = highest / 8 * LOW_WATER_TIME / SIM_S;
     r->low_water = r->low_water > LOW_WATER_MIN ? r->low_water : LOW_WATER_MIN;
     r->low_water = r->low_water < LOW_WATER_MAX ? r->low_water : LOW_WATER_MAX;
     int rc = sim_wan_new(&r->wan, &line);

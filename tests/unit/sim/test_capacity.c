@@ -173,6 +173,20 @@ Test(capacity, in_bins_carries_as_much)
     sim_capacity_free(c);
 }
 
+Test(capacity, limited_keeps_its_slower_steps)
+{
+    struct sim_capacity *c = made(two, 2, 2 * SIM_S, SIM_S / 2), *limited = NULL;
+    sim_time until;
+
+    cr_assert_eq(sim_capacity_limited(&limited, c, 3000000), 0);
+    cr_assert_eq(sim_capacity_rate(limited, 0, &until), 3000000);
+    cr_assert_eq(until, SIM_S / 2, "the offset is kept");
+    cr_assert_eq(sim_capacity_rate(limited, SIM_S, &until), 1000000);
+    cr_assert_eq(sim_capacity_mean(limited), 2000000);
+    sim_capacity_free(limited);
+    sim_capacity_free(c);
+}
+
 Test(capacity, refuses_what_is_none)
 {
     static const struct sim_capacity_step late[] = {{1, 1}}, none[] = {{0, 0}},
