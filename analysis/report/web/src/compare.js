@@ -90,7 +90,7 @@ function distances(parent, view) {
   };
   addFigure(parent, {
     id: 'compare-distance', title: 'Last phone done, and the best that any scheme could do', option,
-    height: 110 + runs.length * 46,
+    height: () => 110 + runs.length * 46,
     summary: `No scheme could be done before ${seconds(optimum)}. ` +
       runs.map((run) => `${run.method}: ${seconds(value(run))}`).join(', ') + '.',
     table: () => ({

@@ -37,7 +37,7 @@ export function valueAxis(c, name, extra = {}) {
 
 export function legend(c, extra = {}) {
   return {
-    type: 'scroll', top: 0, left: 0, right: 0, textStyle: { color: c.text },
+    type: c.paper ? 'plain' : 'scroll', top: 0, left: 0, right: 0, textStyle: { color: c.text },
     inactiveColor: c.axis, inactiveBorderColor: c.axis, pageTextStyle: { color: c.text }, pageIconColor: c.text,
     pageIconInactiveColor: c.axis, itemWidth: 22,
     itemStyle: extra.icon ? {} : { opacity: 0 }, ...extra,
@@ -112,7 +112,7 @@ export function completion(parent, id, runs) {
     }));
   }
   const figure = addFigure(parent, {
-    id, title: 'Phones done over time', controls, option, height: 340,
+    id, title: 'Phones done over time', controls, option,
     summary: () => runs.map((one) => {
       const done = last(one.completion.done);
       const who = runs.length > 1 ? `${one.method}: ` : '';
@@ -242,7 +242,7 @@ export function wan(parent, id, runs) {
     };
   };
   return addFigure(parent, {
-    id, title: 'Use of the WAN over time', option, height: () => (lagged().length > 0 ? 460 : 340),
+    id, title: 'Use of the WAN over time', option, taller: () => (lagged().length > 0 ? 120 : 0),
     summary: () => wanSummary(runs), table: () => wanTable(runs),
   });
 }
@@ -272,7 +272,7 @@ export function states(parent, id, run) {
     }),
   });
   return addFigure(parent, {
-    id, title: 'Phones by state over time', option, height: 340,
+    id, title: 'Phones by state over time', option,
     summary: () => {
       const now = used().map(([name, i]) => [name, last(run.states.counts[i])])
         .filter(([, value]) => value > 0);

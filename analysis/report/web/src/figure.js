@@ -11,6 +11,8 @@ import { chosenTheme, colours, onTheme, setTheme } from './theme.js';
 /* As in style.css: ECharts measures text with it. */
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
+const PRINT_HEIGHT = 230; /* three to a page */
+const HEIGHT = 340;
 
 const figures = new Set();
 const queue = [];
@@ -135,7 +137,8 @@ function draw(figure) {
     return; /* in a closed box: drawn when it opens */
   }
   const c = colours();
-  const height = typeof spec.height === 'function' ? spec.height(width) : spec.height ?? 320;
+  const height = spec.height?.(width) ??
+    (c.paper ? PRINT_HEIGHT : HEIGHT) + (spec.taller?.() ?? 0);
   const wide = Math.max(width, spec.minWidth?.() ?? 0);
   plot.style.height = `${height}px`;
   if (figure.chart === null) {
@@ -154,8 +157,8 @@ function draw(figure) {
   plot.dataset.drawn = 'yes';
 }
 
-/* spec: { id, title, summary (text or function), option(colours, width), table(), height (pixels or
- * function of the width), minWidth(), controls: [nodes], canvas, note }. Returns { node, plot,
+/* spec: { id, title, summary (text or function), option(colours, width), table(), height(width),
+ * taller() (than usual), minWidth(), controls: [nodes], canvas, note }. Returns { node, plot,
  * update() }. */
 export function addFigure(parent, spec) {
   const title = el('h3', { id: `${spec.id}-title` }, spec.title);
@@ -244,7 +247,7 @@ window.addEventListener('beforeprint', () => {
     fold.open = true;
     fold.fill?.();
   }
-  setTheme('light');
+  setTheme('paper');
   for (const figure of figures) {
     figure.width = PRINT_WIDTH;
     figure.draw();

@@ -13,10 +13,11 @@ function bar(color, rows) {
     const start = api.coord([api.value(1), api.value(0)]);
     const end = api.coord([api.value(2), api.value(0)]);
     const thick = Math.max(api.size([0, 1])[1] * (rows > 60 ? 1 : 0.76), 1);
+    const top = Math.round(start[1] - thick / 2); /* whole pixels: no stripes between thin rows */
     return {
       type: 'rect', style: { fill: color },
-      shape: { x: start[0], y: start[1] - thick / 2, width: Math.max(end[0] - start[0], 0.6),
-        height: thick },
+      shape: { x: start[0], y: top, width: Math.max(end[0] - start[0], 0.6),
+        height: Math.max(Math.round(start[1] + thick / 2) - top, 1) },
     };
   };
 }
@@ -56,9 +57,9 @@ export function gantt(parent, id, run) {
   const option = (c, width) => {
     const time = timeAxis(c, end(), width - 120, 'time since the run began');
     return {
-      grid: { ...GRID, top: 44, right: 28, bottom: 62 },
+      grid: { ...GRID, top: c.paper ? 62 : 44, right: 28, bottom: c.paper ? 30 : 62 },
       legend: legend(c, { icon: 'roundRect' }),
-      dataZoom: zooms(c, width),
+      dataZoom: c.paper ? [] : zooms(c, width),
       tooltip: {
         trigger: 'item',
         formatter: (p) => {
@@ -76,14 +77,16 @@ export function gantt(parent, id, run) {
       yAxis: {
         type: 'category', inverse: true, data: g.phones.phone.map((phone, i) =>
           (g.sites.length > 1 ? `${phone} ${site(i)}` : phone)),
-        axisLabel: { color: c.muted, fontSize: 11, width: width < 600 ? 78 : 150, overflow: 'truncate' },
+        axisLabel: { color: c.muted, fontSize: 11, lineHeight: 16, width: width < 600 ? 78 : 150, overflow: 'truncate',
+          hideOverlap: true },
         axisTick: { show: false }, axisLine: { lineStyle: { color: c.axis } },
       },
       series: byPhase().map((data, phase) => {
         const color = phaseColour(g.names[phase], phase);
         return {
           type: 'custom', name: g.names[phase], data, clip: true, itemStyle: { color },
-          renderItem: bar(color, rows()), encode: { x: [1, 2], y: 0 }, progressive: 4000,
+          renderItem: bar(color, rows()), encode: { x: [1, 2], y: 0 }, progressive: 0, /* print waits for nobody */
+          emphasis: { disabled: true },
         };
       }).filter((series) => series.data.length > 0),
     };

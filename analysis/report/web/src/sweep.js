@@ -188,7 +188,7 @@ function addMetric(parent, sweep, chosen, metric) {
   return addFigure(parent, {
     id: `sweep-${metric}`, title: title.charAt(0).toUpperCase() + title.slice(1),
     height: () => (chosen.as === 'heat'
-      ? Math.max(300, sweep.keys[chosen.by].values.length * 34 + 170) : 340),
+      ? Math.max(300, sweep.keys[chosen.by].values.length * 34 + 170) : undefined),
     option: (c, width) => (chosen.as === 'heat' && chosen.by >= 0
       ? heatOption : lineOption)(sweep, chosen, metric, about)(c, width),
     summary: () => summary(sweep, chosen, metric, about),

@@ -24,7 +24,7 @@ const PHASES = {
 const OTHERS = ['blue', 'orange', 'green', 'purple', 'sky', 'brown', 'slate', 'yellow'];
 const DASHES = ['solid', 'dashed', 'dotted', [10, 3, 2, 3]];
 
-let forced = null; /* 'light' or 'dark': chosen by the reader, or print */
+let forced = null; /* 'light' or 'dark': chosen by the reader; 'paper': being printed */
 const listeners = new Set();
 const query = window.matchMedia('(prefers-color-scheme: dark)');
 
@@ -32,8 +32,9 @@ export function isDark() {
   return forced === null ? query.matches : forced === 'dark';
 }
 
+/* `paper`: nothing can be clicked. */
 export function colours() {
-  return isDark() ? DARK : LIGHT;
+  return isDark() ? DARK : { ...LIGHT, paper: forced === 'paper' };
 }
 
 export function methodColour(method) {

@@ -57,7 +57,10 @@ function gantt(source) {
   const bars = Object.fromEntries(Object.entries(all).map(([name, values]) =>
     [name, keep.map((i) => values[i])]));
   bars.file = bars.file.map((file) => file ?? -1);
-  const index = (values) => phone.map((unused, i) => numbers(values)[i] ?? -1);
+  const index = (values) => {
+    const given = numbers(values);
+    return phone.map((unused, i) => given[i] ?? -1);
+  };
   return {
     of: number(from.of) ?? phone.length, how: text(from.how), names, files: texts(from.files),
     sites: texts(from.sites), models: texts(from.models), bars,
