@@ -782,6 +782,11 @@ uint32_t analysis_collect_restore_reason(struct analysis_collect *c, const char 
     return intern_reason(&c->lanes[0], text);
 }
 
+unsigned analysis_collect_lanes(const struct analysis_collect *c)
+{
+    return c->config.lanes;
+}
+
 uint32_t analysis_collect_reasons(const struct analysis_collect *c, unsigned lane)
 {
     assert(lane < c->config.lanes);

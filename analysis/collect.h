@@ -149,7 +149,8 @@ void analysis_collect_durations(const struct analysis_collect *c, uint16_t firmw
 struct analysis_phone *analysis_collect_restore_phone(struct analysis_collect *c, sim_node node);
 /* The number of a reason. 0: out of memory. */
 uint32_t analysis_collect_restore_reason(struct analysis_collect *c, const char *text);
-/* How many reasons there are, and the text of one (1..): of lane 0. */
+unsigned analysis_collect_lanes(const struct analysis_collect *c);
+/* How many reasons there are, and the text of one (1..), of a lane. */
 uint32_t analysis_collect_reasons(const struct analysis_collect *c, unsigned lane);
 const char *analysis_collect_reason_text(const struct analysis_collect *c, unsigned lane,
                                          uint32_t reason);

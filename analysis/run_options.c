@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "analysis/share.h"
+#include "scenarios/share.h"
 #include "sim/err.h"
 #include "sim/units.h"
 
@@ -63,7 +65,8 @@ void analysis_run_options_init(struct analysis_run_options *o, bool compare)
     add(o, &len,
         (struct analysis_option){
             "shard", ANALYSIS_OPTION_TEXT, &o->shard, "I/N",
-            "only share I (from 0) of N of the sites; pfsim merge joins them"});
+            "only share I (from 0) of N of the sites; pfsim merge joins them; N alone: I from "
+            "Kubernetes, Slurm, Open MPI or GNU parallel"});
     add(o, &len,
         (struct analysis_option){"listen", ANALYSIS_OPTION_TEXT, &o->listen, "ADDR:PORT",
                                  "a page with growing charts, and /metrics for Prometheus"});
@@ -110,9 +113,12 @@ static int check_world(const struct analysis_run_options *o, const struct analys
     return ANALYSIS_OK;
 }
 
-static bool has_phone(const struct scenario *s, sim_addr addr)
+static bool has_phone(const struct scenario *s, const struct analysis_session *session)
 {
-    for (uint32_t i = 0; i < s->sites_total; i++) {
+    struct scenario_share share = scenario_share(s, session->shard, session->shards);
+    sim_addr addr = session->phone_log;
+
+    for (uint32_t i = share.first; i < share.first + share.len; i++) {
         char name[SCENARIO_NAME_MAX];
         struct sim_site_setup setup;
         if (scenario_site_setup(s, i, &setup, name) != 0 ||
@@ -162,6 +168,10 @@ static int check_words(const struct analysis_run_options *o, const struct analys
                                      "\"512 MiB\"",
                                      o->max_memory);
     }
+    if (o->shard != NULL &&
+        analysis_share_parse(o->shard, &session->shard, &session->shards, why) != 0) {
+        return analysis_program_fail(program, command, ANALYSIS_USAGE, "%s", why);
+    }
     if (o->quiet && o->verbose) {
         return analysis_program_fail(program, command, ANALYSIS_USAGE,
                                      "--quiet and --verbose contradict one another");
@@ -205,10 +215,10 @@ int analysis_run_options_apply(const struct analysis_run_options *o,
                                                      : SCENARIO_VIRTUAL;
         status = check_world(o, program, command, &made);
     }
-    if (status == ANALYSIS_OK && made.has_phone_log && !has_phone(s, made.phone_log)) {
-        status =
-            analysis_program_fail(program, command, ANALYSIS_USAGE,
-                                  "--phone-log %s: the scenario has no phone there", o->phone_log);
+    if (status == ANALYSIS_OK && made.has_phone_log && !has_phone(s, &made)) {
+        status = analysis_program_fail(
+            program, command, ANALYSIS_USAGE, "--phone-log %s: %s has no phone there", o->phone_log,
+            made.shards > 0 ? "this share of the scenario" : "the scenario");
     }
     if (status != ANALYSIS_OK) {
         scenario_free(s);

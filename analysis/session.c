@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "analysis/abort.h"
+#include "analysis/capture/pcap.h"
+#include "analysis/files.h"
 #include "analysis/interrupt.h"
 #include "analysis/memory.h"
 #include "analysis/needs.h"
@@ -12,6 +14,7 @@
 #include "analysis/progress.h"
 #include "analysis/result.h"
 #include "analysis/series.h"
+#include "analysis/shard.h"
 #include "analysis/story.h"
 #include "analysis/threshold.h"
 #include "analysis/transfers.h"
@@ -31,6 +34,7 @@ struct session {
     struct analysis_progress *progress;
     struct analysis_story story;
     struct analysis_observers observers;
+    struct analysis_pcap *pcap;            /* --pcap */
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
     uint32_t groups;                       /* of sites; they run one after another */
@@ -131,12 +135,14 @@ static bool on_tick(void *context, sim_time now)
     }
     /* A virtual run is over before anything is saved by ending it early. */
     return analysis_interrupt_seen() ||
-           (s->config->world == SCENARIO_LIVE && has_abort(s->config->scenario) && is_lost(s, now));
+           (s->config->world == SCENARIO_LIVE && s->config->shards == 0 &&
+            has_abort(s->config->scenario) && is_lost(s, now));
 }
 
 static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
 {
     struct session *s = context;
+    struct scenario_share share = scenario_run_share(s->run);
     sim_node node = scenario_run_node(s->run, first, 0);
     uint32_t phones = 0;
 
@@ -144,7 +150,7 @@ static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time
         phones += scenario_run_site(s->run, first + i)->phones;
     }
     analysis_series_end(s->series, first, len, now);
-    analysis_progress_groups(s->progress, s->groups > 1 ? first + len : 1);
+    analysis_progress_groups(s->progress, s->groups > 1 ? first + len - share.first : 1);
     analysis_collect_end(s->collect, node, phones, now);
     analysis_observers_group_ended(&s->observers, first, len, now);
 }
@@ -196,6 +202,14 @@ static void warn_of_aborts(const struct session *s)
 {
     const struct scenario *scenario = s->config->scenario;
 
+    if (s->config->shards > 0) {
+        if (scenario->thresholds_len > 0 && !s->config->quiet) {
+            fprintf(s->config->program->err,
+                    "pfsim %s: thresholds are of all sites: pfsim merge judges them\n",
+                    s->config->command);
+        }
+        return;
+    }
     if (s->config->world == SCENARIO_VIRTUAL) {
         if (has_abort(scenario) && !s->config->quiet) {
             fprintf(s->config->program->err,
@@ -224,6 +238,8 @@ static int check(const struct session *s)
     struct analysis_memory memory = {
         .scenario = config->scenario,
         .method = config->method,
+        .shard = config->shard,
+        .shards = config->shards,
         .runs = config->check_determinism ? 2 : 1,
         .limit = config->max_memory,
     };
@@ -239,8 +255,9 @@ static int open_files(struct session *s)
     const char *out = s->config->out;
     char why[ANALYSIS_WHY_MAX];
 
-    if (out != NULL && (analysis_output_folder(out, why) != 0 ||
-                        analysis_output_open(&s->series_file, out, "series.csv", why) != 0)) {
+    if (out != NULL &&
+        (analysis_output_folder(out, why) != 0 || analysis_shard_remove(out, why) != 0 ||
+         analysis_output_open(&s->series_file, out, "series.csv", why) != 0)) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
     return ANALYSIS_OK;
@@ -254,6 +271,8 @@ static int build_run(struct session *s)
         .world = config->world,
         .method = config->method,
         .seed = config->seed,
+        .shard = config->shard,
+        .shards = config->shards,
         .has_phone_log = config->has_phone_log,
         .phone_log = config->phone_log,
         .tick = on_tick,
@@ -281,10 +300,11 @@ static int build_run(struct session *s)
 
 static uint64_t configured_rate(const struct session *s)
 {
+    struct scenario_share share = scenario_run_share(s->run);
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < scenario_run_sites(s->run); i++) {
-        const struct sim_site_setup *setup = scenario_run_site(s->run, i);
+    for (uint32_t i = 0; i < share.len; i++) {
+        const struct sim_site_setup *setup = scenario_run_site(s->run, share.first + i);
         sum += setup->wan.none ? 0 : setup->wan.down_bit_s;
     }
     return sum;
@@ -307,7 +327,8 @@ static int attach(struct session *s)
     uint32_t first, len;
 
     scenario_run_group(s->run, &first, &len);
-    s->groups = len == 1 ? sites : 1; /* all sites, or one after another */
+    struct scenario_share share = scenario_run_share(s->run);
+    s->groups = len == 1 ? share.len : 1; /* all sites, or one after another */
     if (config->out != NULL &&
         analysis_transfers_new(&s->transfers, config->out, lanes, why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);
@@ -332,7 +353,8 @@ static int attach(struct session *s)
         .sites = sites,
         .stats = line_of,
         .name = site_name_of,
-        .transfers = s->groups > 1 ? transfers_of : NULL, /* else the server knows its peak */
+        /* Of one group the server knows its peak. A share of one is a group among others. */
+        .transfers = len == 1 && sites > 1 ? transfers_of : NULL,
         .context = s,
         .to = s->series_file,
     };
@@ -341,7 +363,7 @@ static int attach(struct session *s)
         .quiet = config->quiet,
         .collect = s->collect,
         .sites = sites,
-        .phones = config->scenario->phones_total,
+        .phones = share.phones,
         .method = scenario_method_name(config->method),
         .configured_bit_s = configured_rate(s),
         .start_at = config->scenario->start_at,
@@ -378,69 +400,51 @@ static int attach(struct session *s)
 
 /* ---- After the run ---- */
 
-typedef void (*table_writer)(const struct analysis_figures *f, struct analysis_output *to);
-
-static int write_table(const struct session *s, const struct analysis_figures *f, const char *name,
-                       table_writer write)
+/* What a share leaves for `merge` beside the files that it writes anyway: begun here, closed when
+ * all of them are there. */
+static int write_tables(struct session *s, const struct analysis_figures *f,
+                        struct analysis_shard_writer **shard, char why[ANALYSIS_WHY_MAX])
 {
-    struct analysis_output *o = NULL;
-    char why[ANALYSIS_WHY_MAX];
-
-    if (analysis_output_open(&o, s->config->out, name, why) != 0) {
-        return fail(s, ANALYSIS_REFUSED, why);
-    }
-    write(f, o);
-    return analysis_output_commit(o, why) != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
-}
-
-static int write_transfers(struct session *s)
-{
-    struct analysis_output *o = NULL;
-    char why[ANALYSIS_WHY_MAX];
-
-    if (analysis_output_open(&o, s->config->out, "transfers.csv", why) != 0) {
-        return fail(s, ANALYSIS_REFUSED, why);
-    }
-    if (analysis_transfers_write(s->transfers, o, NULL, why) != 0) {
-        analysis_output_discard(o);
-        return fail(s, ANALYSIS_REFUSED, why);
-    }
-    return analysis_output_commit(o, why) != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
-}
-
-/* Each file is whole or absent; result.json comes last, so that it speaks for the others. */
-static int write_files(struct session *s, const struct analysis_figures *f, const cJSON *document)
-{
-    char why[ANALYSIS_WHY_MAX];
-    int status;
-
-    if (s->config->out == NULL) {
-        return ANALYSIS_OK;
-    }
+    const char *out = s->config->out;
     int rc = analysis_output_commit(s->series_file, why);
+
     s->series_file = NULL;
-    status = rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
-    if (status == ANALYSIS_OK) {
-        status = write_table(s, f, "phones.csv", analysis_result_phones_csv);
-    }
-    if (status == ANALYSIS_OK) {
-        status = write_table(s, f, "sites.csv", analysis_result_sites_csv);
-    }
-    if (status == ANALYSIS_OK) {
-        status = write_transfers(s);
-    }
-    struct analysis_output *o = NULL;
-    char *text = status == ANALYSIS_OK ? analysis_result_text(document) : NULL;
-    if (text == NULL) {
-        return status == ANALYSIS_OK ? fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM)) : status;
-    }
-    rc = analysis_output_open(&o, s->config->out, "result.json", why);
     if (rc == 0) {
-        analysis_output_write(o, text, strlen(text));
-        rc = analysis_output_commit(o, why);
+        rc = analysis_files_tables(out, f, why);
     }
-    free(text);
-    return rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
+    if (rc == 0 && s->config->shards > 0) {
+        rc = analysis_shard_open(shard, out, f, analysis_series_wan_bins(s->series),
+                                 analysis_series_transfer_bins(s->series), why);
+    }
+    const struct analysis_transfers_reader also = {analysis_shard_transfer, *shard};
+    return rc != 0
+               ? rc
+               : analysis_files_transfers(out, s->transfers, *shard != NULL ? &also : NULL, why);
+}
+
+/* Files, observers, and what a share leaves behind. */
+static int finish(struct session *s, const struct analysis_figures *f, const cJSON *document)
+{
+    struct analysis_shard_writer *shard = NULL;
+    char why[ANALYSIS_WHY_MAX];
+    int status = ANALYSIS_OK;
+    int rc = 0;
+
+    if (s->config->out != NULL &&
+        ((rc = write_tables(s, f, &shard, why)) != 0 ||
+         (rc = analysis_files_documents(s->config->out, s->config->scenario, document, why)) !=
+             0)) {
+        status = fail(s, ANALYSIS_REFUSED, why);
+    }
+    if (analysis_observers_finish(&s->observers, f, document, why) != 0) {
+        status = fail(s, ANALYSIS_REFUSED, why);
+    }
+    if (shard != NULL && rc == 0) {
+        rc = analysis_shard_close(shard, analysis_files_mergeable, why);
+        return rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : status;
+    }
+    analysis_shard_discard(shard);
+    return status;
 }
 
 static int judge(const struct analysis_figures *f, bool all_met)
@@ -458,7 +462,6 @@ static int judge(const struct analysis_figures *f, bool all_met)
 static int conclude(struct session *s, cJSON **document)
 {
     struct analysis_figures *figures = NULL;
-    char why[ANALYSIS_WHY_MAX];
     struct analysis_facts facts = {
         .version = s->config->program->version,
         .scenario = s->config->scenario,
@@ -467,21 +470,20 @@ static int conclude(struct session *s, cJSON **document)
         .seed = s->config->seed,
         .collect = s->collect,
         .sites = scenario_run_sites(s->run),
+        .shard = s->config->shard,
+        .shards = s->config->shards,
         .site = site_of,
         .stats = stats_of,
         .context = s,
         .catalog = scenario_run_catalog(s->run),
         .wan_peak_bit_s = analysis_series_peak(s->series),
+        .transfers_peak = analysis_series_transfers(s->series),
         .ended = scenario_run_ended(s->run),
         .interrupted = analysis_interrupt_seen(),
     };
 
     facts.has_server = scenario_run_server_stats(s->run, &facts.server);
     facts.has_trace_hash = scenario_run_hash(s->run, &facts.trace_hash);
-    uint64_t transfers = analysis_series_transfers(s->series); /* of all groups together */
-    if (transfers > facts.server.peak_transfers) {
-        facts.server.peak_transfers = (uint32_t)(transfers < UINT32_MAX ? transfers : UINT32_MAX);
-    }
     scenario_run_validity(s->run, &facts.validity);
     scenario_run_usage(s->run, &facts.usage);
     facts.wall = sim_live_clock() - s->began;
@@ -493,15 +495,13 @@ static int conclude(struct session *s, cJSON **document)
         analysis_figures_free(figures);
         return fail(s, ANALYSIS_REFUSED, sim_err_text(rc));
     }
-    bool all_met = analysis_threshold_evaluate(figures, *document);
+    /* Thresholds are of the whole run: `merge` judges them. */
+    bool all_met = facts.shards > 0 || analysis_threshold_evaluate(figures, *document);
     int status = judge(figures, all_met);
     if (s->config->figures != NULL) {
         s->config->figures(s->config->figures_context, figures, *document);
     }
-    status = analysis_program_worse(status, write_files(s, figures, *document));
-    if (analysis_observers_finish(&s->observers, figures, *document, why) != 0) {
-        status = analysis_program_worse(status, fail(s, ANALYSIS_REFUSED, why));
-    }
+    status = analysis_program_worse(status, finish(s, figures, *document));
     analysis_figures_free(figures);
     return status;
 }
@@ -522,6 +522,8 @@ static int run_twice(struct session *s)
         .world = config->world,
         .method = config->method,
         .seed = config->seed,
+        .shard = config->shard,
+        .shards = config->shards,
         .has_phone_log = config->has_phone_log,
         .phone_log = config->phone_log,
         .trace = {.write = ignore_record},
@@ -589,6 +591,25 @@ static void release(struct session *s)
     analysis_transfers_free(s->transfers);
 }
 
+/* What is about to run. */
+static void headline(const struct analysis_session *config)
+{
+    const struct scenario *s = config->scenario;
+    struct scenario_share share = scenario_share(s, config->shard, config->shards);
+    char of[64] = "";
+
+    if (config->shards > 0) {
+        snprintf(of, sizeof(of), " (share %u of %u)", config->shard, config->shards);
+    }
+    fprintf(config->program->err, "%s: %u phones, %u site%s%s, method %s, seed %llu, %s%s\n",
+            s->name, share.phones, share.len, share.len == 1 ? "" : "s", of,
+            scenario_method_name(config->method), (unsigned long long)config->seed,
+            scenario_world_name(config->world),
+            config->world == SCENARIO_LIVE  ? ""
+            : s->network == SCENARIO_PACKET ? ", packet network"
+                                            : ", fluid network");
+}
+
 int analysis_session_run(const struct analysis_session *config, cJSON **document)
 {
     struct session s = {.config = config, .began = sim_live_clock()};
@@ -596,14 +617,7 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
 
     *document = NULL;
     if (!config->quiet) {
-        fprintf(config->program->err, "%s: %u phones, %u site%s, method %s, seed %llu, %s%s\n",
-                config->scenario->name, config->scenario->phones_total,
-                config->scenario->sites_total, config->scenario->sites_total == 1 ? "" : "s",
-                scenario_method_name(config->method), (unsigned long long)config->seed,
-                scenario_world_name(config->world),
-                config->world == SCENARIO_LIVE                 ? ""
-                : config->scenario->network == SCENARIO_PACKET ? ", packet network"
-                                                               : ", fluid network");
+        headline(config);
     }
     warn_of_aborts(&s);
     if ((status = check(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&

@@ -1,0 +1,80 @@
+/* analysis/files.c -- see files.h. */
+#include "analysis/files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/result.h"
+#include "sim/err.h"
+
+const char *const analysis_files_mergeable[] = {"series.csv", "phases.csv", NULL};
+
+typedef void (*table_writer)(const struct analysis_figures *f, struct analysis_output *to);
+
+static int write_table(const char *dir, const char *name, const struct analysis_figures *f,
+                       table_writer write, char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = NULL;
+    int rc = analysis_output_open(&o, dir, name, why);
+
+    if (rc == 0) {
+        write(f, o);
+        rc = analysis_output_commit(o, why);
+    }
+    return rc;
+}
+
+int analysis_files_tables(const char *dir, const struct analysis_figures *f,
+                          char why[ANALYSIS_WHY_MAX])
+{
+    int rc = write_table(dir, "phones.csv", f, analysis_result_phones_csv, why);
+
+    return rc != 0 ? rc : write_table(dir, "sites.csv", f, analysis_result_sites_csv, why);
+}
+
+int analysis_files_transfers(const char *dir, struct analysis_transfers *transfers,
+                             const struct analysis_transfers_reader *also,
+                             char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = NULL;
+    int rc = analysis_output_open(&o, dir, "transfers.csv", why);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if ((rc = analysis_transfers_write(transfers, o, also, why)) != 0) {
+        analysis_output_discard(o);
+        return rc;
+    }
+    return analysis_output_commit(o, why);
+}
+
+static int write_json(const char *dir, const char *name, const cJSON *json,
+                      char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = NULL;
+    char *text = json != NULL ? analysis_result_text(json) : NULL;
+
+    if (text == NULL) {
+        snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
+        return SIM_ENOMEM;
+    }
+    int rc = analysis_output_open(&o, dir, name, why);
+    if (rc == 0) {
+        analysis_output_write(o, text, strlen(text));
+        rc = analysis_output_commit(o, why);
+    }
+    free(text);
+    return rc;
+}
+
+int analysis_files_documents(const char *dir, const struct scenario *s, const cJSON *document,
+                             char why[ANALYSIS_WHY_MAX])
+{
+    cJSON *scenario = cJSON_Parse(s->text);
+    int rc = write_json(dir, "scenario.json", scenario, why);
+
+    cJSON_Delete(scenario);
+    return rc != 0 ? rc : write_json(dir, "result.json", document, why);
+}
