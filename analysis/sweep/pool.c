@@ -25,6 +25,7 @@ struct slot {
     int fd;    /* where the child puts its parcel */
     unsigned attempts;
     struct analysis_job job;
+    const char *metrics[ANALYSIS_JOB_METRICS_MAX]; /* of the job */
     cJSON *holder;
 };
 
@@ -202,7 +203,12 @@ int analysis_pool_start(struct analysis_pool *p, const struct analysis_job *job,
         slot++;
     }
     memset(slot, 0, sizeof(*slot));
+    assert(job->metrics_len <= ANALYSIS_JOB_METRICS_MAX);
     slot->job = *job;
+    for (size_t i = 0; i < job->metrics_len; i++) {
+        slot->metrics[i] = job->metrics[i];
+    }
+    slot->job.metrics = slot->metrics;
     int rc = spawn(p, slot, why);
     if (rc != 0) {
         memset(slot, 0, sizeof(*slot));

@@ -34,9 +34,9 @@ void analysis_pool_set_work(struct analysis_pool *p,
                             void *context);
 unsigned analysis_pool_idle(const struct analysis_pool *p); /* slots without a run */
 unsigned analysis_pool_busy(const struct analysis_pool *p);
-/* Takes a slot; there is one. The job's strings must live until it is taken back; `holder` (may be
- * NULL) is deleted then. 0, or SIM_E* with a sentence (no process, no file to be had): then the
- * slot stays idle and the holder the caller's. */
+/* Takes a slot; there is one. The job's strings (not its list of metrics) must live until it is
+ * taken back; `holder` (may be NULL) is deleted then. 0, or SIM_E* with a sentence (no process, no
+ * file to be had): then the slot stays idle and the holder the caller's. */
 int analysis_pool_start(struct analysis_pool *p, const struct analysis_job *job, cJSON *holder,
                         char why[ANALYSIS_WHY_MAX]);
 /* One that has ended: the parcel and its length, the caller's. False when none has. A parcel of a

@@ -35,10 +35,9 @@ static const struct unit rates[] = {
 static const struct unit sizes[] = {{"GB", 1000000000}, {"MB", 1000000}, {"kB", 1000}, {"B", 1}};
 static const struct unit binary[] = {
     {"GiB", UINT64_C(1) << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}};
-static const struct unit durations[] = {
-    {"s", SIM_S}, {"ms", SIM_MS}, {"us", SIM_US}, {"ns", SIM_NS}};
+static const struct unit durations[] = {{"s", SIM_S}, {"ms", SIM_MS}, {"us", SIM_US}, {"ns", 1}};
 static const struct unit long_durations[] = {
-    {"h", 3600 * SIM_S}, {"min", 60 * SIM_S}, {"s", SIM_S}, {"ns", SIM_NS}};
+    {"h", 3600 * SIM_S}, {"min", 60 * SIM_S}, {"s", SIM_S}, {"ns", 1}};
 
 enum { FAMILY = 4 }; /* units in each of these */
 
