@@ -2,13 +2,30 @@
  */
 #include "analysis/observer.h"
 
+#include "analysis/capture/capture.h"
+#include "analysis/report/lag.h"
+#include "analysis/report/phases.h"
+
 int analysis_observers_open(struct analysis_observers *o, const struct analysis_observed *observed,
                             char why[ANALYSIS_WHY_MAX])
 {
-    (void)o;
-    (void)observed;
+    const struct analysis_session *session = observed->session;
+    int rc = 0;
+
     why[0] = '\0';
-    return 0;
+    if (session->out != NULL) {
+        rc = analysis_phases_observe(&o->list[o->len], observed, why);
+        o->len += rc == 0;
+    }
+    if (rc == 0 && session->out != NULL && session->world == SCENARIO_LIVE) {
+        rc = analysis_lag_observe(&o->list[o->len], observed, why);
+        o->len += rc == 0;
+    }
+    if (rc == 0 && session->events != NULL) {
+        rc = analysis_capture_events(&o->list[o->len], observed, session->events, why);
+        o->len += rc == 0;
+    }
+    return rc;
 }
 
 void analysis_observers_record(struct analysis_observers *o, unsigned lane,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 struct analysis_output {
     FILE *file;
+    bool borrowed; /* the caller's stream; no names then */
     int errnum; /* of the first write that failed; 0 */
     char dir[ANALYSIS_PATH_MAX];
     char temp[ANALYSIS_PATH_MAX];
@@ -25,7 +27,7 @@ static int refuse(char why[ANALYSIS_WHY_MAX], const char *what, const char *path
 {
     snprintf(why, ANALYSIS_WHY_MAX, "can't %s %.300s: %s%s", what, path, strerror(errnum),
              errnum == ENOSPC || errnum == EDQUOT
-                 ? "; free some space or choose another folder with --out"
+                 ? "; free some space or choose another folder"
                  : "");
     return sim_err_from_errno(errnum);
 }
@@ -88,6 +90,40 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
         free(o);
         return rc;
     }
+    *out = o;
+    return 0;
+}
+
+int analysis_output_open_path(struct analysis_output **out, const char *path,
+                              char why[ANALYSIS_WHY_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    char dir[ANALYSIS_PATH_MAX] = ".";
+
+    if (name[0] == '\0') {
+        return refuse(why, "write", path, path[0] == '\0' ? ENOENT : EISDIR);
+    }
+    if (slash != NULL) {
+        size_t len = slash == path ? 1 : (size_t)(slash - path); /* "/x" lies in "/" */
+        if (len >= sizeof(dir)) {
+            return refuse(why, "write", path, ENAMETOOLONG);
+        }
+        memcpy(dir, path, len);
+        dir[len] = '\0';
+    }
+    return analysis_output_open(out, dir, name, why);
+}
+
+int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = calloc(1, sizeof(*o));
+
+    if (o == NULL) {
+        return refuse(why, "write to", "a stream", ENOMEM);
+    }
+    o->file = stream;
+    o->borrowed = true;
     *out = o;
     return 0;
 }
@@ -165,6 +201,10 @@ int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]
     if (errnum == 0 && fflush(o->file) != 0) {
         errnum = errno;
     }
+    if (o->borrowed) {
+        free(o);
+        return errnum != 0 ? refuse(why, "write to", "standard output", errnum) : 0;
+    }
     /* EINVAL: the file system has no fsync (a pipe, some FUSE); then there is nothing to wait
      * for. */
     if (errnum == 0 && fsync(fileno(o->file)) != 0 && errno != EINVAL && errno != ENOSYS) {
@@ -192,7 +232,9 @@ void analysis_output_discard(struct analysis_output *o)
     if (o == NULL) {
         return;
     }
-    fclose(o->file);
-    unlink(o->temp);
+    if (!o->borrowed) {
+        fclose(o->file);
+        unlink(o->temp);
+    }
     free(o);
 }

@@ -26,6 +26,7 @@
 #include "scenarios/share.h"
 #include "sim/live/live.h"
 #include "sim/server/server.h"
+#include "sim/tap.h"
 #include "sim/trace.h"
 #include "sim/virtual/virtual.h"
 
@@ -37,6 +38,7 @@ struct scenario_run_options {
     uint64_t seed;
     uint32_t shard, shards; /* only share `shard` (0..shards-1) of the sites; shards 0: all */
     struct sim_trace trace;
+    struct sim_tap tap; /* sees every packet; write NULL: none */
     bool has_phone_log;
     sim_addr phone_log;     /* that phone writes SIM_RECORD_LOG lines */
     const char *access_log; /* of the embedded server; NULL: none */
@@ -115,6 +117,9 @@ void scenario_run_line_stats(struct scenario_run *run, uint32_t site, struct sim
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out);
 /* A virtual run is always valid. */
 void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out);
+/* Live, from the tick: how late timers fired at most in a whole second of the run, of the last 15.
+ * Virtual: 0. */
+sim_duration scenario_run_lag_in(const struct scenario_run *run, uint32_t second);
 void scenario_run_usage(struct scenario_run *run, struct sim_live_usage *out);
 /* Over every event: the sum of the groups' hashes, so their order does not matter. False for a live
  * run, which has none. */

@@ -2,6 +2,7 @@
  *
  *   build.c          the common face (build.h): content, kinds, numbers, figures
  *   build_crew.c     phones and fault controllers of some neighbouring sites
+ *   build_tap.c      who listens on the LANs, for --pcap: sim/tap
  *   build_live.c     servers that fork, sockets: sim/live
  *   build_virtual.c  groups of sites in virtual time: sim/virtual */
 #ifndef SCENARIOS_BUILD_INNER_H
@@ -12,6 +13,7 @@
 #include "scenarios/faults.h"
 #include "scenarios/kinds.h"
 #include "scenarios/macs.h"
+#include "sim/tap/world.h"
 
 struct build_live;
 struct build_virtual;
@@ -75,6 +77,11 @@ void build_crew_deinit(struct build_crew *c);
 /* Every record of its phones passes here on its way, where there are faults. */
 void build_crew_observe(struct build_crew *c, const struct sim_record *record);
 
+/* ---- build_tap.c ---- */
+
+/* All but `world` and `lane`. */
+void build_tap_config(const struct scenario_run *run, struct sim_tap_config *out);
+
 /* ---- build_live.c ---- */
 
 /* `run` has its setups; makes the rest of it. 0 or SIM_E*, perhaps with a sentence in `why`. */
@@ -86,6 +93,7 @@ void build_live_servers(const struct build_live *b, char out[SCENARIO_SERVERS_TE
 void build_live_site_stats(struct build_live *b, uint32_t site, struct sim_site_stats *out);
 bool build_live_server_stats(struct build_live *b, struct sim_server_stats *out);
 void build_live_validity(struct build_live *b, struct sim_live_validity *out);
+sim_duration build_live_lag_in(const struct build_live *b, uint32_t second);
 void build_live_usage(struct build_live *b, struct sim_live_usage *out);
 sim_time build_live_ended(const struct build_live *b);
 /* `run` has a scenario and setups, nothing else. */

@@ -13,6 +13,7 @@ struct build_live {
     struct sim_server *server;      /* embedded; NULL when the scenario names one */
     struct sim_server *load_server; /* of all sites; NULL when nobody needs one */
     struct sim_live *world;
+    struct sim_tap_world **taps; /* around the world of each lane; NULL: nobody listens */
     struct build_crew crew;
     sim_time ended;
 };
@@ -246,7 +247,48 @@ static int check_machine(const struct sim_live_config *config, enum scenario_met
 static struct sim_world *world_of(void *context, uint32_t site)
 {
     struct build_live *b = context;
-    return sim_live_world(b->world, site);
+    return b->taps != NULL ? sim_tap_world(b->taps[sim_live_lane(b->world, site)])
+                           : sim_live_world(b->world, site);
+}
+
+/* One around each lane's world; the world is made. */
+static int begin_taps(struct build_live *b)
+{
+    const struct scenario_run *run = b->run;
+    struct sim_tap_config config;
+
+    if (run->options.tap.write == NULL) {
+        return 0;
+    }
+    b->taps = calloc(run->scenario->threads, sizeof(struct sim_tap_world *));
+    build_tap_config(run, &config);
+    config.node_offset = (sim_node)scenario_site_first_phone(run->scenario, run->share.first);
+    for (uint32_t i = 0; b->taps != NULL && i < run->share.len; i++) {
+        unsigned lane = sim_live_lane(b->world, run->share.first + i);
+        config.lane = lane;
+        config.world = sim_live_world(b->world, run->share.first + i);
+        if (b->taps[lane] == NULL && sim_tap_world_new(&b->taps[lane], &config) != 0) {
+            return SIM_ENOMEM;
+        }
+    }
+    return b->taps == NULL ? SIM_ENOMEM : 0;
+}
+
+static void end_taps(struct build_live *b)
+{
+    for (uint32_t i = 0; b->taps != NULL && i < b->run->scenario->threads; i++) {
+        if (b->taps[i] != NULL) {
+            sim_tap_world_end(b->taps[i], b->ended);
+        }
+    }
+}
+
+static void free_taps(struct build_live *b)
+{
+    for (uint32_t i = 0; b->taps != NULL && i < b->run->scenario->threads; i++) {
+        sim_tap_world_free(b->taps[i]);
+    }
+    free(b->taps);
 }
 
 int build_live_new(struct build_live **out, struct scenario_run *run, char why[SCENARIO_WHY_MAX])
@@ -266,7 +308,7 @@ int build_live_new(struct build_live **out, struct scenario_run *run, char why[S
         (rc = scenario_catalog_new(s, run->options.method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
         (rc = reach_servers(b, &config, why)) != 0 ||
-        (rc = sim_live_new(&b->world, &config, why)) != 0 ||
+        (rc = sim_live_new(&b->world, &config, why)) != 0 || (rc = begin_taps(b)) != 0 ||
         (rc = build_crew_make(&b->crew, run, run->share.first, run->share.len, 0, world_of, b)) !=
             0) {
         build_live_free(b);
@@ -283,6 +325,7 @@ void build_live_free(struct build_live *b)
     }
     build_crew_clear(&b->crew);
     sim_live_free(b->world);
+    free_taps(b);
     build_crew_deinit(&b->crew);
     sim_server_stop(b->server);
     sim_server_stop(b->load_server);
@@ -295,6 +338,7 @@ int build_live_go(struct build_live *b, char why[SCENARIO_WHY_MAX])
     int rc = sim_live_run(b->world);
     const struct scenario_share *share = &b->run->share;
     b->ended = sim_world_now(sim_live_world(b->world, share->first));
+    end_taps(b);
     if (b->server != NULL && !sim_server_alive(b->server, why) && rc == 0) {
         rc = SIM_ESERVER;
     }
@@ -343,6 +387,11 @@ bool build_live_server_stats(struct build_live *b, struct sim_server_stats *out)
 void build_live_validity(struct build_live *b, struct sim_live_validity *out)
 {
     sim_live_validity(b->world, out);
+}
+
+sim_duration build_live_lag_in(const struct build_live *b, uint32_t second)
+{
+    return sim_live_lag_in(b->world, second);
 }
 
 void build_live_usage(struct build_live *b, struct sim_live_usage *out)

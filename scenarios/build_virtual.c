@@ -16,6 +16,7 @@
 struct build_virtual {
     struct scenario_run *run;
     struct sim_virtual *world; /* NULL in an empty share */
+    struct sim_tap_world *tap; /* around it; NULL: nobody listens */
     struct build_crew crew;
     uint32_t group_sites; /* of a group */
     uint32_t first, len;  /* the group that runs; len 0: before the first, behind the last */
@@ -67,6 +68,10 @@ static bool on_tick(void *context, sim_time now)
 {
     struct build_virtual *b = context;
     const struct scenario_run_options *options = &b->run->options;
+
+    if (b->tap != NULL) {
+        sim_tap_world_sample(b->tap);
+    }
     return options->tick(options->tick_context, now) || atomic_load(&b->stop);
 }
 
@@ -110,7 +115,21 @@ static struct sim_world *world_of(void *context, uint32_t site)
 {
     struct build_virtual *b = context;
     (void)site;
-    return sim_virtual_world(b->world);
+    return b->tap != NULL ? sim_tap_world(b->tap) : sim_virtual_world(b->world);
+}
+
+/* Around the world of a group that begins. */
+static int begin_tap(struct build_virtual *b)
+{
+    struct sim_tap_config config;
+
+    if (b->run->options.tap.write == NULL) {
+        return 0;
+    }
+    build_tap_config(b->run, &config);
+    config.world = sim_virtual_world(b->world);
+    return b->tap == NULL ? sim_tap_world_new(&b->tap, &config)
+                          : sim_tap_world_restart(b->tap, &config);
 }
 
 static int begin_group(struct build_virtual *b, uint32_t first)
@@ -120,7 +139,7 @@ static int begin_group(struct build_virtual *b, uint32_t first)
     fill_config(b, first, &config);
     int rc = b->world == NULL ? sim_virtual_new(&b->world, &config)
                               : sim_virtual_restart(b->world, &config);
-    if (rc != 0) {
+    if (rc != 0 || (rc = begin_tap(b)) != 0) {
         return rc;
     }
     b->first = first;
@@ -160,6 +179,9 @@ static void end_group(struct build_virtual *b)
     struct sim_virtual_server_stats server;
     struct sim_virtual_usage usage;
 
+    if (b->tap != NULL) {
+        sim_tap_world_end(b->tap, now);
+    }
     if (options->group_ended != NULL) {
         options->group_ended(options->tick_context, b->first, b->len, now);
     }
@@ -280,6 +302,7 @@ void build_virtual_free(struct build_virtual *b)
         return;
     }
     build_crew_clear(&b->crew);
+    sim_tap_world_free(b->tap);
     sim_virtual_free(b->world);
     build_crew_deinit(&b->crew);
     free(b->stats);

@@ -1,0 +1,53 @@
+/* analysis/capture/capture.c -- what the files for engineers have in common; see capture.h. */
+#include "analysis/capture/capture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint32_t analysis_capture_site(const struct analysis_observed *observed,
+                               const struct analysis_phone *phone, const struct sim_record *record)
+{
+    uint32_t phones = observed->session->scenario->phones_total;
+
+    /* Controllers come behind all phones, one a site (scenarios/build.h). */
+    return phone->is_phone || record->node < phones ? phone->site : record->node - phones;
+}
+
+const char *analysis_capture_role(uint32_t role)
+{
+    switch ((enum sim_role)role) {
+    case SIM_ROLE_NONE:
+        return "none";
+    case SIM_ROLE_CLAIMING:
+        return "claiming";
+    case SIM_ROLE_ROOT_WAITING:
+        return "root waiting";
+    case SIM_ROLE_ROOT_FETCHING:
+        return "root fetching";
+    case SIM_ROLE_MEMBER:
+        return "member";
+    case SIM_ROLE_SERVING:
+        return "serving";
+    }
+    return "?";
+}
+
+bool analysis_capture_path(const char *path, const char *method, char out[ANALYSIS_PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *end = name + strlen(name);
+    const char *dot = strrchr(name, '.');
+
+    if (dot != NULL && dot != name && strcmp(dot, ".gz") == 0) {
+        end = dot; /* the ending in front of it counts */
+    }
+    for (dot = end; dot > name && *dot != '.';) {
+        dot--;
+    }
+    if (dot == name) { /* no ending, or a hidden file */
+        dot = end;
+    }
+    int n = snprintf(out, ANALYSIS_PATH_MAX, "%.*s.%s%s", (int)(dot - path), path, method, dot);
+    return n >= 0 && n < ANALYSIS_PATH_MAX;
+}
