@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analysis/interrupt.h"
+#include "analysis/report/report.h"
 #include "analysis/result.h"
 #include "analysis/run_options.h"
 #include "analysis/summary.h"
@@ -76,6 +77,7 @@ static int conclude(const struct analysis_program *program,
 {
     cJSON *document = analysis_result_compare(documents, documents_len);
     char *text = document != NULL ? analysis_result_text(document) : NULL;
+    char why[ANALYSIS_WHY_MAX];
 
     if (text == NULL) {
         status = analysis_program_worse(
@@ -83,6 +85,11 @@ static int conclude(const struct analysis_program *program,
     } else {
         if (options->out != NULL) {
             status = analysis_program_worse(status, write_document(program, options->out, text));
+        }
+        if (options->out != NULL && status != ANALYSIS_REFUSED &&
+            analysis_report_write(options->out, why) != 0) {
+            status = analysis_program_worse(
+                status, analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why));
         }
         if (options->json) {
             fputs(text, program->out);

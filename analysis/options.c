@@ -13,6 +13,11 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static const char *dashes(const struct analysis_option *option)
+{
+    return option->name[1] == '\0' ? "-" : "--";
+}
+
 /* Letters to change, add, drop or swap with the next to make `a` of `b`. */
 static size_t distance(const char *a, const char *b)
 {
@@ -74,7 +79,9 @@ static int unknown(const struct analysis_option *options, const char *name, size
     char word[WORD_MAX];
 
     for (; options->name != NULL && names_len < ANALYSIS_OPTIONS_MAX; options++) {
-        names[names_len++] = options->name;
+        if (options->name[1] != '\0') {
+            names[names_len++] = options->name;
+        }
     }
     names[names_len] = NULL;
     snprintf(word, sizeof(word), "%.*s", (int)least(len, WORD_MAX - 1), name);
@@ -114,35 +121,47 @@ static int store(const struct analysis_option *option, const char *value,
     return SIM_EINVAL;
 }
 
-/* One flag at argv[*at], which begins with "--"; moves *at behind what it took. */
-static int parse_flag(const struct analysis_option *options, int argc, char **argv, int *at,
-                      char why[ANALYSIS_WHY_MAX])
+/* What is left of argv, from *at on, gives `option` its value unless it has one; moves *at behind
+ * what it took. */
+static int take_value(const struct analysis_option *option, const char *value, int argc,
+                      char **argv, int *at, char why[ANALYSIS_WHY_MAX])
 {
-    const char *name = argv[*at] + 2;
-    size_t len = strcspn(name, "=");
-    const struct analysis_option *option = find(options, name, len);
-    const char *value = name[len] == '=' ? name + len + 1 : NULL;
-
-    (*at)++;
-    if (option == NULL) {
-        return unknown(options, name, len, why);
-    }
     if (option->kind == ANALYSIS_OPTION_LATER) {
         return store(option, NULL, why);
     }
     if (option->value == NULL && value != NULL) {
-        snprintf(why, ANALYSIS_WHY_MAX, "--%s takes no value", option->name);
+        snprintf(why, ANALYSIS_WHY_MAX, "%s%s takes no value", dashes(option), option->name);
         return SIM_EINVAL;
     }
     if (option->value != NULL && value == NULL) {
         if (*at >= argc) {
-            snprintf(why, ANALYSIS_WHY_MAX, "--%s needs a value: --%s %s", option->name,
-                     option->name, option->value);
+            snprintf(why, ANALYSIS_WHY_MAX, "%s%s needs a value: %s%s %s", dashes(option),
+                     option->name, dashes(option), option->name, option->value);
             return SIM_EINVAL;
         }
         value = argv[(*at)++];
     }
     return store(option, value, why);
+}
+
+/* One flag at argv[*at], which begins with "--" or is "-" and a known letter. */
+static int parse_flag(const struct analysis_option *options, int argc, char **argv, int *at,
+                      char why[ANALYSIS_WHY_MAX])
+{
+    const char *word = argv[(*at)++];
+    const char *value;
+
+    if (word[1] != '-') {
+        value = word[2] != '\0' ? word + 2 : NULL;
+        return take_value(find(options, word + 1, 1), value, argc, argv, at, why);
+    }
+    size_t len = strcspn(word + 2, "=");
+    const struct analysis_option *option = find(options, word + 2, len);
+    if (option == NULL) {
+        return unknown(options, word + 2, len, why);
+    }
+    value = word[2 + len] == '=' ? word + len + 3 : NULL;
+    return take_value(option, value, argc, argv, at, why);
 }
 
 int analysis_options_parse(const struct analysis_option *options, int argc, char **argv,
@@ -159,7 +178,8 @@ int analysis_options_parse(const struct analysis_option *options, int argc, char
         } else if (flags && (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)) {
             line.help = true;
             at++;
-        } else if (flags && strncmp(word, "--", 2) == 0) {
+        } else if (flags && (strncmp(word, "--", 2) == 0 ||
+                             (word[0] == '-' && find(options, word + 1, 1) != NULL))) {
             int rc = parse_flag(options, argc, argv, &at, why);
             if (rc != 0) {
                 return rc;
@@ -187,8 +207,8 @@ void analysis_options_help(const struct analysis_option *options, FILE *to)
         if (options->kind == ANALYSIS_OPTION_LATER) {
             continue;
         }
-        snprintf(left, sizeof(left), "--%s%s%s", options->name, options->value != NULL ? " " : "",
-                 options->value != NULL ? options->value : "");
+        snprintf(left, sizeof(left), "%s%s%s%s", dashes(options), options->name,
+                 options->value != NULL ? " " : "", options->value != NULL ? options->value : "");
         fprintf(to, "  %-24s %s\n", left, options->help);
     }
     fprintf(to, "  %-24s %s\n", "--help", "this text");

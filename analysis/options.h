@@ -1,7 +1,8 @@
 /* analysis/options.h -- flags of a command line: a table per command, parsed, explained, and
  * helpful about typos.
  *
- * "--name value" and "--name=value" are the same; "--" ends the flags; flags and other words may
+ * "--name value" and "--name=value" are the same, as are "-o value" and "-ovalue" where the name is one
+ * letter; "--" ends the flags; flags and other words may
  * mix. Every word of the tables is also what --help prints, so help can't lie. Not here: what the
  * flags mean. */
 #ifndef ANALYSIS_OPTIONS_H
@@ -33,7 +34,7 @@ struct analysis_list {
 };
 
 struct analysis_option {
-    const char *name; /* without "--"; NULL ends a table */
+    const char *name; /* without "--", or "-" when it is one letter; NULL ends a table */
     enum analysis_option_kind kind;
     void *to;          /* where it goes; NULL for LATER */
     const char *value; /* name of the value for help; NULL: takes none */

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     ANALYSIS_WHY_MAX = 512,   /* bytes of a sentence that says why, with its NUL */
@@ -22,6 +23,11 @@ int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX]);
 /* Begins DIR/NAME. 0 and `*out`, or SIM_E* with a sentence. */
 int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
                          char why[ANALYSIS_WHY_MAX]);
+/* The same for a path; its folder must be there. */
+int analysis_output_open_path(struct analysis_output **out, const char *path,
+                              char why[ANALYSIS_WHY_MAX]);
+/* Writes to a stream that stays the caller's: nothing is renamed, committing flushes it. */
+int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[ANALYSIS_WHY_MAX]);
 /* All take a NULL output and then do nothing: a run without --out. */
 void analysis_output_write(struct analysis_output *o, const void *bytes, size_t len);
 void analysis_output_print(struct analysis_output *o, const char *format, ...)

@@ -21,11 +21,14 @@ static const struct analysis_command commands[] = {
     {"serve", "DIR", "the provisioning server alone: HTTP(S) and TFTP", analysis_cmd_serve},
     {"schema", "[result]", "JSON Schema of a scenario, or of a result", analysis_cmd_schema},
     {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version},
-    {"sweep", "", NULL, NULL},
-    {"plan", "", NULL, NULL},
+    {"sweep", "SCENARIO --vary ...", "every combination of some keys' values, with several seeds",
+     analysis_cmd_sweep},
+    {"plan", "SCENARIO", "the cheapest that makes every class of sites fit: method, start, protocol",
+     analysis_cmd_plan},
     {"calibrate", "", NULL, NULL},
     {"merge", "", NULL, NULL},
-    {"report", "", NULL, NULL},
+    {"report", "RESULT... [-o FILE]", "the HTML report of a result, or of several",
+     analysis_cmd_report},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

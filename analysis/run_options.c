@@ -40,8 +40,9 @@ void analysis_run_options_init(struct analysis_run_options *o, bool compare)
     add(o, &len,
         (struct analysis_option){
             "out", ANALYSIS_OPTION_TEXT, &o->out, "DIR",
-            compare ? "DIR/compare.json, and DIR/METHOD/ with the files of each run"
-                    : "result.json, phones.csv, transfers.csv, series.csv, sites.csv"});
+            compare ? "DIR/report.html, DIR/compare.json, and DIR/METHOD/ with the files of each "
+                      "run"
+                    : "report.html, result.json, scenario.json and CSV files, see the README"});
     add(o, &len,
         (struct analysis_option){"json", ANALYSIS_OPTION_FLAG, &o->json, NULL,
                                  "the result document on standard output, nothing else there"});

@@ -12,6 +12,7 @@
 #include "analysis/needs.h"
 #include "analysis/observer.h"
 #include "analysis/progress.h"
+#include "analysis/report/report.h"
 #include "analysis/result.h"
 #include "analysis/series.h"
 #include "analysis/shard.h"
@@ -34,7 +35,7 @@ struct session {
     struct analysis_progress *progress;
     struct analysis_story story;
     struct analysis_observers observers;
-    struct analysis_pcap *pcap;            /* --pcap */
+    struct analysis_pcap *pcap; /* until the observers have it */
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
     uint32_t groups;                       /* of sites; they run one after another */
@@ -260,6 +261,9 @@ static int open_files(struct session *s)
          analysis_output_open(&s->series_file, out, "series.csv", why) != 0)) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
+    if (s->config->pcap != NULL && analysis_pcap_new(&s->pcap, s->config, why) != 0) {
+        return fail(s, ANALYSIS_REFUSED, why);
+    }
     return ANALYSIS_OK;
 }
 
@@ -286,6 +290,9 @@ static int build_run(struct session *s)
         return fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM));
     }
     options.trace = (struct sim_trace){.write = analysis_collect_write, .context = s->collect};
+    if (s->pcap != NULL) {
+        options.tap = analysis_pcap_tap(s->pcap);
+    }
     if (scenario_run_new(&s->run, config->scenario, &options, why) != 0) {
         s->run = NULL;
         return fail(s, ANALYSIS_REFUSED, why);
@@ -393,9 +400,12 @@ static int attach(struct session *s)
         .groups = s->groups,
         .lanes = lanes,
     };
-    return analysis_observers_open(&s->observers, &observed, why) != 0
-               ? fail(s, ANALYSIS_REFUSED, why)
-               : ANALYSIS_OK;
+    rc = analysis_observers_open(&s->observers, &observed, why);
+    if (rc == 0 && s->pcap != NULL) {
+        rc = analysis_pcap_attach(s->pcap, &s->observers, s->run, why);
+        s->pcap = NULL; /* it is theirs */
+    }
+    return rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
 }
 
 /* ---- After the run ---- */
@@ -462,6 +472,7 @@ static int judge(const struct analysis_figures *f, bool all_met)
 static int conclude(struct session *s, cJSON **document)
 {
     struct analysis_figures *figures = NULL;
+    char why[ANALYSIS_WHY_MAX];
     struct analysis_facts facts = {
         .version = s->config->program->version,
         .scenario = s->config->scenario,
@@ -501,8 +512,13 @@ static int conclude(struct session *s, cJSON **document)
     if (s->config->figures != NULL) {
         s->config->figures(s->config->figures_context, figures, *document);
     }
-    status = analysis_program_worse(status, finish(s, figures, *document));
+    int files = finish(s, figures, *document);
+    status = analysis_program_worse(status, files);
     analysis_figures_free(figures);
+    if (files == ANALYSIS_OK && s->config->out != NULL &&
+        analysis_report_write(s->config->out, why) != 0) {
+        status = analysis_program_worse(status, fail(s, ANALYSIS_REFUSED, why));
+    }
     return status;
 }
 
@@ -583,6 +599,7 @@ static int go(struct session *s, cJSON **document)
 static void release(struct session *s)
 {
     analysis_observers_free(&s->observers);
+    analysis_pcap_free(s->pcap);
     analysis_progress_free(s->progress);
     analysis_series_free(s->series);
     scenario_run_free(s->run);

@@ -383,6 +383,22 @@ static void print_item(const struct analysis_style *style, const char *text)
     fprintf(style->to, "\n");
 }
 
+void analysis_summary_items(const struct analysis_style *style, const char *title,
+                            const cJSON *list)
+{
+    const cJSON *item;
+
+    if (cJSON_GetArraySize(list) > 0) {
+        fprintf(style->to, "\n%s%s%s\n", analysis_summary_on(style, ANALYSIS_WARN), title,
+                analysis_summary_off(style));
+    }
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *text = cJSON_GetStringValue(item);
+        print_item(style, text == NULL ? "?" : text);
+    }
+}
+
 void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d)
 {
     const cJSON *validity = cJSON_GetObjectItemCaseSensitive(d, "validity");
@@ -401,16 +417,7 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
                            "ports (lan.rate),\n  a quieter machine; pfsim doctor SCENARIO compares "
                            "demand with capacity.\n");
     }
-    const cJSON *caution = cJSON_GetObjectItemCaseSensitive(d, "caution");
-    if (cJSON_GetArraySize(caution) > 0) {
-        fprintf(style->to, "\n%sMind%s\n", analysis_summary_on(style, ANALYSIS_WARN),
-                analysis_summary_off(style));
-    }
-    cJSON_ArrayForEach(item, caution)
-    {
-        const char *text = cJSON_GetStringValue(item);
-        print_item(style, text == NULL ? "?" : text);
-    }
+    analysis_summary_items(style, "Mind", cJSON_GetObjectItemCaseSensitive(d, "caution"));
 }
 
 void analysis_summary_run(const struct analysis_style *style, const cJSON *d, const char *out)
@@ -427,7 +434,9 @@ void analysis_summary_run(const struct analysis_style *style, const cJSON *d, co
     analysis_summary_trouble(style, d);
     if (out != NULL) {
         fprintf(style->to,
-                "\nResults: %s/result.json, phones.csv, transfers.csv, series.csv, sites.csv\n",
+                "\nResults: %s/result.json, scenario.json, phones.csv, sites.csv, transfers.csv,\n"
+                "phases.csv, series.csv\nReport:  %s/report.html\n",
+                out,
                 out);
     }
 }

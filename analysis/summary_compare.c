@@ -215,6 +215,8 @@ void analysis_summary_compare(const struct analysis_style *style, const cJSON *d
     }
     if (out != NULL) {
         fprintf(style->to,
-                "\nResults: %s/compare.json, and a folder for each method with its files\n", out);
+                "\nResults: %s/compare.json, and a folder for each method with its files\n"
+                "Report:  %s/report.html\n",
+                out, out);
     }
 }

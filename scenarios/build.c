@@ -293,6 +293,11 @@ void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *o
     }
 }
 
+sim_duration scenario_run_lag_in(const struct scenario_run *run, uint32_t second)
+{
+    return run->live != NULL ? build_live_lag_in(run->live, second) : 0;
+}
+
 void scenario_run_usage(struct scenario_run *run, struct sim_live_usage *out)
 {
     if (run->live != NULL) {

@@ -731,6 +731,17 @@ void sim_live_validity(struct sim_live *live, struct sim_live_validity *out)
     }
 }
 
+sim_duration sim_live_lag_in(const struct sim_live *live, uint32_t second)
+{
+    sim_duration worst = 0;
+
+    for (unsigned i = 0; i < live->config.threads; i++) {
+        sim_duration lag = live_loop_lag_in(live->worlds[i]->loop, second);
+        worst = lag > worst ? lag : worst;
+    }
+    return worst;
+}
+
 void sim_live_usage(struct sim_live *live, struct sim_live_usage *out)
 {
     *out = (struct sim_live_usage){0};

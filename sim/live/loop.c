@@ -43,6 +43,9 @@ struct live_loop {
     uint64_t lag_count;
     sim_duration lag_max;
     uint64_t lag[LAG_BUCKETS];
+    /* By second modulo their number: the second in the upper half, its worst lag in microseconds in
+     * the lower one. */
+    _Atomic uint64_t lag_seconds[LIVE_LAG_SECONDS];
 };
 
 /* ---- The clock ---- */
@@ -491,6 +494,20 @@ void live_loop_lag_note(struct live_loop *loop, sim_duration lag)
     if (lag > loop->lag_max) {
         loop->lag_max = lag;
     }
+    uint64_t second = loop->now / SIM_S;
+    uint64_t us = (lag < SIM_US * UINT32_MAX ? lag / SIM_US : UINT32_MAX);
+    _Atomic uint64_t *slot = &loop->lag_seconds[second % LIVE_LAG_SECONDS];
+    /* One writer; a second's number grows, so the newer or the worse one is the greater. */
+    if ((second << 32 | us) > atomic_load_explicit(slot, memory_order_relaxed)) {
+        atomic_store_explicit(slot, second << 32 | us, memory_order_relaxed);
+    }
+}
+
+sim_duration live_loop_lag_in(const struct live_loop *loop, uint32_t second)
+{
+    uint64_t found =
+        atomic_load_explicit(&loop->lag_seconds[second % LIVE_LAG_SECONDS], memory_order_relaxed);
+    return found >> 32 == second ? (found & UINT32_MAX) * SIM_US : 0;
 }
 
 static sim_duration lag_percentile(const struct live_loop *loop, uint64_t percent)

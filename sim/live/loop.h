@@ -81,6 +81,10 @@ struct live_lag {
 void live_loop_lag(const struct live_loop *loop, struct live_lag *out);
 /* A lag that a user of the loop measured itself (a pacer, a relay). */
 void live_loop_lag_note(struct live_loop *loop, sim_duration lag);
+/* The worst lag noted while whole second `second` of the loop's time ran; 0 also when nothing was
+ * noted or that is over LIVE_LAG_SECONDS - 1 seconds ago. From any thread. */
+enum { LIVE_LAG_SECONDS = 16 }; /* our choice: watchers look several times a second */
+sim_duration live_loop_lag_in(const struct live_loop *loop, uint32_t second);
 /* Adds the lags of another loop, which must have stopped: percentiles of a run with several
  * loops are exact. */
 void live_loop_lag_add(struct live_loop *into, const struct live_loop *from);

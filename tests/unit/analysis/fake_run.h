@@ -348,6 +348,12 @@ bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats
     return true;
 }
 
+sim_duration scenario_run_lag_in(const struct scenario_run *run, uint32_t second)
+{
+    (void)run;
+    return second * SIM_MS;
+}
+
 void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out)
 {
     (void)run;

@@ -222,6 +222,20 @@ Test(loop, stops_from_another_thread_and_before_it_runs)
     live_loop_free(the_loop);
 }
 
+Test(loop, the_worst_lag_of_a_second_is_kept_for_a_while)
+{
+    struct live_loop *loop = loop_new();
+
+    live_loop_read_clock(loop);
+    live_loop_lag_note(loop, 3 * SIM_MS);
+    live_loop_lag_note(loop, 7 * SIM_MS);
+    live_loop_lag_note(loop, 5 * SIM_MS);
+    cr_assert_eq(live_loop_lag_in(loop, 0), 7 * SIM_MS);
+    cr_assert_eq(live_loop_lag_in(loop, 1), 0, "nothing was noted then");
+    cr_assert_eq(live_loop_lag_in(loop, LIVE_LAG_SECONDS), 0, "another second's place");
+    live_loop_free(loop);
+}
+
 Test(loop, lag_percentiles_are_within_a_64th)
 {
     struct live_loop *loop = loop_new(), *other = loop_new();
