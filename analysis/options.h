@@ -17,7 +17,7 @@
 
 enum {
     ANALYSIS_OPTIONS_MAX = 24, /* flags of one command */
-    ANALYSIS_WORDS_MAX = 8,    /* words of one command line that are no flags */
+    ANALYSIS_WORDS_MAX = 4096, /* words of one command line that are no flags: shares to merge */
     ANALYSIS_SETS_MAX = 256,   /* times that one flag may be repeated */
 };
 

@@ -26,7 +26,8 @@ static const struct analysis_command commands[] = {
     {"plan", "SCENARIO", "the cheapest that makes every class of sites fit: method, start, protocol",
      analysis_cmd_plan},
     {"calibrate", "", NULL, NULL},
-    {"merge", "", NULL, NULL},
+    {"merge", "RESULT... [--out DIR]", "one result out of those of all shares (run --shard)",
+     analysis_cmd_merge},
     {"report", "RESULT... [-o FILE]", "the HTML report of a result, or of several",
      analysis_cmd_report},
 };

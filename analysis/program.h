@@ -43,6 +43,7 @@ int analysis_cmd_compare(const struct analysis_program *program, int argc, char 
 int analysis_cmd_check(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_doctor(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_content(const struct analysis_program *program, int argc, char **argv);
+int analysis_cmd_merge(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_report(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_serve(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_sweep(const struct analysis_program *program, int argc, char **argv);

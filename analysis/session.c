@@ -457,7 +457,7 @@ static int finish(struct session *s, const struct analysis_figures *f, const cJS
     return status;
 }
 
-static int judge(const struct analysis_figures *f, bool all_met)
+int analysis_session_judge(const struct analysis_figures *f, bool all_met)
 {
     const struct analysis_counts *phones = &f->all.phones;
     bool all_there = phones->failed == 0 && phones->unfinished == 0;
@@ -508,7 +508,7 @@ static int conclude(struct session *s, cJSON **document)
     }
     /* Thresholds are of the whole run: `merge` judges them. */
     bool all_met = facts.shards > 0 || analysis_threshold_evaluate(figures, *document);
-    int status = judge(figures, all_met);
+    int status = analysis_session_judge(figures, all_met);
     if (s->config->figures != NULL) {
         s->config->figures(s->config->figures_context, figures, *document);
     }

@@ -16,6 +16,8 @@
 #include "scenarios/scenario.h"
 #include "sim/addr.h"
 
+struct analysis_watch;
+
 struct analysis_session {
     const struct analysis_program *program;
     const char *command; /* for messages */
@@ -32,9 +34,10 @@ struct analysis_session {
     FILE *phone_log_to;
     /* --shard I/N: of the sites only share `shard` (0..shards-1); shards 0: all of them. */
     uint32_t shard, shards;
+    struct analysis_watch *watch; /* --listen: is told of the run; NULL: nobody is */
     /* Of the flags with these names; NULL: not asked for. `compare` puts the method's name into
      * those of files: "x.pcapng" becomes "x.pfs.pcapng". */
-    const char *listen, *junit, *pcap, *trace, *events;
+    const char *pcap, *trace, *events;
     /* Told of the figures when the run has ended and its thresholds are judged; NULL: nobody. */
     void (*figures)(void *context, const struct analysis_figures *figures, const cJSON *document);
     void *figures_context;
@@ -44,5 +47,8 @@ struct analysis_session {
  * also when it was interrupted or could not write its files; else it is NULL. Problems are told
  * on program->err. */
 int analysis_session_run(const struct analysis_session *session, cJSON **document);
+
+/* The exit status that the figures deserve: 0, 1 or 4. `all_met`: the thresholds. */
+int analysis_session_judge(const struct analysis_figures *f, bool all_met);
 
 #endif /* ANALYSIS_SESSION_H */

@@ -37,6 +37,7 @@ struct scenario_run_options {
     enum scenario_method method;
     uint64_t seed;
     uint32_t shard, shards; /* only share `shard` (0..shards-1) of the sites; shards 0: all */
+    bool dry; /* virtual: nothing will run; for who asks of sites, phones and content alone */
     struct sim_trace trace;
     struct sim_tap tap; /* sees every packet; write NULL: none */
     bool has_phone_log;

@@ -15,7 +15,7 @@
 
 struct build_virtual {
     struct scenario_run *run;
-    struct sim_virtual *world; /* NULL in an empty share */
+    struct sim_virtual *world; /* NULL when nothing runs: an empty share, a dry run */
     struct sim_tap_world *tap; /* around it; NULL: nobody listens */
     struct build_crew crew;
     uint32_t group_sites; /* of a group */
@@ -205,10 +205,11 @@ static int judge(int rc)
     return rc == SIM_ETIMEDOUT ? 0 : rc;
 }
 
-/* One past the last site of the run. */
+/* One past the last site that runs. */
 static uint32_t end_of(const struct build_virtual *b)
 {
-    return b->run->share.first + b->run->share.len;
+    const struct scenario_run *run = b->run;
+    return run->options.dry ? run->share.first : run->share.first + run->share.len;
 }
 
 int build_virtual_go(struct build_virtual *b, char why[SCENARIO_WHY_MAX])
@@ -288,7 +289,7 @@ int build_virtual_new(struct build_virtual **out, struct scenario_run *run,
     if ((rc = b->stats == NULL ? SIM_ENOMEM : 0) != 0 ||
         (rc = scenario_catalog_new(s, run->options.method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
-        (rc = run->share.len > 0 ? begin_group(b, b->first) : 0) != 0) {
+        (rc = b->first < end_of(b) ? begin_group(b, b->first) : 0) != 0) {
         build_virtual_free(b);
         return rc;
     }
