@@ -296,7 +296,7 @@ static void put_histogram(struct analysis_shard_writer *w, const struct analysis
 static int put_durations(struct analysis_shard_writer *w, const struct analysis_figures *f)
 {
     const struct analysis_collect *collect = f->facts->collect;
-    struct analysis_stats *scratch = calloc(1, sizeof(*scratch));
+    struct analysis_stats *scratch = malloc(sizeof(*scratch));
     uint64_t len = 0;
 
     if (scratch == NULL) {
@@ -306,12 +306,12 @@ static int put_durations(struct analysis_shard_writer *w, const struct analysis_
         len += f->files[i].peer.count > 0 ? 1 : 0;
         len += f->files[i].server.count > 0 ? 1 : 0;
     }
+    analysis_stats_init(scratch);
     put_word(w, "durations");
     put_number(w, len);
     for (size_t i = 0; i < f->files_len; i++) {
         for (unsigned via = 0; via < ANALYSIS_VIAS_LEN; via++) {
             const struct analysis_file *file = &f->files[i];
-            scratch->min = SIM_NEVER;
             analysis_stats_clear(scratch);
             analysis_collect_durations(collect, file->firmware, file->file, (enum analysis_via)via,
                                        scratch);
