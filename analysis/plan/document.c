@@ -1,0 +1,243 @@
+/* analysis/plan/document.c -- the plan as JSON: for programs, and for print.c. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "analysis/plan/inner.h"
+#include "sim/units.h"
+
+static double seconds(sim_duration d)
+{
+    return round((double)d / 1e3) / 1e6;
+}
+
+static void add_seconds(cJSON *o, const char *key, sim_duration d, bool known)
+{
+    if (known && d != SIM_NEVER) {
+        cJSON_AddNumberToObject(o, key, seconds(d));
+    } else {
+        cJSON_AddNullToObject(o, key);
+    }
+}
+
+/* ---- A search ---- */
+
+static cJSON *try_json(const struct analysis_try *t)
+{
+    cJSON *o = cJSON_CreateObject();
+    char text[ANALYSIS_MEASURE_TEXT_MAX];
+
+    cJSON_AddItemToObject(o, "measure", analysis_measure_json(&t->measure));
+    cJSON_AddStringToObject(o, "text", analysis_measure_text(&t->measure, text));
+    cJSON_AddNumberToObject(o, "cost", t->cost);
+    add_seconds(o, "bound_s", t->bound, t->bound > 0);
+    cJSON_AddItemToObject(o, "trial", t->ran ? analysis_trial_json(&t->trial) : cJSON_CreateNull());
+    if (t->why[0] != '\0') {
+        cJSON_AddStringToObject(o, "why", t->why);
+    }
+    return o;
+}
+
+cJSON *plan_found_json(const struct analysis_found *found, uint64_t runs)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON *tries = cJSON_AddArrayToObject(o, "tries");
+
+    for (size_t i = 0; i < found->len; i++) {
+        cJSON_AddItemToArray(tries, try_json(&found->tries[i]));
+    }
+    cJSON_AddNumberToObject(o, "chosen", found->chosen);
+    cJSON_AddNumberToObject(o, "closest", found->closest);
+    cJSON_AddNumberToObject(o, "as_it_is", found->as_it_is);
+    cJSON_AddBoolToObject(o, "not_monotone", found->not_monotone);
+    cJSON_AddBoolToObject(o, "full", found->full);
+    cJSON_AddNumberToObject(o, "runs", (double)runs);
+    return o;
+}
+
+const cJSON *plan_found_try(const cJSON *found, const char *which)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(found, which);
+    const cJSON *tries = cJSON_GetObjectItemCaseSensitive(found, "tries");
+
+    return cJSON_IsNumber(n) && n->valueint >= 0 ? cJSON_GetArrayItem(tries, n->valueint) : NULL;
+}
+
+/* ---- A class ---- */
+
+static cJSON *bounds_json(const struct analysis_closed_site *c)
+{
+    cJSON *o = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(o, "copy_bytes", (double)c->copy_bytes);
+    cJSON_AddNumberToObject(o, "all_bytes", (double)c->all_bytes);
+    add_seconds(o, "one_copy_s", c->one_copy, true);
+    add_seconds(o, "all_copies_s", c->all_copies, true);
+    add_seconds(o, "tftp_lock_step_s", c->lock_step, true);
+    add_seconds(o, "mundinger_s", c->mundinger, true);
+    add_seconds(o, "kumar_ross_s", c->kumar_ross, true);
+    add_seconds(o, "tree_s", c->tree, true);
+    cJSON_AddNumberToObject(o, "tree_depth", c->depth);
+    return o;
+}
+
+static void note(cJSON *notes, const char *text)
+{
+    cJSON_AddItemToArray(notes, cJSON_CreateString(text));
+}
+
+static void add_notes(const struct plan_class *c, cJSON *o)
+{
+    cJSON *notes = cJSON_AddArrayToObject(o, "notes");
+    char text[400], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
+
+    if ((c->measure.parts & ANALYSIS_MEASURE_LOAD_SERVER) != 0) {
+        snprintf(text, sizeof(text),
+                 "the load server's own copy (%s) takes %s of the line beforehand",
+                 sim_units_format_size(c->closed.copy_bytes, a),
+                 sim_units_format_duration(c->closed.one_copy, b));
+        note(notes, text);
+    }
+    if ((c->measure.parts & ANALYSIS_MEASURE_BLOCK) != 0) {
+        note(notes, "TFTP's block size and window are granted by the server: they are set for all "
+                    "sites");
+    }
+    if (c->doubled) {
+        note(notes, "alone a shorter start would do; beside the other sites it takes this one");
+    }
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->found, "not_monotone"))) {
+        note(notes, "a longer start does not always do better here: the one chosen was tried, but "
+                    "one a little longer may miss");
+    }
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->found, "full"))) {
+        snprintf(text, sizeof(text), "the search ended after %d tries", ANALYSIS_SEARCH_TRIES_MAX);
+        note(notes, text);
+    }
+    if (c->searched && !c->solved) {
+        snprintf(text, sizeof(text),
+                 "no measure keeps everything; on paper even one copy takes %s of the line",
+                 sim_units_format_duration(c->closed.one_copy, a));
+        note(notes, text);
+    }
+}
+
+/* Of several tries of one set that do, the shortest start. */
+static bool is_shortest(const cJSON *tries, const cJSON *one)
+{
+    struct analysis_measure m, other;
+    const cJSON *t;
+
+    if (!analysis_measure_read(cJSON_GetObjectItemCaseSensitive(one, "measure"), &m)) {
+        return false;
+    }
+    cJSON_ArrayForEach(t, tries)
+    {
+        const cJSON *trial = cJSON_GetObjectItemCaseSensitive(t, "trial");
+        if (t != one && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(trial, "met")) &&
+            analysis_measure_read(cJSON_GetObjectItemCaseSensitive(t, "measure"), &other) &&
+            other.parts == m.parts && other.spread < m.spread) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add_alternatives(const struct plan_class *c, cJSON *o)
+{
+    const cJSON *tries = cJSON_GetObjectItemCaseSensitive(c->found, "tries"), *t;
+    cJSON *list = cJSON_AddArrayToObject(o, "alternatives");
+
+    cJSON_ArrayForEach(t, tries)
+    {
+        struct analysis_measure m;
+        const cJSON *trial = cJSON_GetObjectItemCaseSensitive(t, "trial");
+        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(trial, "met")) &&
+            analysis_measure_read(cJSON_GetObjectItemCaseSensitive(t, "measure"), &m) &&
+            m.parts != c->measure.parts && is_shortest(tries, t)) {
+            cJSON_AddItemToArray(list, cJSON_Duplicate(t, true));
+        }
+    }
+}
+
+static cJSON *class_json(const struct plan *p, const struct plan_class *c)
+{
+    const struct scenario *s = p->config->scenario;
+    cJSON *o = cJSON_CreateObject();
+    char text[ANALYSIS_MEASURE_TEXT_MAX];
+
+    cJSON_AddStringToObject(o, "name", c->site->name);
+    cJSON_AddNumberToObject(o, "copies", c->site->count);
+    cJSON_AddNumberToObject(o, "phones", c->site->phones_total);
+    if (c->site->wan.none) {
+        cJSON_AddNullToObject(o, "wan_bit_s");
+    } else {
+        cJSON_AddNumberToObject(o, "wan_bit_s", (double)c->site->wan.down_bit_s);
+    }
+    add_seconds(o, "rtt_s", c->site->wan.rtt, !c->site->wan.none);
+    cJSON_AddStringToObject(o, "method",
+                            c->is_lan   ? "load-server"
+                            : c->shares ? "pfs"
+                                        : scenario_method_name(SCENARIO_TRADITIONAL));
+    add_seconds(o, "spread_s", scenario_site_spread(s, c->site), true);
+    cJSON_AddItemToObject(o, "as_it_is", analysis_trial_json(&c->as_it_is));
+    cJSON_AddBoolToObject(o, "solved", c->solved);
+    cJSON_AddItemToObject(o, "measure", analysis_measure_json(&c->measure));
+    cJSON_AddStringToObject(o, "text", analysis_measure_text(&c->measure, text));
+    cJSON_AddNumberToObject(o, "cost",
+                            analysis_measure_cost(&p->config->weights, c->measure.parts));
+    cJSON_AddItemToObject(o, "trial", analysis_trial_json(&c->now));
+    add_alternatives(c, o);
+    cJSON_AddItemToObject(o, "bounds", bounds_json(&c->closed));
+    add_notes(c, o);
+    const cJSON *tries = cJSON_GetObjectItemCaseSensitive(c->found, "tries");
+    cJSON_AddItemToObject(o, "tried",
+                          tries != NULL ? cJSON_Duplicate(tries, true) : cJSON_CreateArray());
+    return o;
+}
+
+/* ---- The plan ---- */
+
+static void add_needs(const struct plan *p, cJSON *o)
+{
+    cJSON *needs = cJSON_AddArrayToObject(o, "needs");
+    char text[sizeof(p->draft.needs[0].metric) + sizeof(p->draft.needs[0].expression)];
+
+    for (size_t i = 0; i < p->draft.needs_len; i++) {
+        const struct analysis_need *n = &p->draft.needs[i];
+        snprintf(text, sizeof(text), "%s %s", n->metric, n->expression);
+        cJSON_AddItemToArray(needs, cJSON_CreateString(text));
+    }
+}
+
+cJSON *plan_document(const struct plan *p, bool met)
+{
+    const struct scenario *s = p->config->scenario;
+    cJSON *o = cJSON_CreateObject();
+    cJSON *classes;
+    unsigned changed = 0;
+
+    cJSON_AddStringToObject(o, "pfsim", p->config->program->version);
+    cJSON_AddStringToObject(o, "scenario", s->name);
+    cJSON_AddStringToObject(o, "method", scenario_method_name(s->method));
+    cJSON_AddStringToObject(o, "network", s->network == SCENARIO_PACKET ? "packet" : "fluid");
+    cJSON_AddNumberToObject(o, "sites", s->sites_total);
+    cJSON_AddNumberToObject(o, "phones", s->phones_total);
+    cJSON_AddNumberToObject(o, "seeds", p->config->seeds);
+    add_needs(p, o);
+    cJSON_AddBoolToObject(o, "fits_as_it_is", p->whole_as_it_is.met);
+    cJSON_AddBoolToObject(o, "found", met);
+    cJSON_AddItemToObject(o, "as_it_is", analysis_trial_json(&p->whole_as_it_is));
+    cJSON_AddItemToObject(o, "planned", analysis_trial_json(&p->whole));
+    classes = cJSON_AddArrayToObject(o, "classes");
+    for (size_t i = 0; i < p->classes_len; i++) {
+        changed += p->classes[i].measure.parts != 0;
+        cJSON_AddItemToArray(classes, class_json(p, &p->classes[i]));
+    }
+    cJSON_AddNumberToObject(o, "changed", changed);
+    cJSON_AddItemToObject(o, "caution",
+                          p->cautions != NULL ? cJSON_Duplicate(p->cautions, true)
+                                              : cJSON_CreateArray());
+    cJSON_AddNumberToObject(o, "rounds", p->rounds);
+    cJSON_AddNumberToObject(o, "runs", (double)p->runs);
+    return o;
+}

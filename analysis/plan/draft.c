@@ -1,0 +1,342 @@
+/* analysis/plan/draft.c -- see draft.h. */
+#include "analysis/plan/draft.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/threshold.h"
+#include "sim/err.h"
+
+/* Figures of a class that the tables show. */
+static const char *const asks[] = {"completion_s.p95", "completion_s.last", "wan.peak_bit_s",
+                                   "phones.failed", "phones.unfinished"};
+
+enum { ASKS = sizeof(asks) / sizeof(asks[0]) };
+
+/* ---- Needs ---- */
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Does the whole run keep it whenever every class keeps it? */
+static bool is_of_each(const char *path, const char *op)
+{
+    return starts_with(path, "completion_s.") || starts_with(path, "back_in_service_s.") ||
+           ((strcmp(path, "phones.failed") == 0 || strcmp(path, "phones.unfinished") == 0 ||
+             strcmp(path, "phones.fallbacks") == 0) &&
+            op[0] != '>');
+}
+
+static void add_need(struct analysis_draft *d, int site, const char *path, const char *expression)
+{
+    struct analysis_need n = {.site = site};
+
+    if (site >= 0) {
+        snprintf(n.metric, sizeof(n.metric), "sites[%s].%.70s", d->scenario->sites[site].name,
+                 path);
+    } else {
+        snprintf(n.metric, sizeof(n.metric), "%.*s", (int)sizeof(n.metric) - 1, path);
+    }
+    snprintf(n.expression, sizeof(n.expression), "%.47s", expression);
+    for (size_t i = 0; i < d->needs_len; i++) {
+        if (strcmp(d->needs[i].metric, n.metric) == 0) {
+            return; /* a threshold's own site, or the command line, came first */
+        }
+    }
+    d->needs[d->needs_len++] = n;
+}
+
+static int class_of(const struct scenario *s, const char *name)
+{
+    for (size_t i = 0; i < s->sites_len; i++) {
+        if (strcmp(s->sites[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static void spread_need(struct analysis_draft *d, const char *path, const char *op,
+                        const char *expression)
+{
+    for (size_t i = 0; is_of_each(path, op) && i < d->scenario->sites_len; i++) {
+        add_need(d, (int)i, path, expression);
+    }
+}
+
+/* Those of the scenario, the most particular first. */
+static void add_thresholds(struct analysis_draft *d, bool of_sites)
+{
+    const struct scenario *s = d->scenario;
+
+    for (size_t i = 0; i < s->thresholds_len; i++) {
+        const struct scenario_threshold *t = &s->thresholds[i];
+        char expression[48];
+        struct scenario_metric m;
+        snprintf(expression, sizeof(expression), "%s %.17g", t->op, t->limit);
+        if (!scenario_metric_split(t->metric, &m) ||
+            m.scope != (of_sites ? SCENARIO_SCOPE_SITE : SCENARIO_SCOPE_RUN)) {
+            continue;
+        }
+        int site = of_sites ? class_of(s, m.name) : -1;
+        add_need(d, site, site >= 0 ? m.path : t->metric, expression);
+        if (!of_sites) {
+            spread_need(d, m.path, t->op, expression);
+        }
+    }
+}
+
+static bool put_threshold(cJSON *to, const char *metric, const char *expression)
+{
+    cJSON *text = cJSON_CreateString(expression);
+
+    if (text == NULL) {
+        return false;
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(to, metric);
+    return cJSON_AddItemToObject(to, metric, text) != 0;
+}
+
+static cJSON *thresholds_of(cJSON *root)
+{
+    cJSON *found = cJSON_GetObjectItemCaseSensitive(root, "thresholds");
+
+    return cJSON_IsObject(found) ? found : cJSON_AddObjectToObject(root, "thresholds");
+}
+
+/* Asked for on the command line: also in what is handed over. */
+static bool ask(struct analysis_draft *d, int site, const char *path, const char *expression)
+{
+    size_t before = d->needs_len;
+
+    add_need(d, site, path, expression);
+    return d->needs_len == before || put_threshold(thresholds_of(d->root), d->needs[before].metric,
+                                                   d->needs[before].expression);
+}
+
+static bool add_asked(struct analysis_draft *d, const struct analysis_needs_asked *asked)
+{
+    const struct scenario *s = d->scenario;
+    char text[48];
+    bool good = true;
+
+    if (asked->finish_by != SIM_NEVER) {
+        snprintf(text, sizeof(text), "<= %.10g", sim_time_seconds(asked->finish_by));
+        good = ask(d, -1, "completion_s.last", text);
+        spread_need(d, "completion_s.last", "<=", text);
+    }
+    for (size_t i = 0; asked->wan_share > 0 && i < s->sites_len; i++) {
+        if (!s->sites[i].wan.none) {
+            snprintf(text, sizeof(text), "<= %.0f",
+                     floor(asked->wan_share * (double)s->sites[i].wan.down_bit_s));
+            good = ask(d, (int)i, "wan.peak_bit_s", text) && good;
+        }
+    }
+    if (asked->has_max_failures) {
+        snprintf(text, sizeof(text), "<= %u", asked->max_failures);
+        good = ask(d, -1, "phones.failed", text) && good;
+        spread_need(d, "phones.failed", "<=", text);
+    }
+    return good;
+}
+
+/* Nobody may fail, and nobody may hang, unless something else is said. */
+static void add_defaults(struct analysis_draft *d, const struct analysis_needs_asked *asked)
+{
+    char text[48];
+
+    snprintf(text, sizeof(text), "<= %u", asked->has_max_failures ? asked->max_failures : 0);
+    add_need(d, -1, "phones.failed", text);
+    spread_need(d, "phones.failed", "<=", text);
+    add_need(d, -1, "phones.unfinished", text);
+    spread_need(d, "phones.unfinished", "<=", text);
+}
+
+int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
+                        const struct analysis_needs_asked *asked, char why[ANALYSIS_WHY_MAX])
+{
+    size_t room = (s->thresholds_len + 5) * (s->sites_len + 1) + ASKS;
+
+    *d = (struct analysis_draft){.scenario = s};
+    if (s->thresholds_len == 0 && asked->finish_by == SIM_NEVER && asked->wan_share <= 0 &&
+        !asked->has_max_failures) {
+        snprintf(why, ANALYSIS_WHY_MAX,
+                 "nothing to plan for: say what must hold, like --finish-by \"4 h\", --wan-share "
+                 "0.3, or \"thresholds\" in the scenario");
+        return SIM_EINVAL;
+    }
+    d->root = cJSON_Parse(s->text);
+    d->needs = calloc(room, sizeof(*d->needs));
+    if (d->root == NULL || d->needs == NULL || !add_asked(d, asked)) {
+        snprintf(why, ANALYSIS_WHY_MAX, "out of memory");
+        return SIM_ENOMEM;
+    }
+    add_thresholds(d, true);
+    add_thresholds(d, false);
+    add_defaults(d, asked);
+    if (d->needs_len + s->sites_len * ASKS > SCENARIO_THRESHOLDS_MAX) {
+        snprintf(why, ANALYSIS_WHY_MAX,
+                 "%zu classes of sites with %zu needs are too many for one plan (%d); plan them in "
+                 "parts, or put equal sites into one class with a count",
+                 s->sites_len, d->needs_len, SCENARIO_THRESHOLDS_MAX);
+        return SIM_EINVAL;
+    }
+    return 0;
+}
+
+void analysis_draft_deinit(struct analysis_draft *d)
+{
+    cJSON_Delete(d->root);
+    free(d->needs);
+    *d = (struct analysis_draft){.root = NULL};
+}
+
+static bool read_need(const struct analysis_need *n, const char *path, double *limit)
+{
+    const char *at = strstr(n->metric, "].");
+
+    if (n->site < 0 || at == NULL || strcmp(at + 2, path) != 0 || n->expression[0] != '<') {
+        return false;
+    }
+    *limit = strtod(n->expression + strspn(n->expression, "<>= "), NULL);
+    return *limit > 0;
+}
+
+sim_duration analysis_draft_deadline(const struct analysis_draft *d, size_t site)
+{
+    sim_duration least = SIM_NEVER;
+    double limit;
+
+    for (size_t i = 0; i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        if (n->site == (int)site &&
+            (read_need(n, "completion_s.last", &limit) ||
+             read_need(n, "completion_s.p100", &limit)) &&
+            limit < 1e9 && (sim_duration)(limit * 1e9) < least) {
+            least = (sim_duration)(limit * 1e9);
+        }
+    }
+    return least;
+}
+
+uint64_t analysis_draft_limit(const struct analysis_draft *d, size_t site)
+{
+    uint64_t least = 0;
+    double limit;
+
+    for (size_t i = 0; i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        if (n->site == (int)site && read_need(n, "wan.peak_bit_s", &limit) && limit >= 1 &&
+            limit < 1e12 && (least == 0 || (uint64_t)limit < least)) {
+            least = (uint64_t)limit;
+        }
+    }
+    return least;
+}
+
+/* ---- Documents ---- */
+
+/* Needs of class `site` (-1: all), and what the tables show of it. */
+static bool set_needs(const struct analysis_draft *d, cJSON *root, int site)
+{
+    cJSON *thresholds = cJSON_CreateObject();
+    char metric[SCENARIO_NAME_MAX + 80];
+    bool good = thresholds != NULL;
+
+    for (size_t i = 0; good && i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        if (site < 0 || n->site == site) {
+            good = put_threshold(thresholds, n->metric, n->expression);
+        }
+    }
+    for (size_t i = 0; good && i < d->scenario->sites_len; i++) {
+        for (size_t k = 0; (site < 0 || site == (int)i) && k < ASKS; k++) {
+            snprintf(metric, sizeof(metric), "sites[%s].%s", d->scenario->sites[i].name, asks[k]);
+            good = good && (cJSON_GetObjectItemCaseSensitive(thresholds, metric) != NULL ||
+                            put_threshold(thresholds, metric, ANALYSIS_TRIAL_ASKS));
+        }
+    }
+    if (!good) {
+        cJSON_Delete(thresholds);
+        return false;
+    }
+    cJSON_DeleteItemFromObjectCaseSensitive(root, "thresholds");
+    return cJSON_AddItemToObject(root, "thresholds", thresholds) != 0;
+}
+
+/* A copy of the document without sites other than one copy of `site`, and without their faults. */
+static cJSON *cut_out(const struct analysis_draft *d, size_t site)
+{
+    cJSON *root = cJSON_Duplicate(d->root, true);
+    cJSON *sites = cJSON_GetObjectItemCaseSensitive(root, "sites");
+    cJSON *faults = cJSON_GetObjectItemCaseSensitive(root, "faults"), *fault = NULL, *next;
+    const char *name = d->scenario->sites[site].name;
+    size_t len = strlen(name);
+
+    for (int i = cJSON_GetArraySize(sites) - 1; i >= 0; i--) {
+        if (i != (int)site) {
+            cJSON_DeleteItemFromArray(sites, i);
+        }
+    }
+    cJSON *kept = sites != NULL ? sites->child : NULL;
+    cJSON_DeleteItemFromObjectCaseSensitive(kept, "count");
+    if (kept != NULL && cJSON_GetObjectItemCaseSensitive(kept, "name") == NULL) {
+        cJSON_AddStringToObject(kept, "name", name); /* "site-3" by its place, else */
+    }
+    for (fault = faults != NULL ? faults->child : NULL; fault != NULL; fault = next) {
+        const char *at = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(fault, "site"));
+        next = fault->next;
+        if (at == NULL || strcmp(at, name) == 0) {
+            continue;
+        }
+        if (strncmp(at, name, len) == 0 && strcmp(at + len, "#1") == 0) {
+            cJSON_ReplaceItemInObjectCaseSensitive(fault, "site", cJSON_CreateString(name));
+        } else {
+            cJSON_Delete(cJSON_DetachItemViaPointer(faults, fault));
+        }
+    }
+    return root;
+}
+
+char *analysis_draft_class(const struct analysis_draft *d, size_t site,
+                           const struct analysis_measure *m)
+{
+    cJSON *root = cut_out(d, site);
+    char *text = root != NULL && set_needs(d, root, (int)site) &&
+                         analysis_measure_apply(root, d->scenario->method, m, 1)
+                     ? cJSON_PrintUnformatted(root)
+                     : NULL;
+
+    cJSON_Delete(root);
+    return text;
+}
+
+char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures)
+{
+    cJSON *root = cJSON_Duplicate(d->root, true);
+    char *text =
+        root != NULL && set_needs(d, root, -1) &&
+                analysis_measure_apply(root, d->scenario->method, measures, d->scenario->sites_len)
+            ? cJSON_PrintUnformatted(root)
+            : NULL;
+
+    cJSON_Delete(root);
+    return text;
+}
+
+char *analysis_draft_planned(const struct analysis_draft *d,
+                             const struct analysis_measure *measures)
+{
+    cJSON *root = cJSON_Duplicate(d->root, true);
+    char *text = root != NULL && analysis_measure_apply(root, d->scenario->method, measures,
+                                                        d->scenario->sites_len)
+                     ? cJSON_Print(root)
+                     : NULL;
+
+    cJSON_Delete(root);
+    return text;
+}

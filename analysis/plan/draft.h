@@ -1,0 +1,60 @@
+/* analysis/plan/draft.h -- the scenarios that a plan runs, made from the one it was given: a class
+ * alone, all of them, and the one that is handed over in the end.
+ *
+ * Needs are what must hold: the scenario's thresholds and those of the command line. A need of all
+ * phones' times, failures or fallbacks is asked of every class by itself, which is a little more
+ * than it says (who misses it alone may be outvoted by the others); other needs of the whole run
+ * (bytes of all lines, requests to the server) are judged with all sites only. */
+#ifndef ANALYSIS_PLAN_DRAFT_H
+#define ANALYSIS_PLAN_DRAFT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/output.h"
+#include "analysis/plan/measure.h"
+#include "analysis/plan/trial.h"
+#include "scenarios/scenario.h"
+
+struct analysis_needs_asked { /* by the command line */
+    sim_duration finish_by;   /* of the last phone, from start.at; SIM_NEVER: not asked */
+    double wan_share;         /* of each site's rate, best second; 0: not asked */
+    bool has_max_failures;
+    uint32_t max_failures; /* phones that may fail in all */
+};
+
+struct analysis_need {
+    char metric[SCENARIO_NAME_MAX + 80]; /* "sites[branch].completion_s.last" */
+    char expression[48];                 /* "<= 14400" */
+    int site;                            /* index of its class; -1: of the whole run */
+};
+
+struct analysis_draft { /* zero it before first use */
+    const struct scenario *scenario;
+    cJSON *root; /* its document, thresholds as they shall be handed over */
+    struct analysis_need *needs;
+    size_t needs_len;
+};
+
+/* 0, or SIM_EINVAL with a sentence (nothing is asked for; too many classes), SIM_ENOMEM. */
+int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
+                        const struct analysis_needs_asked *asked, char why[ANALYSIS_WHY_MAX]);
+void analysis_draft_deinit(struct analysis_draft *d);
+
+/* One copy of class `site` alone, with `m`. NULL: no memory. free() it; so the others. */
+char *analysis_draft_class(const struct analysis_draft *d, size_t site,
+                           const struct analysis_measure *m);
+/* All classes with their measures, and every need. */
+char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures);
+/* The same with the thresholds that people asked for: what is handed over. */
+char *analysis_draft_planned(const struct analysis_draft *d,
+                             const struct analysis_measure *measures);
+
+/* When class `site` must be done: the least limit of the last phone; SIM_NEVER: none. */
+sim_duration analysis_draft_deadline(const struct analysis_draft *d, size_t site);
+/* What it may use its line with at most, bit/s; 0: no such need. */
+uint64_t analysis_draft_limit(const struct analysis_draft *d, size_t site);
+
+#endif /* ANALYSIS_PLAN_DRAFT_H */

@@ -1,0 +1,43 @@
+/* analysis/plan/plan.h -- the whole plan: which classes of sites don't fit, and the cheapest that
+ * makes each fit.
+ *
+ *  1. All sites as they are, with every seed: who misses what?
+ *  2. If anybody does: each class alone, one copy of it, is searched for its cheapest measure
+ *     (search.h). Sites touch one another only through the server, so alone is nearly the truth.
+ *  3. All sites with their measures, the server's limits and every seed. A class that misses there
+ *     gets a longer start (when that is its measure) or its next measure, and again, until all keep
+ *     what is needed or some class has nothing left.
+ *
+ * Searches and seeds run in processes of their own, as many as there are processors; the plan is
+ * the same however many. Not here: words (print.h). */
+#ifndef ANALYSIS_PLAN_PLAN_H
+#define ANALYSIS_PLAN_PLAN_H
+
+#include <cjson/cJSON.h>
+
+#include "analysis/plan/draft.h"
+#include "analysis/plan/measure.h"
+#include "analysis/program.h"
+
+enum {
+    ANALYSIS_PLAN_SEEDS_MAX = 100,
+    ANALYSIS_PLAN_ROUNDS_MAX = 16, /* of step 3; our choice */
+};
+
+struct analysis_plan {
+    const struct analysis_program *program;
+    const struct scenario *scenario;
+    struct analysis_needs_asked asked;
+    struct analysis_weights weights;
+    unsigned methods; /* bits 1 << SCENARIO_*: that may be used instead of the present one */
+    uint32_t seeds;   /* 1..: the scenario's seed and those after it */
+    unsigned jobs;    /* processes at once; 0: one a processor */
+    bool quiet;       /* else steps are told on program->err */
+};
+
+/* The plan's document and, as text, the scenario with the measures in it (NULL: there is no plan);
+ * both the caller's. Returns an exit status: 0 a plan that keeps everything, 1 none, else no
+ * document. Document: see README, "Planning". */
+int analysis_plan_make(const struct analysis_plan *plan, cJSON **document, char **planned);
+
+#endif /* ANALYSIS_PLAN_PLAN_H */
