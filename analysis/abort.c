@@ -156,23 +156,24 @@ static double total_of(const struct analysis_abort *a, const char *path)
 
 bool analysis_abort_works(const struct scenario_threshold *t)
 {
-    struct analysis_metric m;
+    struct scenario_metric m;
     uint32_t millionths;
     bool back;
 
-    return t->op[0] != '>' && analysis_threshold_split(t->metric, &m) &&
+    return t->op[0] != '>' && scenario_metric_split(t->metric, &m) &&
+           (m.scope == SCENARIO_SCOPE_RUN || m.scope == SCENARIO_SCOPE_SITE) &&
            (find_counter(m.path) != NULL || strcmp(m.path, "phones.failed") == 0 ||
             strcmp(m.path, "phones.fallbacks") == 0 || parse_time(m.path, &back, &millionths) ||
-            (!m.of_site && is_total(m.path)));
+            (m.scope == SCENARIO_SCOPE_RUN && is_total(m.path)));
 }
 
 static bool is_lost(const struct analysis_abort *a, const struct scenario_threshold *t,
                     sim_duration elapsed)
 {
-    struct analysis_metric m;
+    struct scenario_metric m;
     struct now all = {.phones = 0};
 
-    if (!analysis_threshold_split(t->metric, &m)) {
+    if (!scenario_metric_split(t->metric, &m)) {
         return false;
     }
     if (is_total(m.path)) {
@@ -181,16 +182,16 @@ static bool is_lost(const struct analysis_abort *a, const struct scenario_thresh
     for (uint32_t i = 0; i < a->sites; i++) {
         const struct sim_site_setup *setup = a->site(a->context, i);
         struct now one = {.phones = 0};
-        if (!m.of_site) {
+        if (m.scope == SCENARIO_SCOPE_RUN) {
             add_site(a, i, &all);
-        } else if (strcmp(setup->name, m.site) == 0 || strcmp(setup->class_name, m.site) == 0) {
+        } else if (strcmp(setup->name, m.name) == 0 || strcmp(setup->class_name, m.name) == 0) {
             add_site(a, i, &one);
             if (is_lost_for(t, m.path, &one, elapsed)) {
                 return true; /* the worst of a class counts */
             }
         }
     }
-    return !m.of_site && is_lost_for(t, m.path, &all, elapsed);
+    return m.scope == SCENARIO_SCOPE_RUN && is_lost_for(t, m.path, &all, elapsed);
 }
 
 const struct scenario_threshold *analysis_abort_lost(const struct analysis_abort *a,

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "analysis/interrupt.h"
+#include "analysis/junit.h"
 #include "analysis/report/report.h"
 #include "analysis/result.h"
 #include "analysis/run_options.h"
 #include "analysis/summary.h"
+#include "analysis/watch/watch.h"
 
 enum { METHODS_MAX = 3 };
 
@@ -70,10 +72,16 @@ static int write_document(const struct analysis_program *program, const char *ou
                    : analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why);
 }
 
+/* What outlives the sessions. */
+struct outputs {
+    struct analysis_junit junit;
+    struct analysis_watch *watch;
+};
+
 /* Takes the documents over. */
 static int conclude(const struct analysis_program *program,
                     const struct analysis_run_options *options, cJSON *const *documents,
-                    size_t documents_len, int status)
+                    size_t documents_len, struct outputs *outputs, int status)
 {
     cJSON *document = analysis_result_compare(documents, documents_len);
     char *text = document != NULL ? analysis_result_text(document) : NULL;
@@ -99,15 +107,19 @@ static int conclude(const struct analysis_program *program,
                                      status == ANALYSIS_REFUSED ? NULL : options->out);
         }
         status = analysis_program_flush(program, "compare", status);
+        analysis_watch_compare(outputs->watch, document,
+                               status == ANALYSIS_REFUSED ? NULL : options->out);
+        status = analysis_junit_close(&outputs->junit, documents, documents_len, status);
     }
     free(text);
-    cJSON_Delete(document);
+    cJSON_Delete(document); /* and the documents in it */
     return status;
 }
 
 static int run_all(const struct analysis_program *program,
                    const struct analysis_run_options *options,
-                   const struct analysis_session *common, const struct methods *methods)
+                   const struct analysis_session *common, const struct methods *methods,
+                   struct outputs *outputs)
 {
     cJSON *documents[METHODS_MAX] = {NULL};
     size_t documents_len = 0;
@@ -139,7 +151,28 @@ static int run_all(const struct analysis_program *program,
     if (documents_len == 0) {
         return status;
     }
-    return conclude(program, options, documents, documents_len, status);
+    return conclude(program, options, documents, documents_len, outputs, status);
+}
+
+/* Everything behind the command line. */
+static int go(const struct analysis_program *program, const struct analysis_run_options *options,
+              const char *path, const struct methods *methods, struct outputs *outputs)
+{
+    struct analysis_session session;
+    struct scenario *scenario = NULL;
+
+    int status = analysis_run_options_apply(options, program, "compare", path, &scenario, &session);
+    if (status == ANALYSIS_OK) {
+        status = analysis_watch_open(&outputs->watch, program, "compare", options->listen, true);
+    }
+    if (status == ANALYSIS_OK) {
+        session.watch = outputs->watch;
+        status = run_all(program, options, &session, methods, outputs);
+    }
+    status = analysis_junit_close(&outputs->junit, NULL, 0, status); /* when it is open still */
+    analysis_watch_close(outputs->watch);
+    scenario_free(scenario);
+    return status;
 }
 
 int analysis_cmd_compare(const struct analysis_program *program, int argc, char **argv)
@@ -147,9 +180,8 @@ int analysis_cmd_compare(const struct analysis_program *program, int argc, char 
     static const struct analysis_words words = {1, 1, "a scenario file"};
     struct analysis_run_options options;
     struct analysis_command_line line;
-    struct analysis_session session;
     struct analysis_usage full = usage;
-    struct scenario *scenario = NULL;
+    struct outputs outputs = {.watch = NULL};
     struct methods methods;
     char why[ANALYSIS_WHY_MAX];
     int status;
@@ -164,12 +196,9 @@ int analysis_cmd_compare(const struct analysis_program *program, int argc, char 
                        why)) {
         return analysis_program_fail(program, "compare", ANALYSIS_USAGE, "%s", why);
     }
-    status = analysis_run_options_apply(&options, program, "compare", line.words[0], &scenario,
-                                        &session);
-    if (status != ANALYSIS_OK) {
-        return status;
-    }
-    status = run_all(program, &options, &session, &methods);
-    scenario_free(scenario);
-    return status;
+    outputs.junit = (struct analysis_junit){
+        .program = program, .command = "compare", .scenario = line.words[0], .path = options.junit};
+    status = analysis_junit_open(&outputs.junit);
+    return status == ANALYSIS_OK ? go(program, &options, line.words[0], &methods, &outputs)
+                                 : status;
 }

@@ -1,9 +1,11 @@
 /* analysis/cmd_run.c -- pfsim run: one scenario, one method, once. */
 #include <stdlib.h>
 
+#include "analysis/junit.h"
 #include "analysis/result.h"
 #include "analysis/run_options.h"
 #include "analysis/summary.h"
+#include "analysis/watch/watch.h"
 
 static const struct analysis_usage usage = {
     .command = "run",
@@ -33,15 +35,39 @@ static int print(const struct analysis_program *program, const struct analysis_r
     return analysis_program_flush(program, "run", status);
 }
 
+/* Everything behind the command line; `junit` is open. */
+static int go(const struct analysis_program *program, const struct analysis_run_options *options,
+              const char *path, struct analysis_junit *junit)
+{
+    struct analysis_session session;
+    struct scenario *scenario = NULL;
+    struct analysis_watch *watch = NULL;
+    cJSON *document = NULL;
+
+    int status = analysis_run_options_apply(options, program, "run", path, &scenario, &session);
+    if (status == ANALYSIS_OK) {
+        status = analysis_watch_open(&watch, program, "run", options->listen, false);
+    }
+    if (status == ANALYSIS_OK) {
+        session.watch = watch;
+        status = analysis_session_run(&session, &document);
+    }
+    if (document != NULL) {
+        status = print(program, options, document, status);
+    }
+    status = analysis_junit_close(junit, &document, document != NULL ? 1 : 0, status);
+    analysis_watch_close(watch);
+    cJSON_Delete(document);
+    scenario_free(scenario);
+    return status;
+}
+
 int analysis_cmd_run(const struct analysis_program *program, int argc, char **argv)
 {
     static const struct analysis_words words = {1, 1, "a scenario file"};
     struct analysis_run_options options;
     struct analysis_command_line line;
-    struct analysis_session session;
     struct analysis_usage full = usage;
-    struct scenario *scenario = NULL;
-    cJSON *document = NULL;
     int status;
 
     analysis_run_options_init(&options, false);
@@ -50,16 +76,8 @@ int analysis_cmd_run(const struct analysis_program *program, int argc, char **ar
                                 &status)) {
         return status;
     }
-    status =
-        analysis_run_options_apply(&options, program, "run", line.words[0], &scenario, &session);
-    if (status != ANALYSIS_OK) {
-        return status;
-    }
-    status = analysis_session_run(&session, &document);
-    if (document != NULL) {
-        status = print(program, &options, document, status);
-    }
-    cJSON_Delete(document);
-    scenario_free(scenario);
-    return status;
+    struct analysis_junit junit = {
+        .program = program, .command = "run", .scenario = line.words[0], .path = options.junit};
+    status = analysis_junit_open(&junit);
+    return status == ANALYSIS_OK ? go(program, &options, line.words[0], &junit) : status;
 }

@@ -5,6 +5,8 @@
 #include "analysis/capture/capture.h"
 #include "analysis/report/lag.h"
 #include "analysis/report/phases.h"
+#include "analysis/watch/watch.h"
+#include "sim/err.h"
 
 int analysis_observers_open(struct analysis_observers *o, const struct analysis_observed *observed,
                             char why[ANALYSIS_WHY_MAX])
@@ -24,6 +26,17 @@ int analysis_observers_open(struct analysis_observers *o, const struct analysis_
     if (rc == 0 && session->events != NULL) {
         rc = analysis_capture_events(&o->list[o->len], observed, session->events, why);
         o->len += rc == 0;
+    }
+    if (rc == 0 && session->trace != NULL) {
+        rc = analysis_capture_trace(&o->list[o->len], observed, session->trace, why);
+        o->len += rc == 0;
+    }
+    if (rc == 0 && session->watch != NULL) {
+        rc = analysis_watch_observe(session->watch, observed, &o->list[o->len]);
+        o->len += rc == 0;
+        if (rc != 0) {
+            snprintf(why, ANALYSIS_WHY_MAX, "--listen: %s", sim_err_text(rc));
+        }
     }
     return rc;
 }

@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "sim/units.h"
@@ -12,17 +14,114 @@
 enum {
     REASONS_SHOWN = 8,
     SITES_SHOWN = 8,
-    PAGE_WIDTH = 100,
+    LABEL_WIDTH = 16, /* of a row, behind two blanks */
+    ROW_MAX = 512,    /* bytes of a row's text with its NUL */
 };
 
 /* ---- Values ---- */
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
 struct analysis_style analysis_summary_style(FILE *to)
 {
-    const char *no_color = getenv("NO_COLOR");
-    bool wanted = no_color == NULL || no_color[0] == '\0';
+    struct analysis_style style = {.to = to, .width = ANALYSIS_WIDTH};
+    const char *term = getenv("TERM"), *forced = getenv("CLICOLOR_FORCE");
+    bool is_terminal = isatty(fileno(to)) == 1;
+    bool force = is_set("CLICOLOR_FORCE") && strcmp(forced, "0") != 0;
+    bool is_dumb = term == NULL || strcmp(term, "dumb") == 0;
+    struct winsize size;
 
-    return (struct analysis_style){.to = to, .colour = wanted && isatty(fileno(to)) == 1};
+    style.colour = !is_set("NO_COLOR") && (force || (is_terminal && !is_dumb));
+    if (is_terminal && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        style.width = size.ws_col;
+    }
+    return style;
+}
+
+int analysis_summary_width(const struct analysis_style *style)
+{
+    int width = style->width == 0 ? ANALYSIS_WIDTH : style->width;
+
+    return width < ANALYSIS_WIDTH_MIN   ? ANALYSIS_WIDTH_MIN
+           : width > ANALYSIS_WIDTH_MAX ? ANALYSIS_WIDTH_MAX
+                                        : width;
+}
+
+static void put_word(FILE *to, const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        fputc(word[i] == '\x01' ? ' ' : word[i], to);
+    }
+}
+
+/* Columns that `len` bytes of UTF-8 take, wide characters not known. */
+static int columns_of(const char *text, size_t len)
+{
+    int columns = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        columns += (text[i] & 0xc0) != 0x80;
+    }
+    return columns;
+}
+
+void analysis_summary_wrap(const struct analysis_style *style, int column, int indent,
+                           const char *text)
+{
+    int width = analysis_summary_width(style);
+    bool begins = true; /* the line has no word of ours yet */
+
+    while (*text != '\0') {
+        size_t gap = strspn(text, " "), word = strcspn(text + gap, " ");
+        int columns = columns_of(text + gap, word);
+        if (word == 0) {
+            break; /* blanks at the end */
+        }
+        if (!begins && column + (int)gap + columns > width) {
+            fprintf(style->to, "\n%*s", indent, "");
+            column = indent;
+        } else {
+            fprintf(style->to, "%*s", (int)gap, "");
+            column += (int)gap;
+        }
+        put_word(style->to, text + gap, word);
+        column += columns;
+        begins = false;
+        text += gap + word;
+    }
+    fputc('\n', style->to);
+}
+
+/* "  label           text", the text wrapped under itself. */
+static void print_labelled(const struct analysis_style *style, const char *label, const char *text)
+{
+    fprintf(style->to, "  %-*s", LABEL_WIDTH, label);
+    analysis_summary_wrap(style, LABEL_WIDTH + 2, LABEL_WIDTH + 2, text);
+}
+
+/* A text that grows; what does not fit is left out. */
+struct text {
+    char bytes[ROW_MAX];
+    size_t len;
+};
+
+static void add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *t, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    int n = vsnprintf(t->bytes + t->len, sizeof(t->bytes) - t->len, format, arguments);
+    va_end(arguments);
+    if (n > 0) {
+        size_t room = sizeof(t->bytes) - 1 - t->len;
+        t->len += (size_t)n < room ? (size_t)n : room;
+    }
 }
 
 const char *analysis_summary_on(const struct analysis_style *style, enum analysis_colour colour)
@@ -134,32 +233,33 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     double copies = analysis_summary_number(d, "bounds", "copies");
     bool good = failed == 0 && unfinished == 0 && is_valid(d);
     char a[ANALYSIS_CELL_MAX];
-    FILE *to = style->to;
+    struct text t = {.len = 0};
 
-    fprintf(to, "%s", analysis_summary_on(style, good ? ANALYSIS_GOOD : ANALYSIS_BAD));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"))) {
-        fprintf(to, "Interrupted. ");
+        add(&t, "Interrupted. ");
     }
-    fprintf(to, "%.0f of %.0f phones upgraded", upgraded, total - current);
+    add(&t, "%.0f of %.0f phones upgraded", upgraded, total - current);
     if (!isnan(last)) {
-        fprintf(to, " in %s", analysis_summary_seconds(last, a));
+        add(&t, " in %s", analysis_summary_seconds(last, a));
     }
     if (failed > 0) {
-        fprintf(to, ", %.0f failed", failed);
+        add(&t, ", %.0f failed", failed);
     }
     if (unfinished > 0) {
-        fprintf(to, ", %.0f unfinished", unfinished);
+        add(&t, ", %.0f unfinished", unfinished);
     }
     if (current > 0) {
-        fprintf(to, " (%.0f more were current)", current);
+        add(&t, " (%.0f more were current)", current);
     }
-    fprintf(to, "; %s of firmware crossed the WAN",
-            analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), a));
+    add(&t, "; %s of firmware crossed the WAN",
+        analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), a));
     if (!isnan(copies)) {
-        fprintf(to, " (%.2f copies)", copies);
+        add(&t, " (%.2f copies)", copies);
     }
-    fprintf(to, "; %s.%s\n\n", is_valid(d) ? "valid run" : "INVALID RUN, see below",
-            analysis_summary_off(style));
+    add(&t, "; %s.", is_valid(d) ? "valid run" : "INVALID RUN, see below");
+    fprintf(style->to, "%s", analysis_summary_on(style, good ? ANALYSIS_GOOD : ANALYSIS_BAD));
+    analysis_summary_wrap(style, 0, 0, t.bytes);
+    fprintf(style->to, "%s\n", analysis_summary_off(style));
 }
 
 /* ---- The figures ---- */
@@ -171,17 +271,20 @@ static void print_times(const struct analysis_style *style, const cJSON *d, cons
         const char *label, *key;
     } cells[] = {
         {"first", "first"}, {"mean", "mean"}, {"p50", "p50"}, {"p95", "p95"}, {"last", "last"}};
+    struct text t = {.len = 0};
     char a[ANALYSIS_CELL_MAX];
 
     if (isnan(analysis_summary_number(d, part, "last"))) {
         return;
     }
-    fprintf(style->to, "  %-16s", label);
     for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
-        fprintf(style->to, "%s%s %s", i == 0 ? "" : "   ", cells[i].label,
-                analysis_summary_seconds(analysis_summary_number(d, part, cells[i].key), a));
+        analysis_summary_seconds(analysis_summary_number(d, part, cells[i].key), a);
+        for (char *blank = strchr(a, ' '); blank != NULL; blank = strchr(blank, ' ')) {
+            *blank = '\x01'; /* "first 28.3 s" stays together */
+        }
+        add(&t, "%s%s\x01%s", i == 0 ? "" : "   ", cells[i].label, a);
     }
-    fprintf(style->to, "\n");
+    print_labelled(style, label, t.bytes);
 }
 
 static void print_wan(const struct analysis_style *style, const cJSON *d)
@@ -189,28 +292,47 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
     double configured = analysis_summary_number(d, "wan", "configured_bit_s");
     double drops = analysis_summary_number(d, "wan", "drops");
+    struct text t = {.len = 0}, rates = {.len = 0};
 
     if (isnan(configured)) {
-        fprintf(style->to, "  %-16snone: phones reach the server directly; %s of configuration\n",
-                "WAN", analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), a));
+        add(&t, "none: phones reach the server directly; %s of configuration",
+            analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), a));
+        print_labelled(style, "WAN", t.bytes);
         return;
     }
-    fprintf(style->to, "  %-16s%s on the line: %s firmware, %s configuration", "WAN",
-            analysis_summary_size(analysis_summary_number(d, "wan", "bytes"), a),
-            analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), b),
-            analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), c));
-    fprintf(style->to, "; %s up\n",
-            analysis_summary_size(analysis_summary_number(d, "wan", "up_bytes"), a));
-    fprintf(style->to, "  %-16smean %s", "",
-            analysis_summary_rate(analysis_summary_number(d, "wan", "mean_bit_s"), a));
-    fprintf(style->to, " of %s (%.0f %%), peak %s, busy %s", analysis_summary_rate(configured, a),
-            100 * analysis_summary_number(d, "wan", "utilisation"),
-            analysis_summary_rate(analysis_summary_number(d, "wan", "peak_bit_s"), b),
-            analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c));
+    add(&t, "%s on the line: %s firmware, %s configuration",
+        analysis_summary_size(analysis_summary_number(d, "wan", "bytes"), a),
+        analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), b),
+        analysis_summary_size(analysis_summary_number(d, "wan", "config_bytes"), c));
+    add(&t, "; %s up", analysis_summary_size(analysis_summary_number(d, "wan", "up_bytes"), a));
+    print_labelled(style, "WAN", t.bytes);
+    add(&rates, "mean %s",
+        analysis_summary_rate(analysis_summary_number(d, "wan", "mean_bit_s"), a));
+    add(&rates, " of %s (%.0f %%), peak %s, busy %s", analysis_summary_rate(configured, a),
+        100 * analysis_summary_number(d, "wan", "utilisation"),
+        analysis_summary_rate(analysis_summary_number(d, "wan", "peak_bit_s"), b),
+        analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c));
     if (drops > 0) {
-        fprintf(style->to, ", %.0f packets lost or dropped", drops);
+        add(&rates, ", %.0f packets lost or dropped", drops);
     }
-    fprintf(style->to, "\n");
+    print_labelled(style, "", rates.bytes);
+}
+
+static void print_trees(const struct analysis_style *style, const cJSON *d)
+{
+    char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
+    struct text t = {.len = 0};
+
+    if (!(analysis_summary_number(d, "trees_summary", "count") > 0)) {
+        return;
+    }
+    add(&t, "%s, at most %s deep, at most %s children",
+        analysis_summary_count(analysis_summary_number(d, "trees_summary", "count"), a),
+        analysis_summary_count(analysis_summary_number(d, "trees_summary", "depth_max"), b),
+        analysis_summary_count(analysis_summary_number(d, "trees_summary", "max_children"), c));
+    add(&t, "; %s whole files came over the WAN",
+        analysis_summary_count(analysis_summary_number(d, "trees_summary", "wan_copies"), a));
+    print_labelled(style, "trees", t.bytes);
 }
 
 static void print_rest(const struct analysis_style *style, const cJSON *d)
@@ -218,85 +340,99 @@ static void print_rest(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
     double gap = analysis_summary_number(d, "bounds", "gap");
     double refused = analysis_summary_number(d, "server", "refused");
-    FILE *to = style->to;
+    struct text lan = {.len = 0}, server = {.len = 0}, distance = {.len = 0};
 
-    fprintf(to, "  %-16s%s between phones, %s broadcasts\n", "LAN",
-            analysis_summary_size(analysis_summary_number(d, "lan", "payload_bytes"), a),
-            analysis_summary_count(analysis_summary_number(d, "lan", "broadcasts"), b));
-    fprintf(to, "  %-16s%s requests, %s errors, at most %s transfers at once", "server",
-            analysis_summary_count(analysis_summary_number(d, "server", "requests"), a),
-            analysis_summary_count(analysis_summary_number(d, "server", "errors"), b),
-            analysis_summary_count(analysis_summary_number(d, "server", "peak_transfers"), c));
+    add(&lan, "%s between phones, %s broadcasts",
+        analysis_summary_size(analysis_summary_number(d, "lan", "payload_bytes"), a),
+        analysis_summary_count(analysis_summary_number(d, "lan", "broadcasts"), b));
+    print_labelled(style, "LAN", lan.bytes);
+    add(&server, "%s requests, %s errors, at most %s transfers at once",
+        analysis_summary_count(analysis_summary_number(d, "server", "requests"), a),
+        analysis_summary_count(analysis_summary_number(d, "server", "errors"), b),
+        analysis_summary_count(analysis_summary_number(d, "server", "peak_transfers"), c));
     if (refused > 0) {
-        fprintf(to, ", %.0f refused", refused);
+        add(&server, ", %.0f refused", refused);
     }
-    fprintf(to, "\n");
-    if (analysis_summary_number(d, "trees_summary", "count") > 0) {
-        fprintf(
-            to, "  %-16s%s, at most %s deep, at most %s children", "trees",
-            analysis_summary_count(analysis_summary_number(d, "trees_summary", "count"), a),
-            analysis_summary_count(analysis_summary_number(d, "trees_summary", "depth_max"), b),
-            analysis_summary_count(analysis_summary_number(d, "trees_summary", "max_children"), c));
-        fprintf(
-            to, "; %s whole files came over the WAN\n",
-            analysis_summary_count(analysis_summary_number(d, "trees_summary", "wan_copies"), a));
-    }
+    print_labelled(style, "server", server.bytes);
+    print_trees(style, d);
     if (!isnan(gap)) {
-        fprintf(to, "  %-16s%s the best possible %s (the WAN alone needs %s)\n", "distance",
-                analysis_summary_times(gap, a),
-                analysis_summary_seconds(analysis_summary_number(d, "bounds", "optimum_s"), b),
-                analysis_summary_seconds(analysis_summary_number(d, "bounds", "wan_floor_s"), c));
+        add(&distance, "%s the best possible %s (the WAN alone needs %s)",
+            analysis_summary_times(gap, a),
+            analysis_summary_seconds(analysis_summary_number(d, "bounds", "optimum_s"), b),
+            analysis_summary_seconds(analysis_summary_number(d, "bounds", "wan_floor_s"), c));
+        print_labelled(style, "distance", distance.bytes);
     }
 }
 
-static void print_thresholds(const struct analysis_style *style, const cJSON *d)
-{
-    const cJSON *t;
-    const char *label = "thresholds";
+/* Columns of the table of sites, in the order in which they go when a page is narrow: last first.
+ */
+enum { SITE_UPGRADED, SITE_LAST, SITE_FAILED, SITE_WAN, SITE_DISTANCE, SITE_COLUMNS };
 
-    cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(d, "thresholds"))
-    {
-        bool met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
-        const cJSON *value = cJSON_GetObjectItemCaseSensitive(t, "value");
-        fprintf(style->to, "  %-16s%s%-7s%s%s", label,
-                analysis_summary_on(style, met ? ANALYSIS_GOOD : ANALYSIS_BAD),
-                met ? "met" : "MISSED", analysis_summary_off(style), text_of(t, "expression"));
-        if (cJSON_IsNumber(value)) {
-            fprintf(style->to, " (it is %.6g)\n", value->valuedouble);
-        } else {
-            fprintf(style->to, " (it has no value)\n");
-        }
-        label = "";
+static void site_cell(const cJSON *site, unsigned column, char out[ANALYSIS_CELL_MAX])
+{
+    switch (column) {
+    case SITE_UPGRADED:
+        snprintf(out, ANALYSIS_CELL_MAX, "%.0f of %.0f",
+                 analysis_summary_number(site, "phones", "upgraded"),
+                 analysis_summary_number(site, "phones", "total"));
+        return;
+    case SITE_LAST:
+        analysis_summary_seconds(analysis_summary_number(site, "completion_s", "last"), out);
+        return;
+    case SITE_FAILED:
+        analysis_summary_count(analysis_summary_number(site, "phones", "failed"), out);
+        return;
+    case SITE_WAN:
+        analysis_summary_size(analysis_summary_number(site, "wan", "payload_bytes"), out);
+        return;
+    default:
+        analysis_summary_times(analysis_summary_number(site, "bounds", "gap"), out);
+        return;
     }
 }
 
 static void print_sites(const struct analysis_style *style, const cJSON *d)
 {
+    static const struct {
+        const char *head;
+        int width;
+    } columns[SITE_COLUMNS] = {[SITE_UPGRADED] = {"upgraded", 16},
+                               [SITE_LAST] = {"last", 13},
+                               [SITE_FAILED] = {"failed", 8},
+                               [SITE_WAN] = {"WAN firmware", 14},
+                               [SITE_DISTANCE] = {"distance", 11}};
+    enum { NAME_LEAST = 11, NAME_MOST = 30 };
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(d, "sites");
     const cJSON *site;
     int len = cJSON_GetArraySize(list), shown = 0;
-    char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
+    int left = analysis_summary_width(style) - 2 - NAME_LEAST;
+    unsigned fit = 0;
 
     if (len < 2) {
         return;
     }
-    fprintf(style->to, "\n  %-24s %15s %10s %12s %14s %10s\n", "site (worst first)", "upgraded",
-            "failed", "last", "WAN firmware", "distance");
+    while (fit < SITE_COLUMNS && left >= columns[fit].width) {
+        left -= columns[fit++].width;
+    }
+    int name = NAME_LEAST + (left < NAME_MOST - NAME_LEAST ? left : NAME_MOST - NAME_LEAST);
+    fprintf(style->to, "\n  %-*.*s", name, name, name < 18 ? "worst first" : "site (worst first)");
+    for (unsigned i = 0; i < fit; i++) {
+        fprintf(style->to, "%*s", columns[i].width, columns[i].head);
+    }
+    fputc('\n', style->to);
     cJSON_ArrayForEach(site, list)
     {
-        char counts[ANALYSIS_CELL_MAX];
+        char cell[ANALYSIS_CELL_MAX];
         if (shown++ == SITES_SHOWN) {
             fprintf(style->to, "  and %d more; sites.csv has all\n", len - SITES_SHOWN);
             break;
         }
-        snprintf(counts, sizeof(counts), "%.0f of %.0f",
-                 analysis_summary_number(site, "phones", "upgraded"),
-                 analysis_summary_number(site, "phones", "total"));
-        fprintf(style->to, "  %-24.40s %15s %10.0f %12s %14s %10s\n", text_of(site, "name"), counts,
-                analysis_summary_number(site, "phones", "failed"),
-                analysis_summary_seconds(analysis_summary_number(site, "completion_s", "last"), a),
-                analysis_summary_size(analysis_summary_number(site, "wan", "payload_bytes"), b),
-                analysis_summary_times(analysis_summary_number(site, "bounds", "gap"), c));
+        fprintf(style->to, "  %-*.*s", name, name, text_of(site, "name"));
+        for (unsigned i = 0; i < fit; i++) {
+            site_cell(site, i, cell);
+            fprintf(style->to, "%*s", columns[i].width, cell);
+        }
+        fputc('\n', style->to);
     }
 }
 
@@ -361,26 +497,10 @@ static void print_failures(const struct analysis_style *style, const cJSON *d)
     free(sorted);
 }
 
-/* "  - the text", broken between words where it would leave the page. */
 static void print_item(const struct analysis_style *style, const char *text)
 {
-    size_t column = 4;
-
     fprintf(style->to, "  - ");
-    while (*text != '\0') {
-        size_t word = strcspn(text, " "), gap = strspn(text + word, " ");
-        if (column > 4 && column + word > PAGE_WIDTH) {
-            fprintf(style->to, "\n    ");
-            column = 4;
-        }
-        /* The gap belongs to the next word, unless that begins a line. */
-        size_t next = strcspn(text + word + gap, " ");
-        bool breaks = text[word + gap] == '\0' || column + word + gap + next > PAGE_WIDTH;
-        fprintf(style->to, "%.*s%.*s", (int)word, text, breaks ? 0 : (int)gap, text + word);
-        column += word + gap;
-        text += word + gap;
-    }
-    fprintf(style->to, "\n");
+    analysis_summary_wrap(style, 4, 4, text);
 }
 
 void analysis_summary_items(const struct analysis_style *style, const char *title,
@@ -388,10 +508,11 @@ void analysis_summary_items(const struct analysis_style *style, const char *titl
 {
     const cJSON *item;
 
-    if (cJSON_GetArraySize(list) > 0) {
-        fprintf(style->to, "\n%s%s%s\n", analysis_summary_on(style, ANALYSIS_WARN), title,
-                analysis_summary_off(style));
+    if (cJSON_GetArraySize(list) == 0) {
+        return;
     }
+    fprintf(style->to, "\n%s%s%s\n", analysis_summary_on(style, ANALYSIS_WARN), title,
+            analysis_summary_off(style));
     cJSON_ArrayForEach(item, list)
     {
         const char *text = cJSON_GetStringValue(item);
@@ -413,9 +534,12 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
             const char *text = cJSON_GetStringValue(item);
             print_item(style, text == NULL ? "?" : text);
         }
-        fprintf(style->to, "  What to do: give it more loops (\"threads\"), fewer phones or slower "
-                           "ports (lan.rate),\n  a quieter machine; pfsim doctor SCENARIO compares "
-                           "demand with capacity.\n");
+        fprintf(style->to, "  ");
+        analysis_summary_wrap(
+            style, 2, 2,
+            "What to do: give it more loops (\"threads\"), fewer phones or slower "
+            "ports (lan.rate), a quieter machine; pfsim doctor SCENARIO compares "
+            "demand with capacity.");
     }
     analysis_summary_items(style, "Mind", cJSON_GetObjectItemCaseSensitive(d, "caution"));
 }
@@ -429,14 +553,13 @@ void analysis_summary_run(const struct analysis_style *style, const cJSON *d, co
     print_times(style, d, "back in service", "back_in_service_s");
     print_wan(style, d);
     print_rest(style, d);
-    print_thresholds(style, d);
     print_sites(style, d);
+    analysis_summary_thresholds(style, d);
     analysis_summary_trouble(style, d);
     if (out != NULL) {
         fprintf(style->to,
                 "\nResults: %s/result.json, scenario.json, phones.csv, sites.csv, transfers.csv,\n"
                 "phases.csv, series.csv\nReport:  %s/report.html\n",
-                out,
-                out);
+                out, out);
     }
 }

@@ -1,8 +1,8 @@
 /* analysis/summary.h -- a result as people read it: the verdict first, then the figures, then
  * what to do.
  *
- * Written from result documents alone, so that a stored one reads the same. Plain ASCII, at most
- * some 100 columns, fit for a CI log; colours only when asked for. Not here: progress
+ * Written from result documents alone, so that a stored one reads the same. Plain ASCII, within
+ * the terminal's columns (100 in a CI log); colours only when asked for. Not here: progress
  * (progress.h), machine-readable output (result.h). */
 #ifndef ANALYSIS_SUMMARY_H
 #define ANALYSIS_SUMMARY_H
@@ -14,10 +14,25 @@
 struct analysis_style {
     FILE *to;
     bool colour;
+    int width; /* columns of a line, 40..200; 0: ANALYSIS_WIDTH */
 };
 
-/* Colour when `to` is a terminal and NO_COLOR is unset or empty (no-color.org). */
+enum {
+    ANALYSIS_WIDTH = 100, /* of what is no terminal; our choice */
+    ANALYSIS_WIDTH_MIN = 40,
+    ANALYSIS_WIDTH_MAX = 200,
+};
+
+/* Colour when `to` is a terminal that knows colours (TERM is not "dumb") and NO_COLOR is unset or
+ * empty (no-color.org); also elsewhere with CLICOLOR_FORCE set, and not "0"
+ * (bixense.com/clicolors). Width: the terminal's. */
 struct analysis_style analysis_summary_style(FILE *to);
+int analysis_summary_width(const struct analysis_style *style);
+/* `text` and a newline, broken between words where it would leave the page; `column` is where the
+ * cursor is now, `indent` where the next lines begin. An '\x01' in it is a blank that never breaks.
+ */
+void analysis_summary_wrap(const struct analysis_style *style, int column, int indent,
+                           const char *text);
 
 /* One run. `out`: where its files are, NULL: nowhere. */
 void analysis_summary_run(const struct analysis_style *style, const cJSON *document,
@@ -49,6 +64,17 @@ char *analysis_summary_size(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_rate(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_times(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX]);
+/* A list of sentences under a title; nothing when it is empty. */
+void analysis_summary_items(const struct analysis_style *style, const char *title,
+                            const cJSON *list);
+/* One of a document's thresholds: a value or limit in its unit ("28.4 s"), "-" without one. */
+char *analysis_summary_quantity(const cJSON *threshold, const char *key,
+                                char out[ANALYSIS_CELL_MAX]);
+/* Why it is missed: "it is 24 MB: 4 MB (20 %) too much", "it has no value". */
+enum { ANALYSIS_MARGIN_MAX = 256 };
+char *analysis_summary_missed(const cJSON *threshold, char out[ANALYSIS_MARGIN_MAX]);
+/* All of them, met and missed, with value, limit and margin; nothing when there are none. */
+void analysis_summary_thresholds(const struct analysis_style *style, const cJSON *document);
 /* Failures by reason, cautions, validity of one run; nothing when there is nothing to say. */
 void analysis_summary_trouble(const struct analysis_style *style, const cJSON *document);
 

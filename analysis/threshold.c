@@ -1,5 +1,5 @@
-/* analysis/threshold.c -- metric paths against the schema before the run, against the document
- * after it. */
+/* analysis/threshold.c -- metrics against the scenario before the run, against the document after
+ * it. */
 #include "analysis/threshold.h"
 
 #include <math.h>
@@ -12,7 +12,6 @@
 
 enum {
     KEY_MAX = 128, /* bytes of one part of a path with its NUL */
-    DEPTH_MAX = 8, /* $refs followed: ours are two deep */
 };
 
 /* "p95", "p99.9" as millionths. */
@@ -31,25 +30,6 @@ static bool parse_percentile(const char *text, uint32_t *millionths)
     return true;
 }
 
-bool analysis_threshold_split(const char *text, struct analysis_metric *out)
-{
-    static const char prefix[] = "sites[";
-    struct analysis_metric m = {.path = text};
-
-    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0) {
-        const char *name = text + sizeof(prefix) - 1;
-        const char *end = strstr(name, "].");
-        if (end == NULL || end == name || (size_t)(end - name) >= sizeof(m.site)) {
-            return false;
-        }
-        memcpy(m.site, name, (size_t)(end - name));
-        m.of_site = true;
-        m.path = end + 2;
-    }
-    *out = m;
-    return true;
-}
-
 bool analysis_threshold_percentile(const char *path, bool *back, uint32_t *millionths)
 {
     static const char completion[] = "completion_s.", back_in_service[] = "back_in_service_s.";
@@ -65,108 +45,48 @@ bool analysis_threshold_percentile(const char *path, bool *back, uint32_t *milli
     return false;
 }
 
-/* ---- The schema as the list of metrics ---- */
-
-static const cJSON *follow(const cJSON *schema, const cJSON *node)
-{
-    static const char prefix[] = "#/$defs/";
-
-    for (int i = 0; i < DEPTH_MAX; i++) {
-        const char *ref = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(node, "$ref"));
-        if (ref == NULL || strncmp(ref, prefix, sizeof(prefix) - 1) != 0) {
-            break;
-        }
-        node = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(schema, "$defs"),
-                                                ref + sizeof(prefix) - 1);
-    }
-    return node;
-}
-
-static bool is_numeric(const cJSON *node)
-{
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(node, "type");
-    const cJSON *item = cJSON_IsArray(type) ? type->child : type;
-
-    for (; item != NULL; item = cJSON_IsArray(type) ? item->next : NULL) {
-        const char *name = cJSON_GetStringValue(item);
-        if (name != NULL && (strcmp(name, "number") == 0 || strcmp(name, "integer") == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Does `path` lead from `definition` to a number? */
-static bool schema_has(const cJSON *schema, const char *definition, const char *path)
-{
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(
-        cJSON_GetObjectItemCaseSensitive(schema, "$defs"), definition);
-    char key[KEY_MAX];
-
-    while (node != NULL) {
-        size_t len = strcspn(path, ".");
-        if (len == 0 || len >= sizeof(key)) {
-            return false;
-        }
-        memcpy(key, path, len);
-        key[len] = '\0';
-        node = follow(schema, cJSON_GetObjectItemCaseSensitive(
-                                  cJSON_GetObjectItemCaseSensitive(node, "properties"), key));
-        if (path[len] == '\0') {
-            return node != NULL && is_numeric(node);
-        }
-        path += len + 1;
-    }
-    return false;
-}
-
-static bool has_site(const struct scenario *s, const char *name)
-{
-    for (size_t i = 0; i < s->sites_len; i++) {
-        if (strcmp(s->sites[i].name, name) == 0) {
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < s->sites_total; i++) {
-        char text[SCENARIO_NAME_MAX];
-        struct sim_site_setup setup;
-        if (scenario_site_setup(s, i, &setup, text) == 0 && strcmp(text, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int analysis_threshold_check(const struct scenario *s, const char *metric,
                              char why[ANALYSIS_WHY_MAX])
 {
-    struct analysis_metric m;
-    uint32_t millionths;
-    bool back;
+    static const char *const whats[] = {
+        [SCENARIO_SCOPE_RUN] = "",
+        [SCENARIO_SCOPE_SITE] = "site",
+        [SCENARIO_SCOPE_MODEL] = "model",
+        [SCENARIO_SCOPE_FILE] = "file",
+    };
+    struct scenario_metric m;
+    enum scenario_unit unit;
+    const char *nearest;
+    char hint[KEY_MAX + 32] = "";
 
-    if (!analysis_threshold_split(metric, &m)) {
-        snprintf(why, ANALYSIS_WHY_MAX,
-                 "threshold \"%.200s\": expected sites[NAME].METRIC, like sites[branch].wan.bytes",
-                 metric);
-        return SIM_EINVAL;
+    enum scenario_metric_verdict verdict = scenario_metric_check(s, metric, &m, &unit, &nearest);
+    if (nearest != NULL) {
+        snprintf(hint, sizeof(hint), " (did you mean \"%.100s\"?)", nearest);
     }
-    if (m.of_site && !has_site(s, m.site)) {
+    switch (verdict) {
+    case SCENARIO_METRIC_GOOD:
+        return 0;
+    case SCENARIO_METRIC_NO_FORM:
         snprintf(why, ANALYSIS_WHY_MAX,
-                 "threshold \"%.200s\": the scenario has no site or class \"%s\"", metric, m.site);
+                 "metric \"%.200s\": expected a name in [], like sites[branch].wan.bytes", metric);
         return SIM_EINVAL;
-    }
-    cJSON *schema = cJSON_Parse(analysis_result_schema());
-    bool known = analysis_threshold_percentile(m.path, &back, &millionths) ||
-                 schema_has(schema, m.of_site ? "site" : "run", m.path);
-    cJSON_Delete(schema);
-    if (!known) {
+    case SCENARIO_METRIC_NO_NAME:
+        snprintf(why, ANALYSIS_WHY_MAX, "metric \"%.200s\": the scenario has no such %s%s", metric,
+                 whats[m.scope], hint);
+        return SIM_EINVAL;
+    case SCENARIO_METRIC_NO_NUMBER:
         snprintf(why, ANALYSIS_WHY_MAX,
-                 "threshold \"%.200s\": a result has no such number%s; see pfsim schema result, "
+                 "metric \"%.200s\": a result has no such number%s%s%s; see pfsim schema result, "
                  "for example completion_s.p95, phones.failed, wan.payload_bytes",
-                 metric, m.of_site ? " for a site" : "");
+                 metric, m.scope != SCENARIO_SCOPE_RUN ? " for a " : "", whats[m.scope], hint);
         return SIM_EINVAL;
     }
-    return 0;
+    return SIM_EINVAL;
+}
+
+bool analysis_threshold_is_unrepeatable(const char *metric)
+{
+    return strcmp(metric, "engine.wall_s") == 0 || strcmp(metric, "engine.peak_rss_bytes") == 0;
 }
 
 /* ---- Values ---- */
@@ -212,27 +132,6 @@ static bool lookup(const cJSON *node, const char *path, double *out)
     return true;
 }
 
-/* Of all sites or one of them; false: it has no value. */
-static bool value_of(const struct analysis_figures *f, const cJSON *document, uint32_t site,
-                     const char *path, double *out)
-{
-    uint32_t millionths;
-    bool back;
-
-    if (lookup(document, path, out)) {
-        return true;
-    }
-    if (analysis_threshold_percentile(path, &back, &millionths)) {
-        sim_duration value;
-        if (!analysis_figures_quantile(f, site, back, millionths, &value)) {
-            return false;
-        }
-        *out = sim_time_seconds(value);
-        return true;
-    }
-    return false;
-}
-
 static bool is_worse(const struct scenario_threshold *t, double a, double b)
 {
     if (t->op[0] == '<') {
@@ -244,16 +143,35 @@ static bool is_worse(const struct scenario_threshold *t, double a, double b)
     return fabs(a - t->limit) > fabs(b - t->limit);
 }
 
+/* Of all sites or one of them; false: it has no value. */
+static bool value_of(const struct analysis_figures *f, const cJSON *document, uint32_t site,
+                     const char *path, double *out)
+{
+    uint32_t millionths;
+    sim_duration value;
+    bool back;
+
+    if (lookup(document, path, out)) {
+        return true;
+    }
+    if (!analysis_threshold_percentile(path, &back, &millionths) ||
+        !analysis_figures_quantile(f, site, back, millionths, &value)) {
+        return false;
+    }
+    *out = sim_time_seconds(value);
+    return true;
+}
+
 /* The worst of the sites that the name means; false when one of them has no value. */
 static bool worst_of_sites(const struct analysis_figures *f, const struct scenario_threshold *t,
-                           const struct analysis_metric *m, double *out)
+                           const struct scenario_metric *m, double *out)
 {
     bool any = false;
 
-    for (uint32_t i = 0; i < f->facts->sites; i++) {
+    for (uint32_t i = f->first; i < f->end; i++) {
         const struct sim_site_setup *setup = f->facts->site(f->facts->context, i);
         double value;
-        if (strcmp(setup->name, m->site) != 0 && strcmp(setup->class_name, m->site) != 0) {
+        if (strcmp(setup->name, m->name) != 0 && strcmp(setup->class_name, m->name) != 0) {
             continue;
         }
         cJSON *site = analysis_result_site(f, i);
@@ -270,31 +188,96 @@ static bool worst_of_sites(const struct analysis_figures *f, const struct scenar
     return any;
 }
 
+static bool value_of_model(const struct analysis_figures *f, const struct scenario_metric *m,
+                           double *out)
+{
+    const struct analysis_model *model = analysis_figures_model(f, m->name);
+    uint32_t millionths;
+    sim_duration value;
+    bool back;
+
+    if (model == NULL) {
+        return false;
+    }
+    cJSON *o = analysis_result_model(f, model);
+    bool known = lookup(o, m->path, out);
+    cJSON_Delete(o);
+    if (known) {
+        return true;
+    }
+    if (!analysis_threshold_percentile(m->path, &back, &millionths) ||
+        !analysis_figures_model_quantile(model, back, millionths, &value)) {
+        return false;
+    }
+    *out = sim_time_seconds(value);
+    return true;
+}
+
+/* The worst of the models that took it; false when none has a value. */
+static bool worst_of_files(const cJSON *document, const struct scenario_threshold *t,
+                           const struct scenario_metric *m, double *out)
+{
+    const cJSON *file;
+    bool any = false;
+
+    cJSON_ArrayForEach(file, cJSON_GetObjectItemCaseSensitive(document, "files"))
+    {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(file, "file"));
+        double value;
+        if (name != NULL && strcmp(name, m->name) == 0 && lookup(file, m->path, &value) &&
+            (!any || is_worse(t, value, *out))) {
+            *out = value;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool worst(const struct analysis_figures *f, const cJSON *document,
+                  const struct scenario_threshold *t, const char *metric, double *out)
+{
+    struct scenario_metric m;
+
+    if (!scenario_metric_split(metric, &m)) {
+        return false;
+    }
+    switch (m.scope) {
+    case SCENARIO_SCOPE_RUN:
+        return value_of(f, document, ANALYSIS_ALL_SITES, m.path, out);
+    case SCENARIO_SCOPE_SITE:
+        return worst_of_sites(f, t, &m, out);
+    case SCENARIO_SCOPE_MODEL:
+        return value_of_model(f, &m, out);
+    case SCENARIO_SCOPE_FILE:
+        return worst_of_files(document, t, &m, out);
+    }
+    return false;
+}
+
 bool analysis_threshold_value(const struct analysis_figures *f, const cJSON *document,
                               const char *metric, double *out)
 {
     const struct scenario_threshold largest = {.op = "<"};
-    struct analysis_metric m;
 
-    return analysis_threshold_split(metric, &m) &&
-           (m.of_site ? worst_of_sites(f, &largest, &m, out)
-                      : value_of(f, document, ANALYSIS_ALL_SITES, m.path, out));
+    return worst(f, document, &largest, metric, out);
 }
 
 bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document)
 {
+    static const char *const units[] = {
+        [SCENARIO_UNIT_NONE] = "",       [SCENARIO_UNIT_SECONDS] = "s",
+        [SCENARIO_UNIT_BYTES] = "B",     [SCENARIO_UNIT_BIT_S] = "bit/s",
+        [SCENARIO_UNIT_SHARE] = "share",
+    };
     const struct scenario *s = f->facts->scenario;
     cJSON *list = cJSON_CreateArray();
     bool all_met = true;
 
     for (size_t i = 0; i < s->thresholds_len; i++) {
         const struct scenario_threshold *t = &s->thresholds[i];
-        struct analysis_metric m;
         char text[512];
         double value = 0;
-        bool known = analysis_threshold_split(t->metric, &m) &&
-                     (m.of_site ? worst_of_sites(f, t, &m, &value)
-                                : value_of(f, document, ANALYSIS_ALL_SITES, m.path, &value));
+        bool known = worst(f, document, t, t->metric, &value);
         bool met = known && analysis_threshold_holds(t, value);
         cJSON *o = cJSON_CreateObject();
         snprintf(text, sizeof(text), "%s %s", t->metric, t->expression);
@@ -305,6 +288,8 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
             cJSON_AddNullToObject(o, "value");
         }
         cJSON_AddBoolToObject(o, "met", met);
+        cJSON_AddNumberToObject(o, "limit", t->limit);
+        cJSON_AddStringToObject(o, "unit", units[t->unit]);
         cJSON_AddItemToArray(list, o);
         all_met = all_met && met;
     }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "phones/pfs/pfs.h"
+#include "scenarios/metrics.h"
 #include "sim/digest.h"
 #include "sim/setup.h"
 
@@ -136,7 +137,8 @@ struct scenario_threshold {
     char *metric; /* "completion_s.p95", "sites[branch].wan.bytes": a number's path in the result */
     char *expression; /* "< 600", as written */
     char op[3];       /* "<" "<=" "==" ">=" ">" */
-    double limit;
+    double limit;     /* in the metric's unit: seconds, bytes, bits a second, 0..1 */
+    enum scenario_unit unit; /* of the metric */
     bool abort;
 };
 

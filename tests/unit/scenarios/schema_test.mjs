@@ -103,6 +103,9 @@ function checkMetrics() {
   };
   collect($defs.run, "");
   collect($defs.site, "sites[s].");
+  const { model, files } = scenario.firmware[0];
+  collect($defs.model, `models[${model}].`);
+  collect($defs.file, `files[${files[0].name}].`);
   const file = path.join(work, "all-metrics.json");
   writeFileSync(file, JSON.stringify(scenario));
   return compare([file], "good", true) && Object.keys(scenario.thresholds).length;

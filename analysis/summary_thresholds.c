@@ -1,0 +1,197 @@
+/* analysis/summary_thresholds.c -- thresholds for people: a row each with limit, value and margin;
+ * on a narrow page two lines each. */
+#include <math.h>
+#include <string.h>
+
+#include "analysis/summary.h"
+
+enum {
+    INDENT = 4,
+    STATE_WIDTH = 8,
+    GAP = 2,
+    CELLS = 4, /* metric, limit, value, margin */
+};
+
+static const char *text_of(const cJSON *t, const char *key)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(t, key));
+    return text == NULL ? "?" : text;
+}
+
+static double number_of(const cJSON *t, const char *key)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(t, key);
+    return cJSON_IsNumber(n) ? n->valuedouble : (double)NAN;
+}
+
+/* A number in the threshold's unit; documents of other programs may lack that. */
+static char *in_unit(const cJSON *t, double value, char out[ANALYSIS_CELL_MAX])
+{
+    const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(t, "unit"));
+
+    if (isnan(value)) {
+        snprintf(out, ANALYSIS_CELL_MAX, "-");
+    } else if (unit != NULL && value > 0 && strcmp(unit, "s") == 0) {
+        return analysis_summary_seconds(value, out);
+    } else if (unit != NULL && value >= 0 && strcmp(unit, "B") == 0) {
+        return analysis_summary_size(value, out);
+    } else if (unit != NULL && value >= 0 && strcmp(unit, "bit/s") == 0) {
+        return analysis_summary_rate(value, out);
+    } else if (unit != NULL && strcmp(unit, "share") == 0) {
+        snprintf(out, ANALYSIS_CELL_MAX, "%.3g %%", value * 100);
+    } else {
+        snprintf(out, ANALYSIS_CELL_MAX, "%.6g", value);
+    }
+    return out;
+}
+
+char *analysis_summary_quantity(const cJSON *threshold, const char *key,
+                                char out[ANALYSIS_CELL_MAX])
+{
+    return in_unit(threshold, number_of(threshold, key), out);
+}
+
+/* Where the comparison begins in "sites[a < b].wan.bytes < 20 MB": the last operator. */
+static const char *comparison_of(const char *expression)
+{
+    const char *at = expression + strlen(expression);
+
+    while (at > expression && strchr("<>=", at[-1]) == NULL) {
+        at--;
+    }
+    while (at > expression && strchr("<>=", at[-1]) != NULL) {
+        at--;
+    }
+    return at;
+}
+
+/* "4 MB (20 %) too much", "12 s (2 %) to spare"; "" without a value or a limit. */
+static void margin_of(const cJSON *t, char out[ANALYSIS_MARGIN_MAX])
+{
+    double value = number_of(t, "value"), limit = number_of(t, "limit");
+    bool met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
+    char op = comparison_of(text_of(t, "expression"))[0];
+    double by = fabs(value - limit);
+    char cell[ANALYSIS_CELL_MAX], share[32] = "";
+
+    out[0] = '\0';
+    if (isnan(by)) {
+        return;
+    }
+    if (by == 0) {
+        snprintf(out, ANALYSIS_MARGIN_MAX, "%s", !met ? "just not" : op == '=' ? "" : "just");
+        return;
+    }
+    if (limit != 0) {
+        snprintf(share, sizeof(share), " (%.3g %%)", 100 * by / fabs(limit));
+    }
+    snprintf(out, ANALYSIS_MARGIN_MAX, "%s%s %s", in_unit(t, by, cell), share,
+             met             ? "to spare"
+             : value > limit ? "too much"
+                             : "too little");
+}
+
+char *analysis_summary_missed(const cJSON *threshold, char out[ANALYSIS_MARGIN_MAX])
+{
+    char cell[ANALYSIS_CELL_MAX], margin[ANALYSIS_MARGIN_MAX];
+
+    if (isnan(number_of(threshold, "value"))) {
+        snprintf(out, ANALYSIS_MARGIN_MAX, "it has no value");
+        return out;
+    }
+    margin_of(threshold, margin);
+    snprintf(out, ANALYSIS_MARGIN_MAX, "it is %s%s%.120s",
+             analysis_summary_quantity(threshold, "value", cell), margin[0] != '\0' ? ": " : "",
+             margin);
+    return out;
+}
+
+/* The cells of a row; `metric` is a part of the expression. */
+struct row {
+    const char *metric, *limit;
+    int metric_len;
+    char value[ANALYSIS_CELL_MAX], margin[ANALYSIS_MARGIN_MAX];
+};
+
+static void make_row(const cJSON *t, struct row *row)
+{
+    const char *expression = text_of(t, "expression");
+
+    row->limit = comparison_of(expression);
+    row->metric = expression;
+    row->metric_len = (int)(row->limit - expression);
+    while (row->metric_len > 0 && expression[row->metric_len - 1] == ' ') {
+        row->metric_len--;
+    }
+    analysis_summary_quantity(t, "value", row->value);
+    if (isnan(number_of(t, "value"))) {
+        snprintf(row->value, sizeof(row->value), "no value");
+    }
+    margin_of(t, row->margin);
+}
+
+static int wider(int width, size_t len)
+{
+    return (int)len > width ? (int)len : width;
+}
+
+/* `widths`: of the columns; else two lines. */
+static void print_row(const struct analysis_style *style, const cJSON *t, const int widths[CELLS],
+                      bool in_columns)
+{
+    bool met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
+    struct row row;
+    FILE *to = style->to;
+
+    make_row(t, &row);
+    fprintf(to, "%*s%s%-*s%s", INDENT, "",
+            analysis_summary_on(style, met ? ANALYSIS_GOOD : ANALYSIS_BAD), STATE_WIDTH,
+            met ? "met" : "MISSED", analysis_summary_off(style));
+    if (in_columns) {
+        fprintf(to, "%-*.*s%-*s%*s", widths[0] + GAP, row.metric_len, row.metric, widths[1] + GAP,
+                row.limit, widths[2], row.value);
+        fprintf(to, "%s%s\n", row.margin[0] != '\0' ? "  " : "", row.margin);
+        return;
+    }
+    fprintf(to, "%.*s\n%*s", row.metric_len, row.metric, INDENT + STATE_WIDTH, "");
+    fprintf(to, "%s, is %s%s%s\n", row.limit, row.value, row.margin[0] != '\0' ? ": " : "",
+            row.margin);
+}
+
+void analysis_summary_thresholds(const struct analysis_style *style, const cJSON *document)
+{
+    static const char *const heads[CELLS] = {"metric", "limit", "value", "margin"};
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(document, "thresholds");
+    const cJSON *t;
+    int widths[CELLS], len = cJSON_GetArraySize(list), met = 0;
+
+    if (len == 0) {
+        return;
+    }
+    for (int i = 0; i < CELLS; i++) {
+        widths[i] = (int)strlen(heads[i]);
+    }
+    cJSON_ArrayForEach(t, list)
+    {
+        struct row row;
+        make_row(t, &row);
+        met += cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
+        widths[0] = wider(widths[0], (size_t)row.metric_len);
+        widths[1] = wider(widths[1], strlen(row.limit));
+        widths[2] = wider(widths[2], strlen(row.value));
+        widths[3] = wider(widths[3], strlen(row.margin));
+    }
+    int width = INDENT + STATE_WIDTH + widths[0] + widths[1] + widths[2] + widths[3] + 3 * GAP;
+    bool in_columns = width <= analysis_summary_width(style);
+    fprintf(style->to, "\n  %s%d of %d thresholds met%s\n",
+            analysis_summary_on(style, met == len ? ANALYSIS_GOOD : ANALYSIS_BAD), met, len,
+            analysis_summary_off(style));
+    if (in_columns) {
+        fprintf(style->to, "%*s%-*s%-*s%*s  %s\n", INDENT + STATE_WIDTH, "", widths[0] + GAP,
+                heads[0], widths[1] + GAP, heads[1], widths[2], heads[2], heads[3]);
+    }
+    cJSON_ArrayForEach(t, list)
+    {
+        print_row(style, t, widths, in_columns);
+    }
+}
