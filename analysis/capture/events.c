@@ -57,6 +57,12 @@ static void put_number(struct analysis_line *l, const char *name, uint64_t value
     analysis_line_print(l, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
+/* As Wireshark and console logs show it. */
+static void put_xid(struct analysis_line *l, uint64_t xid)
+{
+    analysis_line_print(l, ",\"xid\":\"0x%08llx\"", (unsigned long long)xid);
+}
+
 static void put_peer(struct analysis_line *l, const char *name, sim_addr peer, const char *none)
 {
     char text[SIM_ADDR_TEXT_MAX];
@@ -90,18 +96,18 @@ static void put_fields(struct analysis_line *l, const struct sim_record *r)
     case SIM_RECORD_CLAIM:
         analysis_line_member(l, "file", r->name);
         put_number(l, "strength", r->a);
-        put_number(l, "xid", r->b);
+        put_xid(l, r->b);
         return;
     case SIM_RECORD_ROLE:
         analysis_line_member(l, "file", r->name);
         analysis_line_member(l, "role", analysis_capture_role(r->a));
-        put_number(l, "xid", r->b);
+        put_xid(l, r->b);
         return;
     case SIM_RECORD_ATTACH:
         analysis_line_member(l, "file", r->name);
         put_peer(l, "parent", r->peer, NULL);
         put_number(l, "depth", r->a);
-        put_number(l, "xid", r->b);
+        put_xid(l, r->b);
         return;
     case SIM_RECORD_DETACH:
         analysis_line_member(l, "file", r->name);
@@ -111,7 +117,7 @@ static void put_fields(struct analysis_line *l, const struct sim_record *r)
     case SIM_RECORD_CHILDREN:
         analysis_line_member(l, "file", r->name);
         put_number(l, "children", r->a);
-        put_number(l, "xid", r->b);
+        put_xid(l, r->b);
         put_peer(l, "child", r->peer, NULL);
         return;
     case SIM_RECORD_HOLD:

@@ -211,17 +211,20 @@ local function dissect_tcp(tvb, pinfo, tree)
   if nxt == nil then
     return 0
   end
-  -- What is handed in always ends where the segment ends: more is asked for by whole segments only.
-  local first = nxt.value - length
+  -- What is handed in always ends where the segment ends: more is asked for by whole segments only. Of a truncated capture fewer
+  -- bytes are there than the segment had.
+  local wire = tvb:reported_len()
+  local first = nxt.value - wire
   local ranges = ranges_of(pinfo)
   while at < length do
     local skip = body_end(ranges, first + at)
     if skip ~= nil then
-      local count = math.min(length - at, skip - (first + at))
+      local wanted = math.min(wire - at, skip - (first + at))
+      local count = math.min(length - at, wanted)
       local sub = tree:add(pfs, tvb(at, count), "Peer Firmware Sharing, file body")
-      sub:add(f.body, tvb(at, count), count)
-      names[#names + 1] = "body " .. count
-      at = at + count
+      sub:add(f.body, tvb(at, count), wanted)
+      names[#names + 1] = "body " .. wanted
+      at = at + wanted
     else
       local have = length - at
       if not is_start(tvb, at, have) then

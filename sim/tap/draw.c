@@ -15,6 +15,7 @@
 
 enum {
     TEXT_MAX = 4096, /* of a request or an answer's head: a path of 512 bytes, each as %XX */
+    SEGMENT = 1448,  /* bytes in one (contract: result.wan) */
     TLS_HEAD = 5,    /* of a record, RFC 8446, 5.1 */
     TLS_DATA = 23,
     TLS_HANDSHAKE = 22,
@@ -177,7 +178,7 @@ static void send_record(struct sim_tap_world *t, struct tap_tcp *c, unsigned sid
     for (size_t i = 0; i < len; i++) { /* looks like what it is: noise */
         bytes[TLS_HEAD + i] = (uint8_t)sim_rng_mix((uint64_t)c->ends[side].seq << 16 | i);
     }
-    tap_tcp_send(t, c, side, at, SIM_TAP_PSH | SIM_TAP_ACK, bytes, TLS_HEAD + len);
+    tap_tcp_send(t, c, side, at, SIM_TAP_PSH | SIM_TAP_ACK, bytes, TLS_HEAD + len, TLS_HEAD + len);
 }
 
 /* ClientHello and ServerHello of TLS 1.3 (RFC 8446, 4.1), with the extensions that name the
@@ -200,7 +201,7 @@ static void send_hello(struct sim_tap_world *t, struct tap_tcp *c, unsigned side
     bytes[4] = (uint8_t)(len - TLS_HEAD);
     bytes[5] = side == 0 ? 1 : 2; /* handshake type */
     bytes[8] = (uint8_t)(len - TLS_HEAD - 4);
-    tap_tcp_send(t, c, side, at, SIM_TAP_PSH | SIM_TAP_ACK, bytes, len);
+    tap_tcp_send(t, c, side, at, SIM_TAP_PSH | SIM_TAP_ACK, bytes, len, len);
 }
 
 /* What records add to so many bytes of body. */
@@ -227,7 +228,7 @@ static bool draw_opening(struct sim_tap_world *t, struct tap_fetch *f, const str
         return true;
     }
     f->http->fresh = false;
-    tap_tcp_send(t, c, 0, f->began, SIM_TAP_SYN, NULL, 0);
+    tap_tcp_send(t, c, 0, f->began, SIM_TAP_SYN, NULL, 0, 0);
     if (o->first > o->now && o->code < 0 && o->status == SIM_EREFUSED) {
         tap_tcp_reset(t, c, 1, o->now);
         return false;
@@ -249,10 +250,11 @@ static bool draw_opening(struct sim_tap_world *t, struct tap_fetch *f, const str
     return true;
 }
 
-static void draw_body(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o)
+/* Behind the first `done` bytes, which came with the head. */
+static void draw_body(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o,
+                      uint64_t done)
 {
     struct tap_body body = f->body;
-    uint64_t done = 0;
     sim_time since = o->first;
 
     for (size_t i = 0; i < f->samples_len; i++) {
@@ -270,9 +272,26 @@ static void draw_body(struct sim_tap_world *t, struct tap_fetch *f, const struct
     }
 }
 
+/* The head, and what of the body fits behind it into the first segment: a reader sees a truncated
+ * answer, and does not wait for the rest. */
+static uint64_t draw_head(struct sim_tap_world *t, struct tap_fetch *f, sim_time at,
+                          const char *text, size_t len)
+{
+    uint8_t bytes[TEXT_MAX + SIM_TAP_BODY_BYTES];
+    uint64_t come = f->samples_len > 0 ? f->samples[f->samples_len - 1].bytes : 0;
+    uint64_t room = len < SEGMENT ? SEGMENT - len : 0, part = come < room ? come : room;
+    uint8_t first[SIM_TAP_BODY_BYTES];
+    size_t kept = tap_body_read(&f->body, 0, part, first);
+
+    memcpy(bytes, text, len);
+    memcpy(bytes + len, first, kept);
+    tap_tcp_send(t, &f->http->tcp, 1, at, SIM_TAP_PSH | SIM_TAP_ACK, bytes, len + kept,
+                 len + (size_t)part);
+    return part;
+}
+
 static void draw_answer(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o)
 {
-    struct tap_tcp *c = &f->http->tcp;
     char text[TEXT_MAX];
     int code = o->code > 0 ? o->code : f->offset > 0 ? 206 : 200;
 
@@ -282,13 +301,16 @@ static void draw_answer(struct sim_tap_world *t, struct tap_fetch *f, const stru
     sim_time at = earlier(o->first, o->now);
     size_t len = answer_text(f, code, at, text);
     if (is_tls(f)) {
-        send_record(t, c, 1, at, TLS_DATA, len + TLS_EXTRA);
-    } else {
-        tap_tcp_send(t, c, 1, at, SIM_TAP_PSH | SIM_TAP_ACK, (const uint8_t *)text, len);
+        send_record(t, &f->http->tcp, 1, at, TLS_DATA, len + TLS_EXTRA);
     }
-    if (code < 400) {
-        draw_body(t, f, o);
+    if (code >= 400) {
+        if (!is_tls(f)) {
+            tap_tcp_send(t, &f->http->tcp, 1, at, SIM_TAP_PSH | SIM_TAP_ACK, (const uint8_t *)text,
+                         len, len);
+        }
+        return;
     }
+    draw_body(t, f, o, is_tls(f) ? 0 : draw_head(t, f, at, text, len));
 }
 
 void tap_draw_http(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o)
@@ -302,7 +324,8 @@ void tap_draw_http(struct sim_tap_world *t, struct tap_fetch *f, const struct ta
         if (is_tls(f)) {
             send_record(t, c, 0, f->began, TLS_DATA, len + TLS_EXTRA);
         } else {
-            tap_tcp_send(t, c, 0, f->began, SIM_TAP_PSH | SIM_TAP_ACK, (const uint8_t *)text, len);
+            tap_tcp_send(t, c, 0, f->began, SIM_TAP_PSH | SIM_TAP_ACK, (const uint8_t *)text, len,
+                         len);
         }
         draw_answer(t, f, o);
     }

@@ -147,7 +147,7 @@ static void flush(struct sim_tap_world *t, struct tap_stream *s, unsigned side, 
 
     while (w->queue != NULL && !w->queue->is_body) {
         tap_tcp_send(t, &s->tcp, side, now, SIM_TAP_PSH | SIM_TAP_ACK, w->queue->bytes,
-                     (size_t)w->queue->len);
+                     (size_t)w->queue->len, (size_t)w->queue->len);
         pop(w);
     }
     w->done = 0;
@@ -228,7 +228,7 @@ int tap_dial(struct sim_world *world, sim_node node, sim_addr to, sim_stream *ou
                                       .port = t->config.peer_port};
     tap_tcp_init(&s->tcp, n->site, now);
     remember(t, *out, s, 0);
-    tap_tcp_send(t, &s->tcp, 0, now, SIM_TAP_SYN, NULL, 0);
+    tap_tcp_send(t, &s->tcp, 0, now, SIM_TAP_SYN, NULL, 0, 0);
     return rc;
 }
 

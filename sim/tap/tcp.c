@@ -57,9 +57,9 @@ static void put(struct sim_tap_world *t, struct tap_tcp *c, unsigned side, sim_t
 }
 
 void tap_tcp_send(struct sim_tap_world *t, struct tap_tcp *c, unsigned side, sim_time at,
-                  uint8_t flags, const uint8_t *bytes, size_t len)
+                  uint8_t flags, const uint8_t *bytes, size_t bytes_len, size_t len)
 {
-    put(t, c, side, at, flags, bytes, len, len);
+    put(t, c, side, at, flags, bytes, bytes_len, len);
 }
 
 void tap_tcp_open(struct sim_tap_world *t, struct tap_tcp *c, sim_time at)
