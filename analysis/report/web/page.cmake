@@ -1,11 +1,10 @@
 # report_page: the page of all reports as bytes in the program (generated/report_page.h).
-set(PFSIM_PAGE_GENERATED ${PROJECT_BINARY_DIR}/generated)
-set(PFSIM_PAGE_BUILD ${PROJECT_BINARY_DIR}/report_web)
+set(generated ${PROJECT_BINARY_DIR}/generated)
+set(packages ${PROJECT_BINARY_DIR}/report_web)
 set(web ${CMAKE_CURRENT_LIST_DIR})
-set(PFSIM_PAGE_INSTALL ${web}/install.cmake)
-set(outputs ${PFSIM_PAGE_GENERATED}/report_page.c ${PFSIM_PAGE_GENERATED}/report_page.h
-  ${PFSIM_PAGE_GENERATED}/report_page.html)
-file(MAKE_DIRECTORY ${PFSIM_PAGE_GENERATED})
+set(outputs ${generated}/report_page.c ${generated}/report_page.h
+  ${generated}/report_page.html)
+file(MAKE_DIRECTORY ${generated})
 
 if(PFSIM_REPORT_PAGE)
   find_program(PFSIM_NODE NAMES node nodejs)
@@ -15,24 +14,24 @@ if(PFSIM_REPORT_PAGE)
       "docker/install.sh build, or configure with -DPFSIM_REPORT_PAGE=OFF: all but the HTML page works then.")
   endif()
   add_custom_command(
-    OUTPUT ${PFSIM_PAGE_BUILD}/installed
-    COMMAND ${CMAKE_COMMAND} -DNPM=${PFSIM_NPM} -DFROM=${web} -DINTO=${PFSIM_PAGE_BUILD} -P ${web}/install.cmake
+    OUTPUT ${packages}/installed
+    COMMAND ${CMAKE_COMMAND} -DNPM=${PFSIM_NPM} -DFROM=${web} -DINTO=${packages} -P ${web}/install.cmake
     DEPENDS ${web}/package.json ${web}/package-lock.json ${web}/install.cmake
     COMMENT "Report page: fetching ECharts and esbuild (npm)" VERBATIM)
   file(GLOB sources CONFIGURE_DEPENDS ${web}/src/*.js)
   add_custom_command(
     OUTPUT ${outputs}
-    COMMAND ${PFSIM_NODE} ${web}/build.mjs --modules ${PFSIM_PAGE_BUILD}/node_modules --out ${PFSIM_PAGE_GENERATED}
-    DEPENDS ${PFSIM_PAGE_BUILD}/installed ${sources} ${web}/build.mjs ${web}/style.css ${web}/page.html
+    COMMAND ${PFSIM_NODE} ${web}/build.mjs --modules ${packages}/node_modules --out ${generated}
+    DEPENDS ${packages}/installed ${sources} ${web}/build.mjs ${web}/style.css ${web}/page.html
     COMMENT "Report page: bundling" VERBATIM)
 else()
   add_custom_command(
     OUTPUT ${outputs}
-    COMMAND ${CMAKE_COMMAND} -DOUT=${PFSIM_PAGE_GENERATED} -P ${web}/without.cmake
+    COMMAND ${CMAKE_COMMAND} -DOUT=${generated} -P ${web}/without.cmake
     DEPENDS ${web}/without.cmake
     COMMENT "Report page: left out" VERBATIM)
 endif()
 add_custom_target(report_page_files DEPENDS ${outputs})
-add_library(report_page STATIC ${PFSIM_PAGE_GENERATED}/report_page.c)
-target_include_directories(report_page PUBLIC ${PFSIM_PAGE_GENERATED})
+add_library(report_page STATIC ${generated}/report_page.c)
+target_include_directories(report_page PUBLIC ${generated})
 add_dependencies(report_page report_page_files)

@@ -21,7 +21,7 @@ export function el(tag, attributes, ...children) {
 
 /* A labelled select box; `choices`: [value, text]. Calls `changed` with the chosen value. */
 export function select(label, choices, value, changed) {
-  const box = el('select', { onchange: () => changed(box.value) },
+  const box = el('select', { 'aria-label': label, onchange: () => changed(box.value) },
     choices.map(([key, text]) => el('option', { value: key, selected: key === value }, text)));
   return el('label', { class: 'choice' }, el('span', {}, label), box);
 }

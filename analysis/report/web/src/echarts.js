@@ -4,7 +4,7 @@ import {
   DataZoomComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent,
   VisualMapContinuousComponent,
 } from 'echarts/components';
-import { init, use } from 'echarts/core';
+import { graphic, init, use } from 'echarts/core';
 import { CanvasRenderer, SVGRenderer } from 'echarts/renderers';
 
 use([
@@ -13,4 +13,4 @@ use([
   CanvasRenderer, SVGRenderer,
 ]);
 
-export { init };
+export { graphic, init };

@@ -11,6 +11,7 @@ import { chosenTheme, colours, onTheme, setTheme } from './theme.js';
 /* As in style.css: ECharts measures text with it. */
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
 const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
+const PRINT_DOTS = 3; /* dots a CSS pixel */
 const PRINT_HEIGHT = 230; /* three to a page */
 const HEIGHT = 340;
 
@@ -68,7 +69,7 @@ function base(option, c, figure) {
       ...option.tooltip,
       formatter: formatter && ((params) => {
         const node = formatter(params);
-        figure.told = spoken(node);
+        figure.told = node === '' ? '' : spoken(node);
         return node;
       }),
     },
@@ -94,10 +95,10 @@ function keys(figure, event) {
     event.preventDefault();
     return;
   }
-  const series = figure.chart.getOption().series;
-  const usable = series.map((one, index) => ({ index, len: one.data?.length ?? 0, name: one.name,
-    silent: one.silent }))
-    .filter((one) => one.len > 0 && !one.silent);
+  const usable = figure.spec.rows
+    ? figure.spec.rows().map((len, index) => ({ index, len }))
+    : figure.chart.getOption().series.map((one, index) => ({ index, len: one.data?.length ?? 0,
+      name: one.name, silent: one.silent })).filter((one) => one.len > 0 && !one.silent);
   if (usable.length === 0) {
     return;
   }
@@ -124,8 +125,13 @@ function keys(figure, event) {
   point = Math.min(Math.max(point, 0), usable[row].len - 1);
   figure.at = { series: row, point };
   figure.told = '';
-  figure.chart.dispatchAction({ type: 'showTip', seriesIndex: usable[row].index,
-    dataIndex: point });
+  let where = { seriesIndex: usable[row].index, dataIndex: point };
+  if (figure.spec.rows && point >= 0) {
+    const { x, y, told } = figure.spec.point(row, point);
+    where = { x, y };
+    figure.told = spoken(told);
+  }
+  figure.chart.dispatchAction({ type: 'showTip', ...where });
   figure.says.textContent = figure.told ||
     `${usable[row].name ?? ''}: point ${point + 1} of ${usable[row].len}`;
 }
@@ -141,9 +147,15 @@ function draw(figure) {
     (c.paper ? PRINT_HEIGHT : HEIGHT) + (spec.taller?.() ?? 0);
   const wide = Math.max(width, spec.minWidth?.() ?? 0);
   plot.style.height = `${height}px`;
+  if (figure.chart !== null && spec.canvas && figure.paper !== c.paper) {
+    figure.chart.dispose(); /* paper has more dots than a screen */
+    figure.chart = null;
+  }
   if (figure.chart === null) {
+    figure.paper = c.paper;
     figure.chart = init(plot, null, { renderer: spec.canvas ? 'canvas' : 'svg', height, width: wide,
-      devicePixelRatio: Math.max(2, window.devicePixelRatio) });
+      devicePixelRatio: c.paper ? PRINT_DOTS : window.devicePixelRatio });
+    spec.ready?.(figure.chart);
   } else if (figure.chart.getWidth() !== wide || figure.chart.getHeight() !== height) {
     figure.chart.resize({ height, width: wide });
   }
@@ -158,8 +170,10 @@ function draw(figure) {
 }
 
 /* spec: { id, title, summary (text or function), option(colours, width), table(), height(width),
- * taller() (than usual), minWidth(), controls: [nodes], canvas, note }. Returns { node, plot,
- * update() }. */
+ * taller() (than usual), minWidth(), controls: [nodes], canvas, note,
+ * ready(chart) }; and, when the chart's series are not what a reader steps through: rows() (how many
+ * points each has) and point(row, i) (where it is, and what is told of it). Returns { node, plot,
+ * chart(), update() }. */
 export function addFigure(parent, spec) {
   const title = el('h3', { id: `${spec.id}-title` }, spec.title);
   const summary = el('p', { class: 'summary', id: `${spec.id}-summary` });
@@ -173,7 +187,7 @@ export function addFigure(parent, spec) {
     spec.controls?.length ? el('div', { class: 'controls' }, spec.controls) : null,
     el('div', { class: 'frame' }, plot), says, spec.note ? el('p', { class: 'note' }, spec.note) : null,
     lazyTable(spec.title, () => spec.table()));
-  const figure = { spec, plot, says, chart: null, at: null, told: '', width: null,
+  const figure = { spec, plot, says, chart: null, paper: false, at: null, told: '', width: null,
     drawnWidth: 0 };
   const sentence = () => {
     summary.textContent = typeof spec.summary === 'function' ? spec.summary() : spec.summary;
@@ -194,6 +208,7 @@ export function addFigure(parent, spec) {
   later(figure.draw);
   return {
     node, plot,
+    chart: () => figure.chart,
     update() {
       sentence();
       draw(figure);

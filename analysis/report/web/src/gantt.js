@@ -1,24 +1,47 @@
 /* gantt.js -- what every phone did when: one row a phone, one bar a phase. */
-import { GRID, legend, timeAxis } from './curves.js';
+import { legend, timeAxis } from './curves.js';
+import { graphic } from './echarts.js';
 import { addFigure, tip } from './figure.js';
 import { phaseColour } from './theme.js';
 import { clock, count, seconds } from './units.js';
 
 const ROW = 17;          /* pixels a phone, while they fit */
+const LETTER = 6.6;      /* pixels, about */
 const HEIGHT_MAX = 640;
 const INSIDE_FROM = 700; /* narrower than this a finger must scroll the page, not the chart */
 
-function bar(color, rows) {
+/* All bars of a phase are one shape: a timeline has tens of thousands of them, and an element each
+ * would take seconds. `shape.bars`: x, y, width, height of one after another. */
+graphic.registerShape('bars', graphic.extendShape({
+  shape: { bars: [] },
+  buildPath(path, { bars }) {
+    for (let i = 0; i < bars.length; i += 4) {
+      path.rect(bars[i], bars[i + 1], bars[i + 2], bars[i + 3]);
+    }
+  },
+}));
+
+/* `list`: [phone, from, to] of a phase. */
+function phaseShape(color, rows, list) {
   return (params, api) => {
-    const start = api.coord([api.value(1), api.value(0)]);
-    const end = api.coord([api.value(2), api.value(0)]);
-    const thick = Math.max(api.size([0, 1])[1] * (rows > 60 ? 1 : 0.76), 1);
-    const top = Math.round(start[1] - thick / 2); /* whole pixels: no stripes between thin rows */
-    return {
-      type: 'rect', style: { fill: color },
-      shape: { x: start[0], y: top, width: Math.max(end[0] - start[0], 0.6),
-        height: Math.max(Math.round(start[1] + thick / 2) - top, 1) },
-    };
+    const { x, y, width, height } = params.coordSys;
+    const [left, top] = api.coord([0, 0]); /* both axes are linear: two points tell all */
+    const [right, bottom] = api.coord([1, 1]);
+    const perSecond = right - left;
+    const perPhone = bottom - top;
+    const thick = Math.max(perPhone * (rows > 60 ? 1 : 0.76), 1);
+    const bars = [];
+    for (const [phone, from, to] of list) {
+      const middle = top + phone * perPhone;
+      const start = Math.max(left + from * perSecond, x);
+      const end = Math.min(left + to * perSecond, x + width);
+      if (end >= x && start <= x + width && middle > y && middle < y + height) {
+        const above = Math.floor(middle - thick / 2); /* whole pixels: no stripes between rows */
+        bars.push(start, above, Math.max(end - start, 0.6),
+          Math.max(Math.ceil(middle + thick / 2) - above, 1));
+      }
+    }
+    return { type: 'bars', shape: { bars }, style: { fill: color } };
   };
 }
 
@@ -30,12 +53,12 @@ function zooms(c, width) {
     showDataShadow: false,
   };
   const list = [
-    { ...slider, id: 'time', xAxisIndex: 0, bottom: 6, height: 18, filterMode: 'weakFilter' },
-    { ...slider, id: 'phones', yAxisIndex: 0, right: 2, width: 16, filterMode: 'weakFilter' },
+    { ...slider, id: 'time', xAxisIndex: 0, bottom: 6, height: 18, filterMode: 'none' },
+    { ...slider, id: 'phones', yAxisIndex: 0, right: 2, width: 16, filterMode: 'none' },
   ];
   if (width >= INSIDE_FROM) {
     list.push({ type: 'inside', xAxisIndex: 0, zoomOnMouseWheel: 'ctrl', moveOnMouseMove: true,
-      filterMode: 'weakFilter' });
+      filterMode: 'none' });
   }
   return list;
 }
@@ -51,47 +74,65 @@ export function gantt(parent, id, run) {
   const byPhase = () => {
     const lists = g.names.map(() => []);
     g.bars.phase.forEach((phase, at) => lists[phase].push(
-      [g.bars.phone[at], g.bars.from[at], g.bars.to[at] ?? end(), at]));
+      [g.bars.phone[at], g.bars.from[at], g.bars.to[at] ?? end()]));
     return lists;
   };
+  const ofPhone = g.phones.phone.map(() => []); /* its bars, in order of time */
+  g.bars.phone.forEach((phone, at) => ofPhone[phone].push(at));
+  ofPhone.forEach((list) => list.sort((a, b) => g.bars.from[a] - g.bars.from[b]));
+  const tell = (at) => {
+    const [phone, from, to] = [g.bars.phone[at], g.bars.from[at], g.bars.to[at] ?? end()];
+    return tip(`${name(phone)}, ${site(phone)}`, [
+      [phaseColour(g.names[g.bars.phase[at]], g.bars.phase[at]), g.names[g.bars.phase[at]],
+        seconds(to - from)],
+      ...(file(at) ? [[null, 'file', file(at)]] : []),
+      [null, 'from', seconds(from)], [null, 'to', seconds(to)], [null, 'model', model(phone)],
+      [null, 'in the end', g.phones.outcome[phone]],
+    ]);
+  };
+  let picked = null; /* the bar that the keyboard stands on */
+  let pointer = [0, 0];
+  const under = (phase) => {
+    const [t, row] = figure.chart().convertFromPixel({ gridIndex: 0 }, pointer);
+    const away = (at) => Math.max(g.bars.from[at] - t, t - (g.bars.to[at] ?? end()), 0);
+    return (ofPhone[Math.round(row)] ?? []).filter((at) => g.names[g.bars.phase[at]] === phase)
+      .reduce((best, at) => (best === null || away(at) < away(best) ? at : best), null);
+  };
   const option = (c, width) => {
+    const labels = g.phones.phone.map((phone, i) => (g.sites.length > 1 ? `${phone} ${site(i)}` : phone));
+    const room = Math.min(width < 600 ? 84 : 180,
+      labels.reduce((max, label) => Math.max(max, label.length), 0) * LETTER + 6);
     const time = timeAxis(c, end(), width - 120, 'time since the run began');
     return {
-      grid: { ...GRID, top: c.paper ? 62 : 44, right: 28, bottom: c.paper ? 30 : 62 },
+      grid: { top: c.paper ? 62 : 44, right: 28, bottom: c.paper ? 46 : 78, left: room + 10 },
       legend: legend(c, { icon: 'roundRect' }),
       dataZoom: c.paper ? [] : zooms(c, width),
       tooltip: {
         trigger: 'item',
         formatter: (p) => {
-          const [phone, from, to, at] = p.value;
-          return tip(`${name(phone)}, ${site(phone)}`, [
-            [p.color, p.seriesName, seconds(to - from)],
-            ...(file(at) ? [[null, 'file', file(at)]] : []),
-            [null, 'from', seconds(from)], [null, 'to', seconds(to)],
-            [null, 'model', model(phone)], [null, 'in the end', g.phones.outcome[phone]],
-          ]);
+          const at = picked ?? under(p.seriesName);
+          return at === null ? '' : tell(at);
         },
       },
       xAxis: { ...time, interval: undefined, splitLine: { show: true, lineStyle: { color: c.line } },
         axisLabel: { ...time.axisLabel } },
       yAxis: {
-        type: 'category', inverse: true, data: g.phones.phone.map((phone, i) =>
-          (g.sites.length > 1 ? `${phone} ${site(i)}` : phone)),
-        axisLabel: { color: c.muted, fontSize: 11, lineHeight: 16, width: width < 600 ? 78 : 150, overflow: 'truncate',
+        type: 'category', inverse: true, data: labels,
+        axisLabel: { color: c.muted, fontSize: 11, lineHeight: 16, width: room, overflow: 'truncate',
           hideOverlap: true },
         axisTick: { show: false }, axisLine: { lineStyle: { color: c.axis } },
       },
-      series: byPhase().map((data, phase) => {
+      series: byPhase().map((list, phase) => {
         const color = phaseColour(g.names[phase], phase);
         return {
-          type: 'custom', name: g.names[phase], data, clip: true, itemStyle: { color },
-          renderItem: bar(color, rows()), encode: { x: [1, 2], y: 0 }, progressive: 0, /* print waits for nobody */
+          type: 'custom', name: g.names[phase], data: list.length > 0 ? [[0, 0]] : [], itemStyle: { color },
+          renderItem: phaseShape(color, rows(), list), encode: { x: 0, y: 1 },
           emphasis: { disabled: true },
         };
       }).filter((series) => series.data.length > 0),
     };
   };
-  return addFigure(parent, {
+  const figure = addFigure(parent, {
     id, title: 'What each phone did, and when', option, canvas: true,
     height: () => Math.min(HEIGHT_MAX, Math.max(260, rows() * ROW + 130)),
     summary: () => `${g.how} One row a phone, one colour a phase; a click on a phase in the legend ` +
@@ -107,5 +148,19 @@ export function gantt(parent, id, run) {
       };
     },
     note: g.of > rows() ? `${count(rows())} of ${count(g.of)} phones are shown.` : null,
+    ready: (chart) => chart.getZr().on('mousemove', (event) => {
+      picked = null;
+      pointer = [event.offsetX, event.offsetY];
+    }),
+    /* Rows are phones, and the points of a row its bars. */
+    rows: () => ofPhone.map((list) => list.length),
+    point: (row, i) => {
+      const at = ofPhone[row][i];
+      picked = at;
+      const middle = (g.bars.from[at] + (g.bars.to[at] ?? end())) / 2;
+      const [x, y] = figure.chart().convertToPixel({ gridIndex: 0 }, [middle, row]);
+      return { x, y, told: tell(at) };
+    },
   });
+  return figure;
 }

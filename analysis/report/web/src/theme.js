@@ -34,7 +34,7 @@ export function isDark() {
 
 /* `paper`: nothing can be clicked. */
 export function colours() {
-  return isDark() ? DARK : { ...LIGHT, paper: forced === 'paper' };
+  return isDark() ? { ...DARK, paper: false } : { ...LIGHT, paper: forced === 'paper' };
 }
 
 export function methodColour(method) {
