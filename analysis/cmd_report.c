@@ -12,7 +12,8 @@ static const struct analysis_usage usage = {
     .arguments = "RESULT... [-o FILE.html]",
     .does =
         "Makes the HTML report of a result: one file that opens from disk, without network.\n"
-        "RESULT is the result.json of a run or the compare.json of a comparison, or the folder\n"
+        "RESULT is the result.json of a run, the compare.json of a comparison or the sweep.json of\n"
+        "a sweep, or the folder\n"
         "that --out wrote them to; the CSV files beside it are read too, and what is not there "
         "is\n"
         "said in the report. Several results of single runs are laid over one another.\n",

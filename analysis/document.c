@@ -27,7 +27,7 @@ static int unreadable(const char *path, int errnum, char why[ANALYSIS_WHY_MAX])
 int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
                            char why[ANALYSIS_WHY_MAX])
 {
-    static const char *const names[] = {"compare.json", "result.json"};
+    static const char *const names[] = {"compare.json", "result.json", "sweep.json"};
     struct stat st;
 
     if (stat(path, &st) != 0) {
@@ -44,7 +44,7 @@ int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
         }
     }
     snprintf(why, ANALYSIS_WHY_MAX,
-             "%.300s holds neither compare.json nor result.json: give a folder that --out wrote",
+             "%.300s holds no compare.json, result.json or sweep.json: give a folder that --out wrote",
              path);
     return SIM_ENOTFOUND;
 }

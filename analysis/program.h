@@ -40,6 +40,7 @@ struct analysis_command {
 
 int analysis_cmd_run(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_compare(const struct analysis_program *program, int argc, char **argv);
+int analysis_cmd_calibrate(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_check(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_doctor(const struct analysis_program *program, int argc, char **argv);
 int analysis_cmd_content(const struct analysis_program *program, int argc, char **argv);

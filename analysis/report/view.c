@@ -11,6 +11,7 @@
 #include "analysis/report/view_parts.h"
 #include "analysis/result.h"
 #include "scenarios/scenario.h"
+#include "analysis/sweep/tables.h"
 #include "sim/err.h"
 #include "sim/units.h"
 
@@ -297,13 +298,21 @@ static int finish(cJSON *view, cJSON *scenario)
     const cJSON *result = cJSON_GetObjectItemCaseSensitive(run, "result");
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "scenario"));
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "pfsim"));
+    const cJSON *libraries = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(result, "engine"), "versions");
+    const cJSON *library;
     cJSON *versions = cJSON_AddObjectToObject(view, "versions");
 
     cJSON_AddStringToObject(view, "title", name != NULL ? name : "?");
     cJSON_AddItemToObject(view, "scenario", scenario != NULL ? scenario : cJSON_CreateNull());
-    return cJSON_AddStringToObject(versions, "pfsim", version != NULL ? version : "?") == NULL
-               ? SIM_ENOMEM
-               : 0;
+    cJSON_AddStringToObject(versions, "pfsim", version != NULL ? version : "?");
+    cJSON_ArrayForEach(library, libraries)
+    {
+        if (cJSON_IsString(library)) {
+            cJSON_AddStringToObject(versions, library->string, library->valuestring);
+        }
+    }
+    return cJSON_GetArraySize(versions) == 0 ? SIM_ENOMEM : 0;
 }
 
 /* compare.json in `folder`: each run's files in a folder named after its method. */
@@ -351,8 +360,13 @@ int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]
     cJSON *document = NULL, *scenario = NULL, *run = NULL, *view;
     int rc;
 
-    if ((rc = analysis_document_find(path, file, why)) != 0 ||
-        (rc = analysis_document_read(&document, file, why)) != 0) {
+    if ((rc = analysis_document_find(path, file, why)) != 0) {
+        return rc;
+    }
+    if (analysis_tables_is(file)) {
+        return analysis_tables_read(out, file, why);
+    }
+    if ((rc = analysis_document_read(&document, file, why)) != 0) {
         return rc;
     }
     folder_of(file, folder);

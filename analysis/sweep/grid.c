@@ -179,6 +179,29 @@ static void tell(struct making *m, size_t combination)
             analysis_grid_label(m->g, combination, label));
 }
 
+/* What the loader takes for a --set was a --vary here. */
+static void print_errors(const struct making *m, const struct scenario_errors *errors)
+{
+    static const char set[] = "--set:";
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+
+    if (to == NULL) {
+        return;
+    }
+    scenario_errors_print(errors, m->config->path, to);
+    fclose(to);
+    for (char *line = text; line != NULL && *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        bool varied = strncmp(line, set, sizeof(set) - 1) == 0;
+        fprintf(m->config->program->err, "%s%.*s\n", varied ? "--vary:" : "",
+                (int)(varied ? n - (sizeof(set) - 1) : n), line + (varied ? sizeof(set) - 1 : 0));
+        line += n + (line[n] == '\n' ? 1 : 0);
+    }
+    free(text);
+}
+
 /* The same mistake of one key comes back in every combination with it: it is told once. */
 static void tell_errors(struct making *m, size_t combination, const struct scenario_errors *errors)
 {
@@ -193,7 +216,7 @@ static void tell_errors(struct making *m, size_t combination, const struct scena
     }
     if (any_new && m->bad <= SHOWN_MAX) {
         tell(m, combination);
-        scenario_errors_print(errors, m->config->path, m->config->program->err);
+        print_errors(m, errors);
     }
 }
 

@@ -16,13 +16,13 @@ static const struct {
     const char *name, *label;
 } known[] = {
     {"completion_s.p50", "half of the phones are done after"},
-    {"completion_s.p95", "95 % of the phones are done after"},
     {"completion_s.last", "the last phone is done after"},
-    {"back_in_service_s.last", "the last phone is back in service after"},
     {"wan.payload_bytes", "firmware over the WAN"},
+    {"wan.utilisation", "WAN use, of its rate"},
+    {"completion_s.p95", "95 % of the phones are done after"},
+    {"back_in_service_s.last", "the last phone is back in service after"},
     {"wan.bytes", "all bytes over the WAN"},
     {"wan.busy_s", "WAN busy"},
-    {"wan.utilisation", "WAN use, of its rate"},
     {"server.peak_transfers", "transfers at once from the server"},
     {"bounds.gap", "times the best possible"},
     {"phones.upgraded", "phones upgraded"},
@@ -89,6 +89,15 @@ static cJSON *new_keys(const struct analysis_grid *g)
         cJSON_AddBoolToObject(o, "log", key->log);
         cJSON_AddItemToArray(keys, o);
     }
+    if (g->keys_len == 0) { /* seeds alone: a table and an axis need a key */
+        static const char *const only[] = {"as it is"};
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "path", "scenario");
+        cJSON_AddItemToObject(o, "values", cJSON_CreateStringArray(only, 1));
+        cJSON_AddNullToObject(o, "numbers");
+        cJSON_AddBoolToObject(o, "log", false);
+        cJSON_AddItemToArray(keys, o);
+    }
     return keys;
 }
 
@@ -98,6 +107,9 @@ static cJSON *new_at(const struct analysis_grid *g, size_t combination)
 
     for (size_t k = 0; k < g->keys_len; k++) {
         cJSON_AddItemToArray(at, cJSON_CreateNumber((double)g->list[combination].at[k]));
+    }
+    if (g->keys_len == 0) {
+        cJSON_AddItemToArray(at, cJSON_CreateNumber(0));
     }
     return at;
 }

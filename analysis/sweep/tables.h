@@ -35,6 +35,11 @@ int analysis_tables_view(cJSON **out, const struct analysis_tables_config *confi
                          char why[ANALYSIS_WHY_MAX]);
 /* sweep.csv, sweep.json and report.html, each whole or not at all. 0, or SIM_E* with a sentence. */
 int analysis_tables_write(const cJSON *view, const char *dir, char why[ANALYSIS_WHY_MAX]);
+/* Is this path that of a sweep.json? */
+bool analysis_tables_is(const char *path);
+/* Reads one back, checked in all that the report draws. 0 and `*out` (the caller's), or SIM_E* with
+ * a sentence. */
+int analysis_tables_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]);
 /* For people: at most 40 combinations, else the extremes of the first metric; at most `metrics`
  * columns of figures. `dir`: where the files are; NULL: nowhere. */
 void analysis_tables_print(const struct analysis_style *style, const cJSON *view, size_t metrics,
