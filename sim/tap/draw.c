@@ -250,24 +250,20 @@ static bool draw_opening(struct sim_tap_world *t, struct tap_fetch *f, const str
     return true;
 }
 
-/* Behind the first `done` bytes, which came with the head. */
+/* Behind the first `done` bytes, which came with the head. None of these is kept: a reader that has
+ * not seen the whole body would take them for headers. */
 static void draw_body(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o,
                       uint64_t done)
 {
-    struct tap_body body = f->body;
     sim_time since = o->first;
 
     for (size_t i = 0; i < f->samples_len; i++) {
-        uint64_t to = f->samples[i].bytes;
+        uint64_t to = is_tls(f) ? with_records(f->samples[i].bytes) : f->samples[i].bytes;
 
-        if (is_tls(f)) {
-            to = with_records(to);
-            body = (struct tap_body){.bytes = NULL};
-        }
         if (to > done) {
-            tap_tcp_body(t, &f->http->tcp, 1, &body, done, to, since, f->samples[i].at);
+            tap_tcp_body(t, &f->http->tcp, 1, NULL, done, to, since, f->samples[i].at);
+            done = to;
         }
-        done = to > done ? to : done;
         since = f->samples[i].at;
     }
 }

@@ -63,7 +63,8 @@ void tap_tcp_init(struct tap_tcp *c, uint32_t site, sim_time at);
 /* `len` bytes, of which the first are known. */
 void tap_tcp_send(struct sim_tap_world *t, struct tap_tcp *c, unsigned side, sim_time at,
                   uint8_t flags, const uint8_t *bytes, size_t bytes_len, size_t len);
-/* Bytes from..to of a body, evenly from instant `since` to `until`, each segment acknowledged. */
+/* Bytes from..to of a body, evenly from instant `since` to `until`, each segment acknowledged.
+ * `body` NULL: none of them is kept. */
 void tap_tcp_body(struct sim_tap_world *t, struct tap_tcp *c, unsigned side,
                   const struct tap_body *body, uint64_t from, uint64_t to, sim_time since,
                   sim_time until);

@@ -112,7 +112,7 @@ void tap_tcp_body(struct sim_tap_world *t, struct tap_tcp *c, unsigned side,
     since = since < until ? since : until;
     for (uint64_t at = from; at < to;) {
         uint64_t part = to - at < TAP_SEGMENT ? to - at : TAP_SEGMENT;
-        size_t kept = tap_body_read(body, at, part, first);
+        size_t kept = body != NULL ? tap_body_read(body, at, part, first) : 0;
 
         at += part;
         unsigned __int128 share = (unsigned __int128)(until - since) * (at - from);
