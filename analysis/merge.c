@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analysis/collect.h"
 #include "analysis/figures.h"
@@ -41,6 +42,7 @@ struct merge {
     struct analysis_facts facts;
     struct analysis_output *tables[ANALYSIS_SHARD_TABLES_MAX];
     size_t tables_len;
+    bool made_folder;
     char why[ANALYSIS_WHY_MAX];
 };
 
@@ -276,6 +278,7 @@ static int prepare(struct merge *m)
         m->run = NULL;
         return rc;
     }
+    m->made_folder = out != NULL && !is_there(out, ".");
     if (out != NULL && ((rc = analysis_output_folder(out, m->why)) != 0 ||
                         (rc = analysis_transfers_new(&m->transfers, out, 1, m->why)) != 0)) {
         return rc;
@@ -456,6 +459,9 @@ static void release(struct merge *m)
         free(m->parts[i].dir);
     }
     free(m->parts);
+    if (m->made_folder) {
+        (void)rmdir(m->config->out); /* empty */
+    }
     analysis_collect_free(m->collect);
     analysis_transfers_free(m->transfers);
     scenario_run_free(m->run);
@@ -480,6 +486,7 @@ int analysis_merge_run(const struct analysis_merge *config, cJSON **document)
     if ((rc = find_parts(m)) != 0 || (rc = prepare(m)) != 0 || (rc = read_parts(m)) != 0) {
         status = fail_for(m, rc);
     } else {
+        m->made_folder = false; /* it stays */
         status = conclude(m, document);
     }
     release(m);
