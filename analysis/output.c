@@ -17,7 +17,7 @@
 struct analysis_output {
     FILE *file;
     bool borrowed; /* the caller's stream; no names then */
-    int errnum; /* of the first write that failed; 0 */
+    int errnum;    /* of the first write that failed; 0 */
     char dir[ANALYSIS_PATH_MAX];
     char temp[ANALYSIS_PATH_MAX];
     char final[ANALYSIS_PATH_MAX];
@@ -26,9 +26,8 @@ struct analysis_output {
 static int refuse(char why[ANALYSIS_WHY_MAX], const char *what, const char *path, int errnum)
 {
     snprintf(why, ANALYSIS_WHY_MAX, "can't %s %.300s: %s%s", what, path, strerror(errnum),
-             errnum == ENOSPC || errnum == EDQUOT
-                 ? "; free some space or choose another folder"
-                 : "");
+             errnum == ENOSPC || errnum == EDQUOT ? "; free some space or choose another folder"
+                                                  : "");
     return sim_err_from_errno(errnum);
 }
 
@@ -179,6 +178,15 @@ void analysis_output_seconds(struct analysis_output *o, uint64_t ns)
     uint64_t us = ns / 1000 + (ns % 1000 >= 500 ? 1 : 0);
     analysis_output_print(o, "%llu.%06llu", (unsigned long long)(us / 1000000),
                           (unsigned long long)(us % 1000000));
+}
+
+bool analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX])
+{
+    if (o == NULL || o->errnum == 0) {
+        return false;
+    }
+    refuse(why, "write", o->final, o->errnum);
+    return true;
 }
 
 /* The name itself must reach the disk too; a folder that can't be synced is no error of ours. */

@@ -6,6 +6,7 @@
 #ifndef ANALYSIS_OUTPUT_H
 #define ANALYSIS_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ void analysis_output_print(struct analysis_output *o, const char *format, ...)
 void analysis_output_field(struct analysis_output *o, const char *text);
 /* Seconds with six decimals (microseconds); SIM_NEVER gives an empty field. */
 void analysis_output_seconds(struct analysis_output *o, uint64_t ns);
+/* Has a write failed already? Then the sentence. NULL has not. */
+bool analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
 /* Publishes the file and frees `o`. 0, or the first SIM_E* with a sentence that names the file
  * and the cause; then no file is left. */
 int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);

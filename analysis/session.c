@@ -35,10 +35,11 @@ struct session {
     struct analysis_progress *progress;
     struct analysis_story story;
     struct analysis_observers observers;
-    struct analysis_pcap *pcap; /* until the observers have it */
+    struct analysis_pcap *pcap;            /* until the observers have it */
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
     uint32_t groups;                       /* of sites; they run one after another */
+    bool told_disk;                        /* that it is full */
 };
 
 static int fail(const struct session *s, int status, const char *why)
@@ -119,6 +120,28 @@ static bool has_abort(const struct scenario *scenario)
     return false;
 }
 
+/* Sites that run one after another each begin at instant 0: what is lost already can't be told from
+ * what did not begin yet. A share of the sites does not know the others. */
+static bool may_abort(const struct session *s)
+{
+    return s->groups == 1 && s->config->shards == 0 && !s->config->no_abort &&
+           has_abort(s->config->scenario);
+}
+
+/* Once, as soon as it shows: hours of a live run may lie before its end. */
+static void tell_of_full_disk(struct session *s)
+{
+    char why[ANALYSIS_WHY_MAX];
+
+    if (!s->told_disk && analysis_output_failed(s->series_file, why)) {
+        s->told_disk = true;
+        analysis_progress_line(s->progress, s->config->program->err,
+                               "pfsim %s: warning: %s; the run goes on, but not all of its files "
+                               "will be there",
+                               s->config->command, why);
+    }
+}
+
 static bool on_tick(void *context, sim_time now)
 {
     struct session *s = context;
@@ -134,10 +157,8 @@ static bool on_tick(void *context, sim_time now)
     if (!s->config->quiet) {
         analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
     }
-    /* A virtual run is over before anything is saved by ending it early. */
-    return analysis_interrupt_seen() ||
-           (s->config->world == SCENARIO_LIVE && s->config->shards == 0 &&
-            has_abort(s->config->scenario) && is_lost(s, now));
+    tell_of_full_disk(s);
+    return analysis_interrupt_seen() || (may_abort(s) && is_lost(s, now));
 }
 
 static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
@@ -211,23 +232,38 @@ static void warn_of_aborts(const struct session *s)
         }
         return;
     }
-    if (s->config->world == SCENARIO_VIRTUAL) {
-        if (has_abort(scenario) && !s->config->quiet) {
-            fprintf(s->config->program->err,
-                    "pfsim %s: warning: \"abort\" has no effect in the virtual world: thresholds "
-                    "are judged at the end\n",
-                    s->config->command);
-        }
+    if (s->config->quiet || s->config->no_abort) {
         return;
     }
-
-    for (size_t i = 0; i < scenario->thresholds_len && !s->config->quiet; i++) {
+    if (has_abort(scenario) && s->groups > 1) {
+        fprintf(s->config->program->err,
+                "pfsim %s: warning: \"abort\" has no effect here: these sites can't touch one "
+                "another, so they run one after another, and thresholds are judged at the end\n",
+                s->config->command);
+        return;
+    }
+    for (size_t i = 0; i < scenario->thresholds_len; i++) {
         const struct scenario_threshold *t = &scenario->thresholds[i];
         if (t->abort && !analysis_abort_works(t)) {
             fprintf(s->config->program->err,
                     "pfsim %s: warning: \"abort\" has no effect on %s %s: it is judged at the "
                     "end only\n",
                     s->config->command, t->metric, t->expression);
+        }
+    }
+}
+
+/* Thresholds that may be met today and missed tomorrow. */
+static void warn_of_chance(const struct session *s)
+{
+    const struct scenario *scenario = s->config->scenario;
+
+    for (size_t i = 0; i < scenario->thresholds_len && !s->config->quiet; i++) {
+        if (analysis_threshold_is_unrepeatable(scenario->thresholds[i].metric)) {
+            fprintf(s->config->program->err,
+                    "pfsim %s: warning: %s differs from run to run and from machine to machine, "
+                    "also with one seed\n",
+                    s->config->command, scenario->thresholds[i].metric);
         }
     }
 }
@@ -636,9 +672,10 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
     if (!config->quiet) {
         headline(config);
     }
-    warn_of_aborts(&s);
     if ((status = check(&s)) == ANALYSIS_OK && (status = open_files(&s)) == ANALYSIS_OK &&
         (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {
+        warn_of_aborts(&s);
+        warn_of_chance(&s);
         status = go(&s, document);
     }
     if (*document == NULL && analysis_interrupt_seen()) {

@@ -27,6 +27,7 @@ struct analysis_session {
     uint64_t seed;
     const char *out; /* folder for the files, made when it is missing; NULL: none */
     bool quiet, verbose;
+    bool no_abort;          /* thresholds are judged at the end only, whatever they say */
     bool check_determinism; /* virtual: beside a second run that must be its equal */
     uint64_t max_memory;    /* bytes that a run may take; 0: what the machine has left */
     bool has_phone_log;

@@ -82,7 +82,7 @@ static void margin_of(const cJSON *t, char out[ANALYSIS_MARGIN_MAX])
         snprintf(out, ANALYSIS_MARGIN_MAX, "%s", !met ? "just not" : op == '=' ? "" : "just");
         return;
     }
-    if (limit != 0) {
+    if (limit != 0 && by < 10 * fabs(limit)) {
         snprintf(share, sizeof(share), " (%.3g %%)", 100 * by / fabs(limit));
     }
     snprintf(out, ANALYSIS_MARGIN_MAX, "%s%s %s", in_unit(t, by, cell), share,

@@ -407,7 +407,8 @@ int scenario_load(const char *path, const char *const *sets, size_t sets_len, st
     }
     if (rc != 0) {
         struct reader r = {.errors = errors};
-        reader_error_at(&r, 0, "", sim_err_text(rc), "a scenario file that can be read");
+        reader_error_at(&r, 0, "", rc == SIM_ENOTFOUND ? "no such file" : sim_err_text(rc),
+                        "a scenario file that can be read");
         return r.no_memory ? SIM_ENOMEM : SIM_EINVAL;
     }
     rc = scenario_load_text(path, text, len, sets, sets_len, out, errors);

@@ -194,7 +194,8 @@ Test(program, a_failed_phone_ends_with_1_and_its_reason)
     SAYS(ran.out, "27 of 30 phones upgraded");
     SAYS(ran.out, "3 failed");
     SAYS(ran.out, "     3  HTTP 404 from the server");
-    SAYS(ran.out, "MISSED phones.failed == 0 (it is 3)");
+    SAYS(ran.out, "1 of 2 thresholds met");
+    SAYS(ran.out, "MISSED  phones.failed                   == 0        3  3 too much");
     cJSON *d = cJSON_Parse(read_file("result.json"));
     cr_assert_eq(number(d, "failures_by_reason.HTTP 404 from the server"), 3);
     cJSON_Delete(d);
@@ -212,7 +213,26 @@ Test(program, a_missed_threshold_ends_with_1)
 {
     cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.p95\":\"<0.001\"}"), 1, "%s",
                  ran.err);
-    SAYS(ran.out, "MISSED completion_s.p95");
+    SAYS(ran.out, "MISSED  completion_s.p95  <0.001  695 ms  694 ms too much");
+}
+
+Test(program, a_margin_is_told_in_the_metric_s_unit_and_in_percent)
+{
+    cr_assert_eq(pfsim("run S --set thresholds={\"completion_s.p95\":\"<1s\","
+                       "\"wan.payload_bytes\":\"<=1.6MB\",\"phones.failed\":\"==0\","
+                       "\"models[CP-7961G].phones.upgraded\":\">=30\","
+                       "\"files[a.sbn].peer.count\":\">1\"}"),
+                 1, "%s", ran.err);
+    SAYS(ran.out, "4 of 5 thresholds met");
+    SAYS(ran.out, "695 ms  305 ms (30.5 %) to spare");
+    SAYS(ran.out, "MISSED  wan.payload_bytes                 <=1.6MB    2 MB  400 kB (25 %) too much");
+    SAYS(ran.out, ">=30         30  just");
+}
+
+Test(program, a_threshold_on_what_differs_each_time_is_warned_of)
+{
+    cr_assert_eq(pfsim("run S --set thresholds={\"engine.wall_s\":\"<900\"}"), 0);
+    SAYS(ran.err, "engine.wall_s differs from run to run");
 }
 
 Test(program, a_threshold_nobody_knows_starts_nothing)
@@ -360,12 +380,15 @@ Test(program, typos_end_with_2_and_the_nearest_word)
         {"run S --seed", "needs a value"},
         {"run S --json=yes", "takes no value"},
         {"run S --world mars", "unknown world"},
-        {"run S --shard 1/2", "--shard is not available in this version"},
-        {"sweep S", "sweep is not available in this version"},
+        {"run S --shard 2/2", "--shard"},
+        {"run S --listen 8080", "an address of this machine and a port"},
+        {"run S --listen 127.0.0.1:65536", "an address of this machine and a port"},
+        {"run S --listen here:80", "an address of this machine and a port"},
+        {"sweep S --vary", "needs a value"},
         {"run S --phone-log 127.9.9.9", "no phone there"},
         {"run S --phone-log x", "expected a phone's address"},
         {"run S --set nme=x", "did you mean"},
-        {"run /nowhere.json", "/nowhere.json"},
+        {"run /nowhere.json", "/nowhere.json: found no such file"},
         {"content S", "--out DIR is missing"},
         {"serve", "the folder to serve is missing"},
         {"serve /tmp --port 65536", "a port"},
@@ -465,12 +488,13 @@ Test(program, a_run_that_needs_too_much_memory_is_refused_with_the_estimate)
     cr_assert_eq(pfsim("run S --world virtual --max-memory 0B"), 2);
 }
 
-Test(program, an_abort_in_virtual_time_is_said_to_have_no_effect)
+Test(program, abort_ends_a_virtual_run_too)
 {
+    fake.fail_every = 2;
     cr_assert_eq(pfsim("run S --world virtual --set "
                        "thresholds={\"phones.failed\":{\"limit\":\"==0\",\"abort\":true}}"),
-                 0);
-    SAYS(ran.err, "no effect in the virtual world");
+                 1);
+    SAYS(ran.err, "can't be met any more");
 }
 
 Test(program, every_command_has_help_with_flags_statuses_and_an_example)
@@ -568,8 +592,8 @@ Test(program, a_full_disk_ends_with_3_and_leaves_nothing_half_written)
     DIR *dir = opendir(out_path);
     cr_assert_not_null(dir);
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        names += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-                 strcmp(entry->d_name, "series.csv") != 0;
+        names += entry->d_name[0] == '.' && strcmp(entry->d_name, ".") != 0 &&
+                 strcmp(entry->d_name, "..") != 0;
     }
     closedir(dir);
     cr_assert_eq(names, 0, "temporary files were left");
