@@ -113,6 +113,7 @@ int analysis_trial_run(const struct analysis_program *program, const char *path,
         .method = scenario->method,
         .seed = seed,
         .quiet = true,
+        .no_abort = true, /* half a run is no measurement */
     };
     int status = analysis_session_run(&session, document);
     scenario_free(scenario);

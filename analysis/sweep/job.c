@@ -183,6 +183,7 @@ char *analysis_job_run(const struct analysis_job *job)
             .seed = job->seed,
             .out = job->keep,
             .quiet = true,
+            .no_abort = true, /* half a run is no measurement */
             .figures = on_figures,
             .figures_context = &answer,
         };
