@@ -11,6 +11,8 @@
 #include "result_schema_json.h"
 #include "scenarios/share.h"
 #include "sim/err.h"
+#include "sim/live/versions.h"
+#include "sim/server/versions.h"
 #include "sim/units.h"
 
 const char *analysis_result_schema(void)
@@ -532,6 +534,11 @@ static void add_validity(cJSON *to, const struct sim_live_validity *v)
     }
 }
 
+static void add_version(void *versions, const char *name, const char *version)
+{
+    cJSON_AddStringToObject(versions, name, version);
+}
+
 static void add_engine(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *engine = cJSON_AddObjectToObject(to, "engine");
@@ -546,6 +553,11 @@ static void add_engine(cJSON *to, const struct analysis_figures *f)
     add_count(engine, "peak_rss_bytes", f->facts->usage.rss_peak_bytes);
     add_count(engine, "peak_descriptors", f->facts->usage.descriptors_peak);
     cJSON_AddStringToObject(engine, "trace_hash", hash);
+    if (f->facts->world == SCENARIO_LIVE) { /* a virtual run uses none of them */
+        cJSON *versions = cJSON_AddObjectToObject(engine, "versions");
+        sim_live_versions(add_version, versions);
+        sim_server_versions(add_version, versions);
+    }
 }
 
 static void add_head(cJSON *to, const struct analysis_facts *facts)
