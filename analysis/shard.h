@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "analysis/bins.h"
 #include "analysis/figures.h"
@@ -77,6 +78,9 @@ struct analysis_shard_reader;
  * SIM_E* with a sentence. */
 int analysis_shard_read(struct analysis_shard_reader **out, const char *dir,
                         struct analysis_shard_head *head, char why[ANALYSIS_WHY_MAX]);
+/* The same of an open file, which is closed in any case; `path` names it. */
+int analysis_shard_read_file(struct analysis_shard_reader **out, FILE *file, const char *path,
+                             struct analysis_shard_head *head, char why[ANALYSIS_WHY_MAX]);
 void analysis_shard_head_deinit(struct analysis_shard_head *head);
 
 /* Where the rest goes. */

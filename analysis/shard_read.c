@@ -250,25 +250,21 @@ void analysis_shard_head_deinit(struct analysis_shard_head *head)
     *head = (struct analysis_shard_head){.path = NULL};
 }
 
-int analysis_shard_read(struct analysis_shard_reader **out, const char *dir,
-                        struct analysis_shard_head *head, char why[ANALYSIS_WHY_MAX])
+int analysis_shard_read_file(struct analysis_shard_reader **out, FILE *file, const char *path,
+                             struct analysis_shard_head *head, char why[ANALYSIS_WHY_MAX])
 {
     struct analysis_shard_reader *r = calloc(1, sizeof(*r));
 
     *head = (struct analysis_shard_head){.path = NULL};
     if (r == NULL) {
+        fclose(file);
         snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
         return SIM_ENOMEM;
     }
+    r->file = file;
     r->why = why;
-    int n = snprintf(r->path, sizeof(r->path), "%s/%s", dir, ANALYSIS_SHARD_FILE);
-    if (n < 0 || (size_t)n >= sizeof(r->path)) {
-        fault(r, SIM_EINVAL, "is too long a name");
-    } else if ((r->file = fopen(r->path, "rbe")) == NULL) {
-        fault(r, sim_err_from_errno(errno), "can't be opened: %s", strerror(errno));
-    } else {
-        read_head(r, head);
-    }
+    snprintf(r->path, sizeof(r->path), "%s", path);
+    read_head(r, head);
     if (r->rc != 0) {
         int rc = r->rc;
         analysis_shard_reader_free(r);
@@ -278,12 +274,30 @@ int analysis_shard_read(struct analysis_shard_reader **out, const char *dir,
     return 0;
 }
 
+int analysis_shard_read(struct analysis_shard_reader **out, const char *dir,
+                        struct analysis_shard_head *head, char why[ANALYSIS_WHY_MAX])
+{
+    char path[ANALYSIS_PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, ANALYSIS_SHARD_FILE);
+
+    *head = (struct analysis_shard_head){.path = NULL};
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        snprintf(why, ANALYSIS_WHY_MAX, "%.300s...: the name is too long", dir);
+        return SIM_EINVAL;
+    }
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        int rc = sim_err_from_errno(errno);
+        snprintf(why, ANALYSIS_WHY_MAX, "%.300s can't be opened: %s", path, strerror(errno));
+        return rc;
+    }
+    return analysis_shard_read_file(out, file, path, head, why);
+}
+
 void analysis_shard_reader_free(struct analysis_shard_reader *r)
 {
     if (r != NULL) {
-        if (r->file != NULL) {
-            fclose(r->file);
-        }
+        fclose(r->file);
         free(r);
     }
 }

@@ -1,8 +1,10 @@
 /* Goal: no amount is lost or made up, whatever second it falls into, and the peak is that of whole
  * seconds. Method: small amounts by hand, sums of many, runs longer than the table. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "analysis/bins.h"
+#include "sim/rng.h"
 
 static uint64_t sum(const struct analysis_bins *b)
 {
@@ -75,4 +77,41 @@ Test(bins, an_empty_one_has_no_peak)
     struct analysis_bins b = {0};
     cr_assert_eq(analysis_bins_peak(&b), 0);
     analysis_bins_deinit(&b);
+}
+
+/* Parts of a run may be short where the whole is long: their bins are narrower. */
+Test(bins, merged_parts_are_the_whole_bit_by_bit)
+{
+    enum { PARTS = 4, ADDS = 300 };
+    struct sim_rng rng;
+
+    sim_rng_init(&rng, 5, SIM_RNG_TEST, 0);
+    for (int round = 0; round < 20; round++) {
+        struct analysis_bins whole = {0}, parts[PARTS] = {{0}}, merged = {0};
+        for (int i = 0; i < ADDS; i++) {
+            uint64_t part = sim_rng_below(&rng, PARTS - 1); /* the last one stays empty */
+            /* Up to an hour, or 30 or 60 hours: bins of one, two and four seconds. */
+            sim_duration most = part == 0 ? 3600 : part * 30 * 3600;
+            bool is_whole = sim_rng_below(&rng, 2) == 0; /* seconds */
+            uint64_t from = sim_rng_below(&rng, most) * SIM_S, len = 1 + sim_rng_below(&rng, 999);
+            uint64_t to = from + (is_whole ? len * SIM_S : len * 777777777);
+            uint64_t amount = sim_rng_below(&rng, 1000000007);
+            from += is_whole ? 0 : sim_rng_below(&rng, 700000000);
+            analysis_bins_add(&whole, from, to, amount);
+            analysis_bins_add(&parts[part], from, to, amount);
+        }
+        for (size_t k = 0; k < PARTS; k++) {
+            analysis_bins_merge(&merged, &parts[(k + (size_t)round) % PARTS]);
+        }
+        cr_assert_eq(merged.width, whole.width);
+        cr_assert_eq(merged.len, whole.len);
+        cr_assert_eq(memcmp(merged.amounts, whole.amounts, whole.len * sizeof(uint64_t)), 0,
+                     "round %d", round);
+        cr_assert_eq(analysis_bins_peak(&merged), analysis_bins_peak(&whole));
+        for (size_t k = 0; k < PARTS; k++) {
+            analysis_bins_deinit(&parts[k]);
+        }
+        analysis_bins_deinit(&whole);
+        analysis_bins_deinit(&merged);
+    }
 }

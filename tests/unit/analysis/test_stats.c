@@ -1,6 +1,7 @@
 /* Goal: the histogram of analysis/stats.c keeps its promise of 0.2 %, and merging loses nothing.
  * Method: values over the whole range against exact quantiles of the sorted list. */
 #include <criterion/criterion.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,4 +113,71 @@ Test(stats, the_mean_is_exact_where_sums_pass_64_bits)
         analysis_stats_add(&s, SIM_NEVER / 2 + (uint64_t)i);
     }
     cr_assert_eq(analysis_stats_mean(&s), SIM_NEVER / 2 + 3);
+}
+
+/* However values are dealt to lanes and shards, and in whatever order those are joined. */
+Test(stats, any_split_in_any_order_gives_the_same_bits)
+{
+    enum { PARTS = 9, ROUNDS = 40, SOME = 500 };
+    static struct analysis_stats whole, parts[PARTS], merged;
+    struct sim_rng rng;
+
+    sim_rng_init(&rng, 3, SIM_RNG_TEST, 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t used = 1 + sim_rng_below(&rng, PARTS); /* some stay empty */
+        analysis_stats_init(&whole);
+        for (size_t k = 0; k < PARTS; k++) {
+            analysis_stats_init(&parts[k]);
+        }
+        for (int i = 0; i < SOME; i++) {
+            uint64_t low = UINT64_C(1) << sim_rng_between(&rng, 0, 49);
+            sim_duration value = low - 1 + sim_rng_below(&rng, low);
+            analysis_stats_add(&whole, value);
+            analysis_stats_add(&parts[sim_rng_below(&rng, used)], value);
+        }
+        analysis_stats_init(&merged);
+        size_t first = (size_t)sim_rng_below(&rng, PARTS);
+        for (size_t k = 0; k < PARTS; k++) {
+            size_t at = (first + 2 * k) % PARTS; /* PARTS is odd: each of them once */
+            analysis_stats_merge(&merged, &parts[at]);
+        }
+        cr_assert_eq(memcmp(&whole, &merged, sizeof(whole)), 0, "round %d", round);
+        cr_assert(analysis_stats_is_sound(&merged));
+    }
+}
+
+Test(stats, what_contradicts_itself_is_not_sound)
+{
+    static struct analysis_stats s, bad;
+
+    analysis_stats_init(&s);
+    cr_assert(analysis_stats_is_sound(&s));
+    cr_assert_eq(analysis_stats_next(&s, 0), ANALYSIS_STATS_BUCKETS);
+    analysis_stats_add(&s, 300);
+    analysis_stats_add(&s, 700);
+    cr_assert(analysis_stats_is_sound(&s));
+    cr_assert_eq(analysis_stats_next(&s, 0), 300);
+    unsigned last = analysis_stats_next(&s, 301);
+    cr_assert_lt(last, ANALYSIS_STATS_BUCKETS);
+    cr_assert_eq(analysis_stats_next(&s, last + 1), ANALYSIS_STATS_BUCKETS);
+
+    const struct {
+        const char *what;
+        size_t offset;
+        uint64_t value;
+    } faults[] = {
+        {"count", offsetof(struct analysis_stats, count), 3},
+        {"min", offsetof(struct analysis_stats, min), 299},
+        {"min over max", offsetof(struct analysis_stats, min), 701},
+        {"max", offsetof(struct analysis_stats, max), 720},
+        {"sum too small", offsetof(struct analysis_stats, sum), 599},
+        {"sum too large", offsetof(struct analysis_stats, sum), 1401},
+        {"a bucket before min", offsetof(struct analysis_stats, buckets), 1},
+        {"a bucket of all", offsetof(struct analysis_stats, buckets) + 300 * 8, UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        bad = s;
+        memcpy((char *)&bad + faults[i].offset, &faults[i].value, sizeof(faults[i].value));
+        cr_assert(!analysis_stats_is_sound(&bad), "%s", faults[i].what);
+    }
 }
