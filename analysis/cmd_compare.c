@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/capture/capture.h"
 #include "analysis/interrupt.h"
 #include "analysis/junit.h"
 #include "analysis/report/report.h"
@@ -116,6 +117,19 @@ static int conclude(const struct analysis_program *program,
     return status;
 }
 
+/* A file of each run's own: the method's name goes into its name. */
+static bool name_file(const char **path, enum scenario_method method, char out[ANALYSIS_PATH_MAX])
+{
+    if (*path == NULL) {
+        return true;
+    }
+    if (!analysis_capture_path(*path, scenario_method_name(method), out)) {
+        return false;
+    }
+    *path = out;
+    return true;
+}
+
 static int run_all(const struct analysis_program *program,
                    const struct analysis_run_options *options,
                    const struct analysis_session *common, const struct methods *methods,
@@ -137,6 +151,13 @@ static int run_all(const struct analysis_program *program,
                                              "--out: the name is too long");
             }
             session.out = folder;
+        }
+        char pcap[ANALYSIS_PATH_MAX], trace[ANALYSIS_PATH_MAX], events[ANALYSIS_PATH_MAX];
+        if (!name_file(&session.pcap, session.method, pcap) ||
+            !name_file(&session.trace, session.method, trace) ||
+            !name_file(&session.events, session.method, events)) {
+            return analysis_program_fail(program, "compare", ANALYSIS_USAGE,
+                                         "--pcap, --trace, --events: the name is too long");
         }
         cJSON *document = NULL;
         status = analysis_program_worse(status, analysis_session_run(&session, &document));
