@@ -81,11 +81,12 @@ test('the mouse: a box of figures, the legend switches, buttons and boxes change
     const told = await page.innerText(`#${id} .tip`);
     assert.ok(told.includes(words), `${id} says "${told}"`);
   }
-  const green = () => page.evaluate(() => [...document.querySelectorAll('#run-wan svg path')]
-    .filter((path) => path.getAttribute('stroke') === '#008a63' && path.getBBox().width > 200).length);
-  assert.equal(await green(), 0); /* traffic between phones would dwarf the line's */
+  const green = (len) => page.waitForFunction((n) =>
+    [...document.querySelectorAll('#run-wan svg path')].filter((path) =>
+      path.getAttribute('stroke') === '#008a63' && path.getBBox().width > 200).length === n, len);
+  await green(0); /* traffic between phones would dwarf the line's */
   await page.locator('#run-wan svg text', { hasText: 'between phones' }).click();
-  assert.equal(await green(), 1);
+  await green(1);
   await page.getByRole('button', { name: '%' }).click();
   await page.locator('#run-completion svg text', { hasText: 'phones done (%)' }).waitFor();
   await page.getByLabel('Show').selectOption('models');

@@ -2,7 +2,7 @@
 import { completion, GRID, legend, wan } from './curves.js';
 import { el, section } from './dom.js';
 import { addFigure, folded, tip } from './figure.js';
-import { cautions, failures, sites, thresholds, validity, verdict } from './head.js';
+import { careful, failures, sites, thresholds, validity, verdict } from './head.js';
 import { details, overTime } from './run.js';
 import { table } from './table.js';
 import { methodColour } from './theme.js';
@@ -112,6 +112,7 @@ export function comparePage(parent, view) {
   for (const run of view.runs) {
     validity(short, run);
     short.append(el('h3', {}, run.method), verdict(run));
+    careful(short, run);
   }
   sideBySide(short, view);
   const node = section(parent, 'Over one another', { short: 'Over one another' });
@@ -124,7 +125,6 @@ export function comparePage(parent, view) {
   view.runs.forEach((run, i) => folded(each, run.method, (body) => {
     thresholds(body, run);
     failures(body, run);
-    cautions(body, run);
     sites(body, run);
     overTime(body, `run${i}`, run, null);
     details(body, `run${i}`, run, false);

@@ -79,11 +79,17 @@ export function failures(parent, run) {
     'Failures by reason'));
 }
 
-export function cautions(parent, run) {
+/* What to be careful with, as a list. */
+export function careful(parent, run) {
   const list = [...run.result.caution ?? [], ...run.missing ?? []];
   if (list.length > 0) {
-    const node = section(parent, 'Read with care', { level: 3 });
-    node.append(el('ul', { class: 'cautions' }, list.map((text) => el('li', {}, text))));
+    parent.append(el('ul', { class: 'cautions' }, list.map((text) => el('li', {}, text))));
+  }
+}
+
+export function cautions(parent, run) {
+  if ((run.result.caution ?? []).length + run.missing.length > 0) {
+    careful(section(parent, 'Read with care', { level: 3 }), run);
   }
 }
 

@@ -2,7 +2,7 @@
 import { GRID, legend, valueAxis } from './curves.js';
 import { el, section, select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
-import { nth, ramp } from './theme.js';
+import { methodColour, nth, ramp } from './theme.js';
 import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
 
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
@@ -69,11 +69,13 @@ function lineOption(sweep, chosen, metric, about) {
   return (c) => {
     const key = sweep.keys[chosen.x];
     const list = lines(sweep, chosen);
-    const unit = axisUnit(about.most(), about.unit);
+    const most = about.most();
+    const unit = axisUnit(most, about.unit);
     const axis = xAxis(c, key);
     const x = (i) => (axis.type === 'category' ? i : key.numbers[i]);
     const series = list.flatMap((line, i) => {
-      const style = nth(i);
+      const style = chosen.by >= 0 && sweep.keys[chosen.by].path === 'method'
+        ? { color: methodColour(sweep.keys[chosen.by].values[i]), type: 'solid' } : nth(i);
       const rows = line.points.map((point, at) => [x(at),
         ...figures(sweep, point, metric).map((v) => (v === null ? null : v / unit.by))]);
       const main = { type: 'line', id: `line${i}`, name: line.name, symbolSize: 7,
@@ -92,7 +94,8 @@ function lineOption(sweep, chosen, metric, about) {
         band('high', rows.map((row) => [row[0], row[2] === null ? null : row[3] - row[2]]),
           { color: style.color, opacity: 0.18 })];
     });
-    const time = about.unit === 's' ? clock(about.most()) : null;
+    const time = about.unit === 's' ? clock(most, 5) : null;
+    const step = time && most > 0 ? time.interval : undefined;
     return {
       grid: { ...GRID, top: list.length > 1 ? 60 : 36, right: 30 },
       legend: legend(c, { show: list.length > 1 }),
@@ -112,7 +115,8 @@ function lineOption(sweep, chosen, metric, about) {
       },
       xAxis: axis,
       yAxis: valueAxis(c, time ? time.unit : unit.name, time
-        ? { axisLabel: { color: c.muted, formatter: time.text }, interval: clock(about.most(), 5).interval } : {}),
+        ? { axisLabel: { color: c.muted, formatter: time.text }, interval: step,
+          max: step && Math.ceil(most / step) * step } : {}),
       series,
     };
   };

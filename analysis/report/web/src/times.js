@@ -44,9 +44,8 @@ export function fileTimes(parent, id, run) {
       },
     },
     xAxis: {
-      type: log ? 'log' : 'value', name: `time of one transfer (${clock(high).unit}` +
-        `${log ? ', logarithmic' : ''})`, nameLocation: 'middle', nameGap: 30,
-      nameTextStyle: { color: c.muted }, axisLabel: { color: c.muted, formatter: clock(high).text,
+      type: log ? 'log' : 'value', name: `time of one transfer (${log ? 'logarithmic' : clock(high).unit})`, nameLocation: 'middle', nameGap: 30,
+      nameTextStyle: { color: c.muted }, axisLabel: { color: c.muted, formatter: log ? seconds : clock(high).text,
         hideOverlap: true },
       splitLine: { lineStyle: { color: c.line } },
     },

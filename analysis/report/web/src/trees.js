@@ -7,7 +7,7 @@ import { count, seconds } from './units.js';
 const LEVELS = 4;         /* of a big tree, at first */
 const BIG = 130;          /* phones: more than that is a big tree */
 const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
-const ROW = 19;           /* pixels a leaf */
+const ROW = 23;           /* pixels a leaf */
 const COLUMN = 118;       /* pixels a level: an address and its line */
 
 const SERVER = -1;
@@ -99,9 +99,21 @@ function key(tree) {
     el('span', {}, `held the file after ${seconds(low)}`), scale, el('span', {}, seconds(high))];
 }
 
+/* The tree to begin with: where phones failed, else the one that took the longest. */
+function telling(list) {
+  const worth = list.map((tree) => {
+    const [low, high] = doneRange(tree);
+    const broken = tree.phone.filter((phone, at) => failed(tree, at)).length;
+    return [broken, high > low ? high - low : 0];
+  });
+  return worth.reduce((best, one, i) => (one[0] > worth[best][0] ||
+    (one[0] === worth[best][0] && one[1] > worth[best][1]) ? i : best), 0);
+}
+
 export function trees(parent, id, run) {
   const list = run.trees.list;
-  let tree = list[0];
+  const first = telling(list);
+  let tree = list[first];
   let nested = nest(tree);
   let levels = 0;
   const keyed = el('p', { class: 'key' });
@@ -124,7 +136,7 @@ export function trees(parent, id, run) {
       ? [select('Levels open', offered, String(levels), choose)] : []));
   };
   let figure = null;
-  take(0);
+  take(first);
   const option = (c) => {
     dress(c, tree, nested, levels);
     keyed.replaceChildren(...key(tree));
@@ -161,7 +173,7 @@ export function trees(parent, id, run) {
     `${one.file}, ${one.site}, ${one.model} (${count(one.phone.length)} phones)`]);
   figure = addFigure(parent, {
     id, title: 'The tree of a file', option,
-    controls: [select('Tree', names, '0', (value) => {
+    controls: [select('Tree', names, String(first), (value) => {
       take(Number(value));
       figure.update();
     }), depths],

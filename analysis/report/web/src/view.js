@@ -36,10 +36,14 @@ function wan(source) {
     configured_bit_s: number(from.configured_bit_s), busiest };
 }
 
+/* Phases as people call them; files and events name them by a word without spaces. */
+const phases = (value) => texts(value).map((name) =>
+  name.replace('fetch_', 'fetch from ').replaceAll('_', ' '));
+
 function states(source) {
   const from = object(source);
   const t = numbers(from.t);
-  const names = texts(from.names);
+  const names = phases(from.names);
   return { t, names, counts: names.map((name, i) => {
     const values = numbers(list(from.counts)[i]);
     return t.map((unused, at) => values[at] ?? 0);
@@ -49,7 +53,7 @@ function states(source) {
 function gantt(source) {
   const from = object(source);
   const phones = object(from.phones);
-  const names = texts(from.names);
+  const names = phases(from.names);
   const phone = texts(phones.phone);
   const all = columns(from.bars, ['phone', 'phase', 'from', 'to', 'file']);
   const keep = all.phone.map((at, i) => i).filter((i) => phone[all.phone[i]] !== undefined &&
