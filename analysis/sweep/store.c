@@ -15,6 +15,8 @@
 #include "analysis/sweep/store_schema.h"
 #include "sim/err.h"
 
+enum { KEY_TEXT_MAX = 160 }; /* bytes of a key and its value in a sentence */
+
 enum statement {
     PUT_RUN,
     PUT_FIGURE,
@@ -287,7 +289,7 @@ static int differs(const struct analysis_store *s, const char *what, const char 
                    const char *is, char why[ANALYSIS_WHY_MAX])
 {
     snprintf(why, ANALYSIS_WHY_MAX,
-             "%.200s is of another sweep: %.80s was %.60s and is %.60s now; --fresh drops those "
+             "%.120s is of another sweep: %.40s was %.90s and is %.90s now; --fresh drops those "
              "runs, another --out keeps them",
              s->path, what, was != NULL ? was : "not there", is);
     return SIM_EEXIST;
@@ -305,25 +307,43 @@ static int same_meta(struct analysis_store *s, const char *key, const char *is,
     return rc;
 }
 
-/* The keys first: what changes them changes every combination too. */
+/* The value of --vary at a place of the table `keys`, as "PATH=LABEL"; "nothing" behind the last.
+ */
+static void key_text(const struct analysis_grid *g, size_t number, char out[KEY_TEXT_MAX])
+{
+    snprintf(out, KEY_TEXT_MAX, "nothing");
+    for (size_t k = 0; k < g->keys_len; k++) {
+        if (number < g->keys[k].len) {
+            snprintf(out, KEY_TEXT_MAX, "%.60s=%.60s", g->keys[k].path, g->keys[k].labels[number]);
+            return;
+        }
+        number -= g->keys[k].len;
+    }
+}
+
+/* The keys first: what changes them changes every combination too. The first difference is told. */
 static int same_keys(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])
 {
-    char *was = get_text(s, "SELECT group_concat(path || '=' || label, ', ') FROM "
-                            "(SELECT path, label FROM keys ORDER BY key, value)");
-    size_t len = 0;
-    char is[ANALYSIS_WHY_MAX * 8] = "";
+    sqlite3_stmt *st = NULL;
+    bool same = true;
 
-    for (size_t k = 0; k < s->grid->keys_len; k++) {
-        for (size_t i = 0; i < s->grid->keys[k].len && len < sizeof(is) - 1; i++) {
-            int n = snprintf(is + len, sizeof(is) - len, "%s%s=%s", len > 0 ? ", " : "",
-                             s->grid->keys[k].path, s->grid->keys[k].labels[i]);
-            len += n > 0 ? (size_t)n : 0;
+    int code = sqlite3_prepare_v2(s->db, "SELECT path, label FROM keys ORDER BY key, value", -1,
+                                  &st, NULL);
+    for (size_t i = 0; same && (code == SQLITE_OK || code == SQLITE_ROW); i++) {
+        char was[KEY_TEXT_MAX] = "nothing", is[KEY_TEXT_MAX];
+        code = sqlite3_step(st);
+        if (code == SQLITE_ROW) {
+            snprintf(was, sizeof(was), "%.60s=%.60s", (const char *)sqlite3_column_text(st, 0),
+                     (const char *)sqlite3_column_text(st, 1));
+        }
+        key_text(s->grid, i, is);
+        same = (code != SQLITE_ROW && code != SQLITE_DONE) || strcmp(was, is) == 0;
+        if (!same) {
+            differs(s, "what --vary says", was, is, why);
         }
     }
-    bool same = strncmp(was != NULL ? was : "", is, sizeof(is) - 1) == 0;
-    int rc = same ? 0 : differs(s, "--vary", was, is, why);
-    free(was);
-    return rc;
+    sqlite3_finalize(st);
+    return !same ? SIM_EEXIST : code == SQLITE_DONE ? 0 : refuse(s, code, why);
 }
 
 static int same_combinations(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])

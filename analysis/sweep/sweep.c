@@ -552,6 +552,8 @@ static void conclude(struct sweep *s)
         print_json(s, view);
     } else {
         struct analysis_style style = analysis_summary_style(config->program->out);
+        /* mpirun gives its ranks a terminal, wherever its own output goes. */
+        style.colour = style.colour && config->ranks == NULL;
         analysis_tables_print(&style, view, config->columns,
                               s->status == ANALYSIS_REFUSED ? NULL : out);
     }
