@@ -10,4 +10,5 @@ cmake --build --preset release
 out=out/demo
 build/release/analysis/pfsim compare scenarios/demo.json --out "$out"
 echo
-echo "figures: $out/compare.json, and a folder for each method with result.json, phones.csv, transfers.csv, series.csv"
+echo "open this in a browser: $PWD/$out/report.html"
+echo "figures: $out/compare.json, and a folder for each method with its own report.html, result.json and CSV files"

@@ -191,6 +191,18 @@ static void find_start(struct view_run *run, const cJSON *scenario)
     run->start_at = (double)ns / 1e9;
 }
 
+/* What a virtual run took of this machine differs from run to run, and is no figure of it. */
+static void forget_machine(cJSON *result)
+{
+    const char *world = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "world"));
+    cJSON *engine = cJSON_GetObjectItemCaseSensitive(result, "engine");
+
+    if (world != NULL && strcmp(world, "virtual") == 0) {
+        cJSON_DeleteItemFromObjectCaseSensitive(engine, "wall_s");
+        cJSON_DeleteItemFromObjectCaseSensitive(engine, "peak_rss_bytes");
+    }
+}
+
 static int read_parts(struct view_run *run)
 {
     static int (*const parts[])(struct view_run *) = {
@@ -215,6 +227,7 @@ static int make_run(cJSON **out, cJSON *result, const char *folder, cJSON **scen
     cJSON *verdict = analysis_view_verdict(result), *found = NULL;
     int rc = 0;
 
+    forget_machine(result);
     if (cJSON_AddStringToObject(run.view, "label", method != NULL ? method : "?") == NULL ||
         cJSON_AddStringToObject(run.view, "method", method != NULL ? method : "?") == NULL ||
         !cJSON_AddItemToObject(run.view, "result", result)) {

@@ -21,7 +21,8 @@
  *   RUN
  *   { "label": "pfs",         what tells it from the others: the method, or where it was read
  *     "method": "pfs",
- *     "result": { ... },                                 the result document, whole
+ *     "result": { ... },                                 the result document; of a virtual run
+ *                                  without engine.wall_s and .peak_rss_bytes: same seed, same view
  *     "verdict": { "status": "met" | "missed" | "failed" | "invalid" | "interrupted",
  *                  "sentence": "All 30 phones were upgraded within 7 min 3 s." },
  *     "start_at_s": 0,
