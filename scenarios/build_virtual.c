@@ -83,6 +83,14 @@ static uint32_t phones_of(const struct scenario_run *run, uint32_t first, uint32
                       scenario_site_first_phone(run->scenario, first));
 }
 
+static void on_tftp(void *context, sim_node node, uint64_t transfer, bool up, const uint8_t *bytes,
+                    size_t bytes_len, size_t len)
+{
+    struct build_virtual *b = context;
+
+    sim_tap_world_tftp(b->tap, node, transfer, up, bytes, bytes_len, len);
+}
+
 static void fill_config(const struct build_virtual *b, uint32_t first,
                         struct sim_virtual_config *config)
 {
@@ -104,6 +112,8 @@ static void fill_config(const struct build_virtual *b, uint32_t first,
         .trace = has_faults
                      ? (struct sim_trace){.write = on_record, .context = (void *)(uintptr_t)b}
                      : run->options.trace,
+        .tftp = run->options.tap.write != NULL ? on_tftp : NULL,
+        .tftp_context = (void *)(uintptr_t)b,
         .tick = run->options.tick != NULL ? on_tick : NULL,
         .tick_context = (void *)(uintptr_t)b,
         .tick_every = run->options.tick != NULL ? run->options.tick_every : 0,
@@ -128,6 +138,7 @@ static int begin_tap(struct build_virtual *b)
     }
     build_tap_config(b->run, &config);
     config.world = sim_virtual_world(b->world);
+    config.has_tftp = b->run->scenario->network == SCENARIO_PACKET;
     return b->tap == NULL ? sim_tap_world_new(&b->tap, &config)
                           : sim_tap_world_restart(b->tap, &config);
 }

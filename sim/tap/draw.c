@@ -23,8 +23,6 @@ enum {
     TLS_WELCOME = 650, /* of the server's certificate and the rest, as VIRTUAL_TLS_WELCOME */
     TLS_FINISHED = 53, /* of the client's */
     TLS_RECORD = 4096, /* bytes of body in a record, as VIRTUAL_TLS_RECORD */
-    TFTP_TID_FIRST = 32768,
-    TFTP_TIDS = 16384,
     TFTP_PLAIN = 512,
 };
 
@@ -428,8 +426,8 @@ void tap_draw_tftp(struct sim_tap_world *t, struct tap_fetch *f, const struct ta
     uint64_t bytes = f->samples_len > 0 ? f->samples[f->samples_len - 1].bytes : 0;
 
     x.server = tap_server_of(t, f, &x.well_known);
-    x.tid = (uint16_t)(TFTP_TID_FIRST +
-                       sim_rng_mix((uint64_t)f->node->addr << 16 | x.port) % TFTP_TIDS);
+    x.tid =
+        (uint16_t)(TAP_TID_FIRST + sim_rng_mix((uint64_t)f->node->addr << 16 | x.port) % TAP_TIDS);
     snprintf(path, sizeof(path), "%.500s%.511s", base_of(t, f), f->path);
     unsigned given = tftp_options(t->config.server, &options);
     size_t len = sim_tftp_packet_request(packet, false, path, &options);

@@ -15,6 +15,8 @@ enum {
     TAP_SEGMENT = 44 * 1448, /* bytes of a body in one packet: with offload, up to 64 KiB */
     TAP_PORT_FIRST = 49152,  /* of a phone's own ports (RFC 6335) */
     TAP_PORTS = 16384,
+    TAP_TID_FIRST = 32768, /* of a TFTP server's transfers (RFC 1350, 4) */
+    TAP_TIDS = 16384,
     TAP_SAMPLES_MAX = 128,     /* of a fetch's progress; thinned out when there are more */
     TAP_PROGRESS = 128 * 1024, /* bytes between two notices that the tap asks for */
 };

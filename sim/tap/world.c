@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "sim/tap/inner.h"
+#include "sim/tftp/packet.h"
 
 enum {
     NODES_FIRST = 64, /* room at first */
-    TFTP_TIDS = 16384,
-    TFTP_TID_FIRST = 32768, /* the server's ports, RFC 1350, 4 */
 };
 
 struct tap_node *tap_node_of(const struct sim_tap_world *t, sim_node node)
@@ -76,16 +75,17 @@ static int tap_broadcast(struct sim_world *w, sim_node node, const void *bytes, 
 }
 
 void sim_tap_world_tftp(struct sim_tap_world *t, sim_node node, uint64_t transfer, bool up,
-                        bool is_request, const uint8_t *bytes, size_t bytes_len, size_t len)
+                        const uint8_t *bytes, size_t bytes_len, size_t len)
 {
     const struct tap_node *n = tap_node_of(t, node);
     uint64_t mix = sim_rng_mix(transfer);
+    bool is_request = up && bytes_len >= 2 && bytes[1] == SIM_TFTP_RRQ;
 
     if (n != NULL) {
         tap_datagram(t, n, sim_world_now(t->inner), up, t->config.wan_server.addr, SIM_NODE_NONE,
                      (uint16_t)(TAP_PORT_FIRST + mix % TAP_PORTS),
                      is_request ? t->config.wan_server.tftp_port
-                                : (uint16_t)(TFTP_TID_FIRST + (mix >> 32) % TFTP_TIDS),
+                                : (uint16_t)(TAP_TID_FIRST + (mix >> 32) % TAP_TIDS),
                      bytes, bytes_len, len);
     }
 }

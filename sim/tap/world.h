@@ -68,9 +68,8 @@ void sim_tap_world_end(struct sim_tap_world *t, sim_time now);
 bool sim_tap_world_failed(const struct sim_tap_world *t);
 
 /* A datagram between a phone and the TFTP server, as the world moved it. `transfer`: a number that
- * both ways of one transfer share; `is_request`: to the server's well-known port. `bytes`: at
- * least the first four. */
+ * both ways of one transfer share. `bytes`: the first of `len`, an opcode at least. */
 void sim_tap_world_tftp(struct sim_tap_world *t, sim_node node, uint64_t transfer, bool up,
-                        bool is_request, const uint8_t *bytes, size_t bytes_len, size_t len);
+                        const uint8_t *bytes, size_t bytes_len, size_t len);
 
 #endif /* SIM_TAP_WORLD_H */

@@ -38,6 +38,12 @@ struct sim_virtual_config {
     struct sim_catalog *catalog; /* what the server has, and the load server; borrowed */
     bool has_load_server;        /* SIM_SERVER_LAN answers */
     struct sim_trace trace;
+    /* Packet network: a TFTP datagram, seen at the phone: when it sends it (`up`), and when one
+     * has arrived. `transfer`: a number that its datagrams share. `bytes`: the first of `len`; at
+     * least the header of a block. May be NULL. */
+    void (*tftp)(void *context, sim_node node, uint64_t transfer, bool up, const uint8_t *bytes,
+                 size_t bytes_len, size_t len);
+    void *tftp_context;
     unsigned lane;
     /* Called each time that another `tick_every` (0: never) of virtual time has gone by, at that
      * instant, and when the run has ended. True ends the run. */

@@ -98,6 +98,16 @@ static void set_alarm(struct sim_virtual *v, uint64_t handle, enum tftp_end end,
 
 /* ---- Onto the line ---- */
 
+/* Who listens at the phone. */
+static void tell_tap(const struct sim_virtual *v, uint64_t handle, bool up, const uint8_t *bytes,
+                     size_t bytes_len, size_t len)
+{
+    const struct virtual_tftp *t = transfer_of(v, handle);
+
+    v->config.tftp(v->config.tftp_context, v->config.first_node + t->node, handle, up, bytes,
+                   bytes_len, len);
+}
+
 static void transmit(struct sim_virtual *v, uint64_t handle, enum sim_wan_direction direction,
                      const struct packet_datagram *what, size_t len)
 {
@@ -114,6 +124,9 @@ static void transmit(struct sim_virtual *v, uint64_t handle, enum sim_wan_direct
     d->size = what->size;
     d->transfer = handle;
     d->chunk = what->chunk;
+    if (v->config.tftp != NULL && direction == SIM_WAN_UP) {
+        tell_tap(v, handle, true, what->chunk->bytes, len, len); /* no phone sends blocks */
+    }
     if (sim_wan_datagram(wan, direction, (uint32_t)len, virtual_pool_handle(pool, index), v->now) !=
         0) {
         v->out_of_memory = true;
@@ -327,6 +340,9 @@ void virtual_tftp_datagram(struct sim_virtual *v, uint64_t user, bool arrived,
         len = taken.chunk->len;
     } else {
         sim_tftp_packet_data_header(v->packet->block, taken.number);
+    }
+    if (arrived && t != NULL && direction == SIM_WAN_DOWN && v->config.tftp != NULL) {
+        tell_tap(v, taken.transfer, false, bytes, taken.chunk != NULL ? len : SIM_TFTP_HEADER, len);
     }
     if (!arrived || t == NULL) {
         /* lost, or for nobody */
