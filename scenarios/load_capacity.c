@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "scenarios/load.h"
 #include "sim/err.h"
@@ -181,11 +182,16 @@ static void make_steps(struct reader *r, const cJSON *item, const struct list *l
 /* The whole file. NULL with `why` set, or r->no_memory. */
 static char *read_file(struct reader *r, const char *path, size_t *len, const char **why)
 {
-    FILE *file = fopen(path, "rb");
+    struct stat status;
     size_t cap = 64 * 1024;
     char *text = NULL;
 
     *why = NULL;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) { /* a pipe might never end */
+        *why = "no file";
+        return NULL;
+    }
+    FILE *file = fopen(path, "rb");
     if (file == NULL) {
         *why = sim_err_text(sim_err_from_errno(errno));
         return NULL;
