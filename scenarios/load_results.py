@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Loads what `pfsim run --out DIR` or `pfsim compare --out DIR` wrote into pandas, and answers a few questions with it.
+
+    python3 scenarios/load_results.py DIR
+
+Every time column is in seconds since the run began; an empty field is something that did not happen (NaN here). The columns are
+explained in the README. Read one folder with load(), then ask it what you like.
+"""
+import json
+import pathlib
+import sys
+
+import pandas as pd
+
+TABLES = ("phones", "sites", "transfers", "phases", "series")
+
+
+def load(folder):
+    """One run: its result document, and a DataFrame for each table."""
+    folder = pathlib.Path(folder)
+    run = {"result": json.loads((folder / "result.json").read_text())}
+    for table in TABLES:
+        run[table] = pd.read_csv(folder / f"{table}.csv")
+    return run
+
+
+def runs_in(folder):
+    """The folder itself, or the folders of a comparison's methods."""
+    folder = pathlib.Path(folder)
+    if (folder / "compare.json").exists():
+        return [load(folder / run["method"]) for run in json.loads((folder / "compare.json").read_text())["runs"]]
+    return [load(folder)]
+
+
+def answer(run):
+    phones, transfers, phases, series = (run[t] for t in ("phones", "transfers", "phases", "series"))
+    result = run["result"]
+    print(f"== {result['scenario']}: {result['method']}")
+
+    # How long did the phones of each site take from being switched on to holding every file?
+    phones["took_s"] = phones["done_s"] - phones["start_s"]
+    print(phones.groupby("site")["took_s"].describe(percentiles=[0.5, 0.95]).round(2).head(10))
+
+    # Where did each file come from, and how long did a transfer take?
+    whole = transfers[transfers["outcome"] == "ok"].assign(took_s=lambda t: t["end_s"] - t["start_s"])
+    print(whole.groupby(["file", "via"])["took_s"].agg(["count", "median", "max"]).round(3))
+
+    # What did a phone spend its time on?
+    phases["took_s"] = phases["end_s"] - phases["start_s"]
+    print(phases.groupby("phase")["took_s"].sum().div(phases["phone"].nunique()).round(2).sort_values(ascending=False))
+
+    # The busiest moment of each line: rows are means over the time since the site's row before.
+    busiest = series.loc[series.groupby("site")["wan_bytes_per_s"].idxmax(), ["site", "time_s", "wan_bytes_per_s"]]
+    print(busiest.head(10).to_string(index=False))
+    rows = series.assign(span=series.groupby("site")["time_s"].diff().fillna(series["time_s"]))
+    print(f"bytes over the WAN: {(rows['wan_bytes_per_s'] * rows['span']).sum() / 1e6:.2f} MB "
+          f"(result.json: {result['wan']['bytes'] / 1e6:.2f} MB)\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    for each in runs_in(sys.argv[1]):
+        answer(each)
