@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/junit.h"
 #include "analysis/merge.h"
 #include "analysis/result.h"
 #include "analysis/summary.h"
@@ -28,7 +29,7 @@ static const struct analysis_usage usage = {
 };
 
 struct options {
-    const char *out, *o;
+    const char *out, *o, *junit;
     bool json;
 };
 
@@ -58,6 +59,8 @@ int analysis_cmd_merge(const struct analysis_program *program, int argc, char **
         {"out", ANALYSIS_OPTION_TEXT, &options.out, "DIR",
          "result.json, phones.csv and the other files, as run writes them"},
         {"o", ANALYSIS_OPTION_TEXT, &options.o, "DIR", "the same"},
+        {"junit", ANALYSIS_OPTION_TEXT, &options.junit, "FILE",
+         "the verdict as JUnit XML, a test case a threshold"},
         {"json", ANALYSIS_OPTION_FLAG, &options.json, NULL,
          "the result document on standard output, nothing else there"},
         {.name = NULL},
@@ -76,10 +79,16 @@ int analysis_cmd_merge(const struct analysis_program *program, int argc, char **
         .shares_len = line.words_len,
         .out = options.out,
     };
+    struct analysis_junit junit = {
+        .program = program, .command = "merge", .scenario = line.words[0], .path = options.junit};
+    if ((status = analysis_junit_open(&junit)) != ANALYSIS_OK) {
+        return status;
+    }
     status = analysis_merge_run(&merge, &document);
     if (document != NULL) {
         status = print(program, &options, document, status);
     }
+    status = analysis_junit_close(&junit, &document, document != NULL ? 1 : 0, status);
     cJSON_Delete(document);
     return status;
 }

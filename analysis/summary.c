@@ -546,8 +546,16 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
 
 void analysis_summary_run(const struct analysis_style *style, const cJSON *d, const char *out)
 {
-    fprintf(style->to, "%s: method %s, %s world\n", text_of(d, "scenario"), text_of(d, "method"),
+    const cJSON *shard = cJSON_GetObjectItemCaseSensitive(d, "shard");
+
+    fprintf(style->to, "%s: method %s, %s world", text_of(d, "scenario"), text_of(d, "method"),
             text_of(d, "world"));
+    if (shard != NULL) {
+        fprintf(style->to, ", share %.0f of %.0f of the sites",
+                cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(shard, "index")),
+                cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(shard, "of")));
+    }
+    fprintf(style->to, "\n");
     print_verdict(style, d);
     print_times(style, d, "completion", "completion_s");
     print_times(style, d, "back in service", "back_in_service_s");
@@ -559,7 +567,7 @@ void analysis_summary_run(const struct analysis_style *style, const cJSON *d, co
     if (out != NULL) {
         fprintf(style->to,
                 "\nResults: %s/result.json, scenario.json, phones.csv, sites.csv, transfers.csv,\n"
-                "phases.csv, series.csv\nReport:  %s/report.html\n",
-                out, out);
+                "phases.csv, series.csv%s\nReport:  %s/report.html\n",
+                out, shard != NULL ? ", and shard.txt for pfsim merge" : "", out);
     }
 }
