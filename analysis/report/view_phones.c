@@ -219,7 +219,9 @@ static int add_completion(struct view_run *run, struct phones *p)
     cJSON *completion = cJSON_AddObjectToObject(run->view, "completion");
     double last = view_number(run->result, "completion_s", "last");
 
-    qsort(p->done, p->len, sizeof(p->done[0]), compare_done);
+    if (p->len > 0) {
+        qsort(p->done, p->len, sizeof(p->done[0]), compare_done);
+    }
     if (!run->knows_start && p->len > 0 && !isnan(last)) {
         run->start_at = fmax(0, view_us(p->done[p->len - 1].t - last));
     }
