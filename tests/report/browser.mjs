@@ -109,3 +109,12 @@ export function pictures(page) {
         kind: canvas !== null ? 'canvas' : svg !== null ? 'svg' : 'nothing' };
     }));
 }
+
+/* Asks again until it is so. */
+export async function until(holds) {
+  const end = performance.now() + LIMIT;
+  while (!await holds()) {
+    assert.ok(performance.now() < end, `not so within ${LIMIT} ms: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

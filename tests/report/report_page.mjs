@@ -10,7 +10,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { closeClean, findChromium, openPage, pictures, startBrowser } from './browser.mjs';
+import { closeClean, findChromium, openPage, pictures, startBrowser, until } from './browser.mjs';
 import { HOSTILE, intoPage, runView, sweepView, view } from './fixtures.mjs';
 
 if (findChromium() === undefined) {
@@ -81,11 +81,12 @@ test('the mouse: a box of figures, the legend switches, buttons and boxes change
     const told = await page.innerText(`#${id} .tip`);
     assert.ok(told.includes(words), `${id} says "${told}"`);
   }
-  const green = (len) => page.waitForFunction((n) =>
+  const green = (len) => until(async () => await page.evaluate(() =>
     [...document.querySelectorAll('#run-wan svg path')].filter((path) =>
-      path.getAttribute('stroke') === '#008a63' && path.getBBox().width > 200).length === n, len);
+      path.getAttribute('stroke') === '#008a63' && path.getBBox().width > 200).length) === len);
   await green(0); /* traffic between phones would dwarf the line's */
   await page.locator('#run-wan svg text', { hasText: 'between phones' }).click();
+  await page.mouse.move(5, 5); /* what is under the mouse is drawn otherwise */
   await green(1);
   await page.getByRole('button', { name: '%' }).click();
   await page.locator('#run-completion svg text', { hasText: 'phones done (%)' }).waitFor();
@@ -266,7 +267,7 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
       failed: 0, lag: 0.001, sentence: `${t} seconds in` });
   }
   await page.getByText('4500 seconds in').waitFor();
-  await page.waitForFunction(() => document.querySelector('.cards').innerText.includes('30 of 30'));
+  await page.locator('.cards', { hasText: '30 of 30' }).waitFor();
   assertDrawn(await pictures(page), 3);
   await page.locator('figure:has(#live-wan) details summary').click();
   assert.ok(await page.locator('figure:has(#live-wan) tbody tr').count() <= 1000);

@@ -60,7 +60,7 @@ export function thresholds(parent, run) {
   }
   const node = section(parent, 'Thresholds', { level: 3 });
   const missed = list.filter((one) => !one.met).length;
-  node.append(el('p', {}, missed === 0 ? `All ${count(list.length)} met.`
+  node.append(el('p', {}, missed === 0 ? (list.length === 1 ? 'Met.' : `All ${count(list.length)} met.`)
     : `${count(missed)} of ${count(list.length)} missed.`));
   node.append(table(['threshold', { name: 'measured', number: true }, 'verdict'],
     list.map((one) => [one.expression,

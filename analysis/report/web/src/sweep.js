@@ -2,7 +2,7 @@
 import { GRID, legend, valueAxis } from './curves.js';
 import { el, section, select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
-import { methodColour, nth, ramp } from './theme.js';
+import { methodColour, nth, onRamp, ramp } from './theme.js';
 import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
 
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
@@ -125,11 +125,15 @@ function lineOption(sweep, chosen, metric, about) {
 function heatOption(sweep, chosen, metric, about) {
   return (c) => {
     const list = lines(sweep, chosen);
-    const cells = list.flatMap((line, y) => line.points.map((point, x) =>
-      [x, y, figures(sweep, point, metric)[0]])).filter((cell) => cell[2] !== null);
-    const values = cells.map((cell) => cell[2]);
+    const cells = list.flatMap((line, y) => line.points.map((point, x) => ({
+      value: [x, y, figures(sweep, point, metric)[0]],
+    }))).filter((cell) => cell.value[2] !== null);
+    const values = cells.map((cell) => cell.value[2]);
     const low = values.reduce((a, b) => Math.min(a, b), Infinity);
     const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+    for (const cell of cells) {
+      cell.label = { color: onRamp(high > low ? (cell.value[2] - low) / (high - low) : 0) };
+    }
     const category = (key) => ({
       type: 'category', data: key.values, name: key.path, nameTextStyle: { color: c.muted },
       axisLabel: { color: c.muted, hideOverlap: true }, axisTick: { show: false },
@@ -150,9 +154,7 @@ function heatOption(sweep, chosen, metric, about) {
         inRange: { color: [0, 0.25, 0.5, 0.75, 1].map(ramp) } },
       series: [{ type: 'heatmap', name: about.label, data: cells,
         itemStyle: { borderColor: c.panel, borderWidth: 1 },
-        label: { show: cells.length <= 150, fontSize: 11, textBorderWidth: 2,
-          textBorderColor: c.panel, color: c.text,
-          formatter: (p) => quantity(p.value[2], about.unit) } }],
+        label: { show: cells.length <= 150, fontSize: 12, textBorderWidth: 0, formatter: (p) => quantity(p.value[2], about.unit) } }],
     };
   };
 }
@@ -169,7 +171,7 @@ function summary(sweep, chosen, metric, about) {
   const most = all[all.length - 1];
   return all[0][0] === most[0] ? `${quantity(most[0], about.unit)} everywhere.`
     : `From ${where(all[0])} to ${where(most)}.` +
-      (sweep.repeat > 1 && metric < sweep.metrics.length
+      (sweep.repeat > 1 && metric < sweep.metrics.length && chosen.as === 'lines'
         ? ' The band is the 95 % confidence of the mean.' : '');
 }
 

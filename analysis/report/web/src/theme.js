@@ -64,6 +64,11 @@ export function ramp(share) {
   return `rgb(${mix.join(',')})`;
 }
 
+/* What can be read on that colour. */
+export function onRamp(share) {
+  return (share < 0.5) === isDark() ? '#ffffff' : '#10141a';
+}
+
 export function onTheme(listener) {
   listeners.add(listener);
 }

@@ -7,7 +7,7 @@ import { count, seconds } from './units.js';
 const LEVELS = 4;         /* of a big tree, at first */
 const BIG = 130;          /* phones: more than that is a big tree */
 const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
-const ROW = 23;           /* pixels a leaf */
+const ROW = 32;           /* pixels a leaf, with half of them between cousins */
 const COLUMN = 118;       /* pixels a level: an address and its line */
 
 const SERVER = -1;
@@ -162,7 +162,7 @@ export function trees(parent, id, run) {
         orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
         animationDuration: 0, animationDurationUpdate: 0,
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
-        label: { color: c.text, fontSize: 11, position: 'top', distance: 5, textBorderColor: c.panel,
+        label: { color: c.text, fontSize: 11, position: 'top', align: 'right', offset: [6, 0], distance: 5, textBorderColor: c.panel,
           textBorderWidth: 3 },
         leaves: { label: { position: 'right', verticalAlign: 'middle', align: 'left' } },
         emphasis: { focus: 'none' },
