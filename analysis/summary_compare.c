@@ -5,11 +5,20 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    LABEL_WIDTH = 24,
-    COLUMN_WIDTH = 16,
-    JUDGED_WIDTH = 16, /* "47.3 x faster" */
+/* A table of some of the runs: values of from..to-1, and how judged_from..judged_to-1 are beside
+ * the first one. */
+struct table {
+    const struct analysis_style *style;
+    const cJSON *runs;
+    int label, column, judged; /* widths, the gap before a judgement included */
+    int from, to, judged_from, judged_to;
 };
+
+enum { GAP = 3 }; /* before a judgement */
+
+/* As wide as it may be, and as the page is. */
+static const struct table sizes[] = {{.label = 24, .column = 16, .judged = 19},
+                                     {.label = 22, .column = 13, .judged = 18}};
 
 #define SAME 1.05 /* runs on real sockets differ by as much */
 
@@ -61,24 +70,27 @@ static void print_verdict(const struct analysis_style *style, const cJSON *first
         return;
     }
     double factor = last >= 1 ? last : 1 / last;
-    fprintf(style->to, "%s%s finished ", analysis_summary_on(style, ANALYSIS_BOLD),
-            text_of(second, "method"));
+    const char *method = text_of(first, "method");
+    char pace[ANALYSIS_CELL_MAX + 64], load[ANALYSIS_CELL_MAX] = "", text[512];
     if (factor < SAME) {
-        fprintf(style->to, "about as fast as %s", text_of(first, "method"));
+        snprintf(pace, sizeof(pace), "about as fast as %.60s", method);
     } else {
-        fprintf(style->to, "%.3g times as %s as %s", factor, last >= 1 ? "fast" : "slowly",
-                text_of(first, "method"));
+        snprintf(pace, sizeof(pace), "%.3g times as %s as %.60s", factor,
+                 last >= 1 ? "fast" : "slowly", method);
     }
     if (isfinite(bytes) && bytes > 0) {
         factor = bytes >= 1 ? bytes : 1 / bytes;
         if (factor < SAME) {
-            fprintf(style->to, " and took as much firmware over the WAN");
+            snprintf(load, sizeof(load), " and took as much firmware over the WAN");
         } else {
-            fprintf(style->to, " and took %.3g times %s firmware over the WAN", factor,
-                    bytes >= 1 ? "less" : "more");
+            snprintf(load, sizeof(load), " and took %.3g times %s firmware over the WAN", factor,
+                     bytes >= 1 ? "less" : "more");
         }
     }
-    fprintf(style->to, ".%s\n", analysis_summary_off(style));
+    snprintf(text, sizeof(text), "%.60s finished %s%s.", text_of(second, "method"), pace, load);
+    fprintf(style->to, "%s", analysis_summary_on(style, ANALYSIS_BOLD));
+    analysis_summary_wrap(style, 0, 0, text);
+    fprintf(style->to, "%s", analysis_summary_off(style));
 }
 
 static bool has_load_server(const cJSON *runs)
@@ -94,38 +106,41 @@ static bool has_load_server(const cJSON *runs)
     return false;
 }
 
-static void print_head(const struct analysis_style *style, const cJSON *runs)
+static void print_head(const struct table *t)
 {
-    const cJSON *run;
-    int len = cJSON_GetArraySize(runs);
+    fprintf(t->style->to, "\n%-*s", t->label, "");
+    for (int i = t->from; i < t->to; i++) {
+        fprintf(t->style->to, "%*s", t->column, text_of(cJSON_GetArrayItem(t->runs, i), "method"));
+    }
+    for (int i = t->judged_from; i < t->judged_to; i++) {
+        const char *method = text_of(cJSON_GetArrayItem(t->runs, i), "method");
+        fprintf(t->style->to, "%*s%s%s is%s%*s", GAP, "",
+                analysis_summary_on(t->style, ANALYSIS_BOLD), method,
+                analysis_summary_off(t->style),
+                i == t->judged_to - 1 ? 0 : t->judged - GAP - 3 - (int)strlen(method), "");
+    }
+    fprintf(t->style->to, "\n");
+}
 
-    fprintf(style->to, "\n%-*s", LABEL_WIDTH, "");
-    cJSON_ArrayForEach(run, runs)
-    {
-        fprintf(style->to, "%*s", COLUMN_WIDTH, text_of(run, "method"));
-    }
-    for (int i = 1; i < len; i++) {
-        const char *method = text_of(cJSON_GetArrayItem(runs, i), "method");
-        fprintf(style->to, "   %s%s is%s%*s", analysis_summary_on(style, ANALYSIS_BOLD), method,
-                analysis_summary_off(style),
-                i == len - 1 ? 0 : JUDGED_WIDTH - 3 - (int)strlen(method), "");
-    }
-    fprintf(style->to, "\n%-*s", LABEL_WIDTH, "phones upgraded");
-    cJSON_ArrayForEach(run, runs)
-    {
+static void print_upgraded(const struct table *t)
+{
+    fprintf(t->style->to, "%-*s", t->label, "phones upgraded");
+    for (int i = t->from; i < t->to; i++) {
+        const cJSON *run = cJSON_GetArrayItem(t->runs, i);
         char text[ANALYSIS_CELL_MAX];
         snprintf(text, sizeof(text), "%.0f of %.0f",
                  analysis_summary_number(run, "phones", "upgraded"),
                  analysis_summary_number(run, "phones", "total"));
-        fprintf(style->to, "%*s", COLUMN_WIDTH, text);
+        fprintf(t->style->to, "%*s", t->column, text);
     }
-    fprintf(style->to, "\n");
+    fprintf(t->style->to, "\n");
 }
 
 /* "4.73 x faster" of a run against the first one: green when better, red when worse. */
-static void print_judged(const struct analysis_style *style, const struct row *row, double first,
-                         double value, bool is_last)
+static void print_judged(const struct table *t, const struct row *row, double first, double value,
+                         bool is_last)
 {
+    const struct analysis_style *style = t->style;
     char times[ANALYSIS_CELL_MAX], text[ANALYSIS_CELL_MAX + 16];
     enum analysis_colour colour = ANALYSIS_PLAIN;
     double ratio = first / value; /* not finite without both, or of nothing */
@@ -143,45 +158,128 @@ static void print_judged(const struct analysis_style *style, const struct row *r
         snprintf(text, sizeof(text), "%s %s", times, better ? row->better : row->worse);
         colour = better ? ANALYSIS_GOOD : ANALYSIS_BAD;
     }
-    fprintf(style->to, "   %s%s%s%*s", analysis_summary_on(style, colour), text,
-            analysis_summary_off(style), is_last ? 0 : JUDGED_WIDTH - (int)strlen(text), "");
+    fprintf(style->to, "%*s%s%s%s%*s", GAP, "", analysis_summary_on(style, colour), text,
+            analysis_summary_off(style), is_last ? 0 : t->judged - GAP - (int)strlen(text), "");
 }
 
-static void print_row(const struct analysis_style *style, const cJSON *runs, const struct row *row)
+static void print_row(const struct table *t, const struct row *row)
 {
-    int len = cJSON_GetArraySize(runs);
-    double first = analysis_summary_number(cJSON_GetArrayItem(runs, 0), row->part, row->key);
+    double first = analysis_summary_number(cJSON_GetArrayItem(t->runs, 0), row->part, row->key);
     char cell[ANALYSIS_CELL_MAX];
 
-    fprintf(style->to, "%-*s", LABEL_WIDTH, row->label);
-    for (int i = 0; i < len; i++) {
-        double value = analysis_summary_number(cJSON_GetArrayItem(runs, i), row->part, row->key);
-        fprintf(style->to, "%*s", COLUMN_WIDTH, row->format(value, cell));
+    if (t->from == t->to && row->better == NULL) {
+        return; /* there is nothing in it */
     }
-    for (int i = 1; i < len && row->better != NULL; i++) {
-        print_judged(style, row, first,
-                     analysis_summary_number(cJSON_GetArrayItem(runs, i), row->part, row->key),
-                     i == len - 1);
+    fprintf(t->style->to, "%-*s", t->label, row->label);
+    for (int i = t->from; i < t->to; i++) {
+        double value = analysis_summary_number(cJSON_GetArrayItem(t->runs, i), row->part, row->key);
+        fprintf(t->style->to, "%*s", t->column, row->format(value, cell));
     }
-    fprintf(style->to, "\n");
+    for (int i = t->judged_from; i < t->judged_to && row->better != NULL; i++) {
+        print_judged(t, row, first,
+                     analysis_summary_number(cJSON_GetArrayItem(t->runs, i), row->part, row->key),
+                     i == t->judged_to - 1);
+    }
+    fprintf(t->style->to, "\n");
 }
 
-static void print_status(const struct analysis_style *style, const cJSON *runs)
+/* How many of a run's thresholds are met; -1: it has none. */
+static int met_of(const cJSON *run, int *len)
 {
-    const cJSON *run;
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(run, "thresholds"), *t;
+    int met = 0;
 
-    fprintf(style->to, "%-*s", LABEL_WIDTH, "run");
-    cJSON_ArrayForEach(run, runs)
+    *len = cJSON_GetArraySize(list);
+    cJSON_ArrayForEach(t, list)
     {
-        bool valid = is_valid(run);
-        fprintf(style->to, "%s%*s%s",
-                analysis_summary_on(style, valid ? ANALYSIS_GOOD : ANALYSIS_BAD), COLUMN_WIDTH,
-                valid ? "valid" : "INVALID", analysis_summary_off(style));
+        met += cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
     }
-    fprintf(style->to,
-            "\n\n\"Best possible\" is a bound for any scheme, when all phones have "
-            "every file%s.\n",
-            has_load_server(runs) ? "; a load server's leaves the line out" : "");
+    return *len == 0 ? -1 : met;
+}
+
+static void print_met(const struct table *t)
+{
+    int len;
+
+    if (met_of(cJSON_GetArrayItem(t->runs, 0), &len) < 0) {
+        return;
+    }
+    fprintf(t->style->to, "%-*s", t->label, "thresholds met");
+    for (int i = t->from; i < t->to; i++) {
+        int met = met_of(cJSON_GetArrayItem(t->runs, i), &len);
+        char text[ANALYSIS_CELL_MAX];
+        snprintf(text, sizeof(text), "%d of %d", met, len);
+        fprintf(t->style->to, "%s%*s%s",
+                analysis_summary_on(t->style, met == len ? ANALYSIS_GOOD : ANALYSIS_BAD), t->column,
+                text, analysis_summary_off(t->style));
+    }
+    fprintf(t->style->to, "\n");
+}
+
+static void print_status(const struct table *t)
+{
+    fprintf(t->style->to, "%-*s", t->label, "run");
+    for (int i = t->from; i < t->to; i++) {
+        bool valid = is_valid(cJSON_GetArrayItem(t->runs, i));
+        fprintf(t->style->to, "%s%*s%s",
+                analysis_summary_on(t->style, valid ? ANALYSIS_GOOD : ANALYSIS_BAD), t->column,
+                valid ? "valid" : "INVALID", analysis_summary_off(t->style));
+    }
+    fprintf(t->style->to, "\n");
+}
+
+static void print_table(const struct table *t)
+{
+    print_head(t);
+    if (t->from < t->to) {
+        print_upgraded(t);
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        print_row(t, &rows[i]);
+    }
+    if (t->from < t->to) {
+        print_met(t);
+        print_status(t);
+    }
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* One table where the page is wide enough; else one of values and one of judgements, cut further
+ * where they must be. */
+static void print_tables(const struct analysis_style *style, const cJSON *runs)
+{
+    int len = cJSON_GetArraySize(runs), page = analysis_summary_width(style);
+    struct table t = {.style = NULL};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        t = sizes[i];
+        t.style = style;
+        t.runs = runs;
+        t.to = len;
+        t.judged_from = 1;
+        t.judged_to = len;
+        if (t.label + len * t.column + (len - 1) * t.judged <= page) {
+            print_table(&t);
+            return;
+        }
+    }
+    int columns = (page - t.label) / t.column, judged = (page - t.label) / t.judged;
+    columns = columns < 1 ? 1 : columns;
+    judged = judged < 1 ? 1 : judged;
+    t.judged_from = t.judged_to = 0;
+    for (t.from = 0; t.from < len; t.from = t.to) {
+        t.to = least(t.from + columns, len);
+        print_table(&t);
+    }
+    t.from = t.to = 0;
+    for (t.judged_from = 1; t.judged_from < len; t.judged_from = t.judged_to) {
+        t.judged_to = least(t.judged_from + judged, len);
+        print_table(&t);
+    }
 }
 
 void analysis_summary_compare(const struct analysis_style *style, const cJSON *document,
@@ -196,20 +294,28 @@ void analysis_summary_compare(const struct analysis_style *style, const cJSON *d
     if (cJSON_GetArraySize(runs) > 1) {
         print_verdict(style, first, cJSON_GetArrayItem(runs, 1));
     }
-    print_head(style, runs);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        print_row(style, runs, &rows[i]);
-    }
-    print_status(style, runs);
+    print_tables(style, runs);
+    fputc('\n', style->to);
+    analysis_summary_wrap(style, 0, 0,
+                          has_load_server(runs)
+                              ? "\"Best possible\" is a bound for any scheme, when all phones have "
+                                "every file; a load server's leaves the line out."
+                              : "\"Best possible\" is a bound for any scheme, when all phones have "
+                                "every file.");
     cJSON_ArrayForEach(run, runs)
     {
         const cJSON *validity = cJSON_GetObjectItemCaseSensitive(run, "validity");
         const cJSON *caution = cJSON_GetObjectItemCaseSensitive(run, "caution");
         const cJSON *failures = cJSON_GetObjectItemCaseSensitive(run, "failures_by_reason");
+        int len, met = met_of(run, &len);
         if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(validity, "valid")) ||
-            cJSON_GetArraySize(caution) > 0 || cJSON_GetArraySize(failures) > 0) {
+            cJSON_GetArraySize(caution) > 0 || cJSON_GetArraySize(failures) > 0 ||
+            (met >= 0 && met < len)) {
             fprintf(style->to, "\n%s%s%s:", analysis_summary_on(style, ANALYSIS_BOLD),
                     text_of(run, "method"), analysis_summary_off(style));
+            if (met < len) {
+                analysis_summary_thresholds(style, run);
+            }
             analysis_summary_trouble(style, run);
         }
     }

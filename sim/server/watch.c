@@ -138,6 +138,9 @@ static ssize_t read_stream(void *context, uint64_t at, char *out, size_t room)
     return n;
 }
 
+/* Stands for a request that is no stream and not answered yet. */
+static char has_head;
+
 static void on_completed(void *context, struct MHD_Connection *connection, void **of_request,
                          enum MHD_RequestTerminationCode code)
 {
@@ -146,7 +149,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
     (void)connection;
     (void)code;
-    if (s == NULL) {
+    if (s == NULL || *of_request == &has_head) {
         return; /* a document */
     }
     pthread_mutex_lock(&w->lock);
@@ -286,10 +289,18 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
     (void)version;
     (void)upload;
-    (void)upload_len; /* never asked for: an answer comes at once, and ends the request */
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
     }
+    if (*of_request == NULL) { /* the head alone: who answers now closes the connection */
+        *of_request = &has_head;
+        return MHD_YES;
+    }
+    if (*upload_len > 0) { /* a body behind a GET: dropped */
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    *of_request = NULL;
     for (size_t i = 0; i < w->config.documents_len; i++) {
         const struct sim_server_watch_document *d = &w->config.documents[i];
         if (strcmp(d->path, url) != 0) {

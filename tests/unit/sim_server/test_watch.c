@@ -127,6 +127,21 @@ Test(watch, documents_of_the_table_are_there_and_nothing_else)
     free(head);
 }
 
+Test(watch, a_connection_serves_many_requests)
+{
+    int fd = ask("GET /count HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    for (int i = 0; i < 3; i++) {
+        struct client_reply reply;
+        client_read(fd, true, &reply);
+        cr_assert_eq(reply.status, 200, "request %d", i);
+        cr_assert_str_eq((char *)reply.body, "from 0\n");
+        client_free(&reply);
+        client_send(fd, "GET /count HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+    }
+    close(fd);
+}
+
 static void send_event(void)
 {
     char text[32];
