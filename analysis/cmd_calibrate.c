@@ -20,6 +20,7 @@ enum {
 };
 
 #define SERIES_LEAST 0.05   /* s: shorter durations weigh as if they were so long */
+#define WORTH_LEAST 0.1     /* of the mean error of completions: what gains less is left */
 #define COMPLETION_WEIGHT 3 /* times that of another series: it is what people ask for */
 
 static const struct analysis_usage usage = {
@@ -72,6 +73,7 @@ struct calibrate {
     struct analysis_fit_data measured, model;
     const struct analysis_fit_series **series; /* of `measured`, those that are compared */
     size_t *ranks;                             /* of each */
+    double *sizes;                             /* of each: its mean, or SERIES_LEAST */
     size_t series_len, residuals_len;
     struct distance distance; /* of the last run */
     uint64_t deadline;        /* clock */
@@ -143,7 +145,7 @@ static int measure_distance(struct calibrate *c)
     return rc;
 }
 
-/* Differences rank by rank, as shares of what was measured; each series weighs the same. A series
+/* Differences rank by rank, as shares of the series' mean; each series weighs the same. A series
  * that the model does not have is as wrong as can be. */
 static int residuals(void *context, const double *values, double *out)
 {
@@ -162,11 +164,12 @@ static int residuals(void *context, const double *values, double *out)
             analysis_fit_data_find(&c->model, measured->kind, measured->key);
         double weight = 1 / sqrt((double)c->ranks[i] * (double)c->series_len);
         weight *= measured->kind == ANALYSIS_FIT_COMPLETION ? COMPLETION_WEIGHT : 1;
+        weight /= c->sizes[i];
         for (size_t k = 0; k < c->ranks[i]; k++) {
             double share = ((double)k + 0.5) / (double)c->ranks[i];
             double want = analysis_fit_data_at(measured, share);
             double got = model == NULL ? 2 * want + 1 : analysis_fit_data_at(model, share);
-            *out++ = (got - want) / (want > SERIES_LEAST ? want : SERIES_LEAST) * weight;
+            *out++ = (got - want) * weight;
         }
     }
     return 0;
@@ -177,6 +180,16 @@ static bool is_late(void *context)
     const struct calibrate *c = context;
 
     return sim_live_clock() >= c->deadline || analysis_interrupt_seen();
+}
+
+static double mean_of(const struct analysis_fit_series *s)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < s->len; i++) {
+        sum += s->values[i];
+    }
+    return sum / (double)s->len > SERIES_LEAST ? sum / (double)s->len : SERIES_LEAST;
 }
 
 /* What can be compared: series that both have, at the start. */
@@ -190,7 +203,8 @@ static int choose_series(struct calibrate *c)
     }
     c->series = calloc(len + 1, sizeof(*c->series));
     c->ranks = calloc(len + 1, sizeof(*c->ranks));
-    if (c->series == NULL || c->ranks == NULL) {
+    c->sizes = calloc(len + 1, sizeof(*c->sizes));
+    if (c->series == NULL || c->ranks == NULL || c->sizes == NULL) {
         snprintf(c->why, sizeof(c->why), "%s", sim_err_text(SIM_ENOMEM));
         return SIM_ENOMEM;
     }
@@ -202,6 +216,7 @@ static int choose_series(struct calibrate *c)
         ranks = ranks < ANALYSIS_FIT_RANKS_MAX ? ranks : ANALYSIS_FIT_RANKS_MAX;
         if (ranks > 0 && c->residuals_len + ranks <= ANALYSIS_FIT_RESIDUALS_MAX) {
             c->series[c->series_len] = s;
+            c->sizes[c->series_len] = mean_of(s);
             c->ranks[c->series_len++] = ranks;
             c->residuals_len += ranks;
         }
@@ -565,7 +580,8 @@ static int fit_it(struct calibrate *c, struct analysis_fit_outcome *o, double *s
     }
     double *last = calloc(c->residuals_len, sizeof(*last));
     rc = last == NULL ? SIM_ENOMEM : residuals(c, o->values, last);
-    if (rc == 0 && c->distance.mean > before->mean) { /* what only the rest gains is no gain */
+    if (rc == 0 && c->distance.mean > (1 - WORTH_LEAST) * before->mean) {
+        /* What gains hardly anything, or only in the rest, is not worth another constant. */
         keep_all(o, start);
         rc = residuals(c, o->values, last);
     }
@@ -645,6 +661,7 @@ static int calibrate(const struct analysis_program *program, const struct inputs
     analysis_fit_data_free(&c.model);
     free(c.series);
     free(c.ranks);
+    free(c.sizes);
     scenario_free(c.scenario);
     return status;
 }
