@@ -617,3 +617,92 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
                            "in about 6 s");
     analysis_progress_free(p);
 }
+
+static void transfer(sim_node node, sim_addr peer, uint64_t offset, sim_time began, sim_time ended,
+                     uint32_t status)
+{
+    say((struct sim_record){.at = began,
+                            .node = node,
+                            .kind = SIM_RECORD_TRANSFER_BEGIN,
+                            .name = "a.sbn",
+                            .peer = peer,
+                            .b = offset});
+    say((struct sim_record){.at = ended,
+                            .node = node,
+                            .kind = SIM_RECORD_TRANSFER_END,
+                            .name = "a.sbn",
+                            .peer = peer,
+                            .a = status,
+                            .b = 1000000 - offset,
+                            .c = began});
+}
+
+/* On both lanes; what broke off, and its tail, is no time of a file. */
+Test(collect, times_of_a_file_are_those_of_whole_transfers_by_sender)
+{
+    struct analysis_figures *f = NULL;
+    struct analysis_facts all = facts();
+
+    transfer(0, 0, 0, 20 * SIM_S, 26 * SIM_S, 0);
+    transfer(1, 0x7f010002, 0, 26 * SIM_S, 27 * SIM_S, 0);
+    transfer(5, 0, 0, 20 * SIM_S, 22 * SIM_S, 0);
+    transfer(6, 0x7f010102, 0, 22 * SIM_S, 25 * SIM_S, 0);
+    transfer(7, 0x7f010102, 0, 22 * SIM_S, 23 * SIM_S, (uint32_t)-SIM_ERESET);
+    transfer(7, 0x7f010103, 500000, 23 * SIM_S, 24 * SIM_S, 0);
+    upgrade(0, 26 * SIM_S);
+    upgrade(5, 22 * SIM_S);
+    upgrade(6, 30 * SIM_S);
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cr_assert_eq(f->files_len, 1); /* nobody took the index */
+    const struct analysis_file *file = &f->files[0];
+    cr_assert_eq(file->size, 1000000);
+    cr_assert_eq(file->server.count, 2);
+    cr_assert(file->server.min == 2 * SIM_S && file->server.max == 6 * SIM_S);
+    cr_assert_eq(file->server.mean, 4 * SIM_S);
+    cr_assert_eq(file->peer.count, 2);
+    cr_assert(file->peer.min == SIM_S && file->peer.max == 3 * SIM_S);
+    cr_assert_eq(f->totals.peer_transfers, 3); /* the tail made a file whole too */
+
+    cr_assert_eq(f->models_len, 1);
+    const struct analysis_model *model = analysis_figures_model(f, "M");
+    cr_assert_not_null(model);
+    cr_assert_null(analysis_figures_model(f, "N"));
+    cr_assert_eq(model->phones.total, 10);
+    cr_assert_eq(model->phones.upgraded, 3);
+    cr_assert_eq(model->completion.first, 12 * SIM_S);
+    cr_assert_eq(model->completion.last, 20 * SIM_S);
+    sim_duration value = 0;
+    cr_assert(analysis_figures_model_quantile(model, false, 1000000, &value));
+    cr_assert_eq(value, 20 * SIM_S);
+    cr_assert(!analysis_figures_model_quantile(model, true, 500000, &value));
+    cJSON *o = analysis_result_model(f, model);
+    cr_assert_eq(number(o, "completion_s", "last"), 20);
+    cr_assert_eq(number(o, "phones", "total"), 10);
+    cJSON_Delete(o);
+    analysis_figures_free(f);
+}
+
+/* Of one of the two sites: nothing of the other is in any sum, list or table. */
+Test(collect, figures_of_a_share_know_nothing_of_other_sites)
+{
+    struct analysis_figures *f = NULL;
+    struct analysis_facts part = facts();
+
+    part.shard = 1;
+    part.shards = 2;
+    site_stats[1].wan_payload_bytes = 7;
+    upgrade(5, 22 * SIM_S);
+    cr_assert_eq(analysis_figures_new(&f, &part), 0);
+    cr_assert(f->first == 1 && f->end == 2);
+    cr_assert_eq(f->configured_bit_s, 8000000);
+    cJSON *o = analysis_result_document(f);
+    const cJSON *sites = cJSON_GetObjectItem(o, "sites");
+    cr_assert_eq(cJSON_GetArraySize(sites), 1);
+    cr_assert_str_eq(
+        cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(sites, 0), "name")), "s#2");
+    cr_assert_eq(number(o, "shard", "index"), 1);
+    cr_assert_eq(number(o, "shard", "first_site"), 1);
+    cr_assert_eq(number(o, "bounds", "copy_bytes"), 1000000);
+    cJSON_Delete(o);
+    analysis_figures_free(f);
+}
