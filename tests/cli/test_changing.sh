@@ -74,7 +74,7 @@ run_status 0 "calibrating" "$PFSIM" calibrate "$WORK/lossy" --json -o "$WORK/cal
 expect "the error falls" true "$(json "$WORK/out" 'd.after.mean_abs_s < 0.7 * d.before.mean_abs_s')"
 cp "$WORK/out" "$WORK/fit"
 # What it wrote is a scenario, whose fluid run is as far from the packets' as it said.
-run_status 0 "the calibrated scenario" "$PFSIM" run "$WORK/calibrated.json" --world virtual --set network=fluid --quiet --json
+run_status 0 "the calibrated scenario" "$PFSIM" run "$WORK/calibrated.json" --world virtual --method traditional --set network=fluid --quiet --json
 is 'Math.abs(a - b - c) < 1e-4' "$(last "$WORK/out")" "$(last "$WORK/lossy/result.json")" "$(json "$WORK/fit" d.after.last_s)" ||
     fail "the calibrated scenario ends at $(last "$WORK/out") s"
 # For people; the same input, the same words.
