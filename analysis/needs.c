@@ -55,6 +55,17 @@ static void amount(uint64_t value, const char *unit, char out[AMOUNT_MAX])
     }
 }
 
+/* For what a row is for, too? */
+static bool is_wide(const struct analysis_style *style)
+{
+    return analysis_summary_width(style) >= 100;
+}
+
+static int amount_width(const struct analysis_style *style)
+{
+    return analysis_summary_width(style) >= 64 ? 14 : 8;
+}
+
 static void print_row(const struct analysis_style *style, const struct sim_live_need *need,
                       const char *means)
 {
@@ -75,11 +86,16 @@ static void print_row(const struct analysis_style *style, const struct sim_live_
     if (has_amount) {
         amount(need->available, unit, available);
     }
-    fprintf(style->to, "  %-16s %14s %14s   %s%s%s%*s  %s\n", need->what, needed, available,
-            analysis_summary_on(style, colour), verdict, analysis_summary_off(style),
-            10 - (int)strlen(verdict), "", means);
+    fprintf(style->to, "  %-16s %*s %*s   %s%s%s", need->what, amount_width(style), needed,
+            amount_width(style), available, analysis_summary_on(style, colour), verdict,
+            analysis_summary_off(style));
+    if (is_wide(style)) {
+        fprintf(style->to, "%*s  %s", 10 - (int)strlen(verdict), "", means);
+    }
+    fputc('\n', style->to);
     if (!need->enough && need->mend[0] != '\0') {
-        fprintf(style->to, "      -> %s\n", need->mend);
+        fprintf(style->to, "      -> ");
+        analysis_summary_wrap(style, 9, 9, need->mend);
     }
 }
 
@@ -101,7 +117,8 @@ void analysis_needs_print(const struct analysis_style *style, const struct sim_l
             continue;
         }
         if (!begun) {
-            fprintf(style->to, "  %-16s %14s %14s\n", "", "needed", "there");
+            fprintf(style->to, "  %-16s %*s %*s\n", "", amount_width(style), "needed",
+                    amount_width(style), "there");
             begun = true;
         }
         print_row(style, &needs[i], means);

@@ -10,7 +10,11 @@
 
 #include "sim/units.h"
 
-enum { LINE_MAX_BYTES = 256, WIDTH = 80 };
+enum {
+    LINE_MAX_BYTES = 256,
+    WIDTH = 80,
+    WIDE = 110, /* columns from which on there is room for whole words and the files held */
+};
 
 struct analysis_progress {
     struct analysis_progress_config config;
@@ -126,7 +130,7 @@ static void append_phases(const struct analysis_progress *p, struct line *line)
 /* From the share of files held: rough, but it needs no model of the method. `elapsed`: of the time
  * that is asked for. */
 static void append_expected(const struct analysis_progress *p, sim_duration elapsed,
-                            struct line *line)
+                            struct line *line, bool is_short)
 {
     uint64_t held = analysis_collect_held(p->config.collect);
     uint64_t wanted = analysis_collect_wanted(p->config.collect);
@@ -136,8 +140,12 @@ static void append_expected(const struct analysis_progress *p, sim_duration elap
         return;
     }
     sim_duration left = (sim_duration)((unsigned __int128)elapsed * (wanted - held) / held);
-    append(line, p->config.is_virtual ? ", done in about %s" : ", the last in about %s",
-           sim_units_format_duration((left + SIM_S - 1) / SIM_S * SIM_S, text));
+    sim_units_format_duration((left + SIM_S - 1) / SIM_S * SIM_S, text);
+    if (is_short) {
+        append(line, ", ~%s left", text);
+    } else {
+        append(line, p->config.is_virtual ? ", done in about %s" : ", the last in about %s", text);
+    }
 }
 
 /* Where the run is: an instant of it, or how many of its sites have run. */
@@ -150,12 +158,31 @@ static void append_place(const struct analysis_progress *p, sim_time now, struct
     }
 }
 
+/* "WAN 1.94 Mbit/s of 6 Mbit/s"; short: "WAN 1.94 of 6 Mbit/s". */
+static void append_wan(const struct analysis_progress *p, uint64_t wan_bit_s, struct line *line,
+                       bool is_short)
+{
+    char rate[SIM_UNITS_TEXT_MAX], of[SIM_UNITS_TEXT_MAX];
+
+    if (p->config.configured_bit_s == 0) {
+        return;
+    }
+    sim_units_format_rate(wan_bit_s, rate);
+    sim_units_format_rate(p->config.configured_bit_s, of);
+    char *unit = strchr(rate, ' ');
+    const char *of_unit = strchr(of, ' ');
+    if (is_short && unit != NULL && of_unit != NULL && strcmp(unit, of_unit) == 0) {
+        *unit = '\0';
+    }
+    append(line, "  WAN %s of %s", rate, of);
+}
+
 void analysis_progress_text(const struct analysis_progress *p, sim_time now, uint64_t clock,
                             uint64_t wan_bit_s, char *out, size_t cap)
 {
     struct line line = {.text = out, .cap = cap};
-    char rate[SIM_UNITS_TEXT_MAX], of[SIM_UNITS_TEXT_MAX];
     sim_duration passed = clock - p->config.clock; /* real time */
+    bool is_short = cap < WIDE;
     uint32_t outcomes[4];
 
     analysis_collect_outcomes(p->config.collect, outcomes);
@@ -168,21 +195,19 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
     uint64_t held = analysis_collect_held(p->config.collect);
     uint64_t wanted = analysis_collect_wanted(p->config.collect);
     /* A phone that crashed takes its files again. */
-    append(&line, "  %llu/%llu files", (unsigned long long)(held < wanted ? held : wanted),
-           (unsigned long long)wanted);
+    if (!is_short) {
+        append(&line, "  %llu/%llu files", (unsigned long long)(held < wanted ? held : wanted),
+               (unsigned long long)wanted);
+    }
     if (p->config.is_virtual) {
         append(&line, "  %.1f s passed", sim_time_seconds(passed));
-        append_expected(p, passed, &line);
-    } else {
-        append_expected(p, sim_time_since(now, p->config.start_at), &line);
     }
+    append_expected(p, p->config.is_virtual ? passed : sim_time_since(now, p->config.start_at),
+                    &line, is_short);
     if (p->config.groups > 1) {
         return; /* rate and phases are of one site: they say nothing of the others */
     }
-    if (p->config.configured_bit_s > 0) {
-        append(&line, "  WAN %s of %s", sim_units_format_rate(wan_bit_s, rate),
-               sim_units_format_rate(p->config.configured_bit_s, of));
-    }
+    append_wan(p, wan_bit_s, &line, is_short);
     append_phases(p, &line);
 }
 

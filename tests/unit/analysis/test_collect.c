@@ -605,6 +605,9 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
                            "WAN 8 Mbit/s of 16 Mbit/s  2 waiting, 1 booting");
     analysis_progress_text(p, 14 * SIM_S, 0, 8000000, cut, sizeof(cut));
     cr_assert_str_eq(cut, "pfs 14.0 s", "parts are whole or not there");
+    analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, 81);
+    cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED, ~12 s left  WAN 8 of 16 Mbit/s  "
+                           "2 waiting");
     analysis_progress_free(p);
     /* Sites one after another: their instants say nothing, real time does. 2 s for 5 of 20. */
     config.is_virtual = true;
