@@ -18,7 +18,9 @@ static void halve(struct analysis_bins *b)
         b->amounts[i / 2] = b->amounts[i] + (i + 1 < b->len ? b->amounts[i + 1] : 0);
     }
     size_t len = (b->len + 1) / 2;
-    memset(b->amounts + len, 0, (b->cap - len) * sizeof(b->amounts[0]));
+    if (b->cap > len) {
+        memset(b->amounts + len, 0, (b->cap - len) * sizeof(b->amounts[0]));
+    }
     b->len = len;
     b->width *= 2;
 }
