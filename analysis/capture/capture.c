@@ -36,18 +36,14 @@ bool analysis_capture_path(const char *path, const char *method, char out[ANALYS
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
-    const char *end = name + strlen(name);
-    const char *dot = strrchr(name, '.');
+    size_t len = strlen(name), at;
 
-    if (dot != NULL && dot != name && strcmp(dot, ".gz") == 0) {
-        end = dot; /* the ending in front of it counts */
+    if (len > 3 && strcmp(name + len - 3, ".gz") == 0) {
+        len -= 3; /* the ending in front of it counts */
     }
-    for (dot = end; dot > name && *dot != '.';) {
-        dot--;
+    for (at = len; at > 0 && name[at - 1] != '.'; at--) {
     }
-    if (dot == name) { /* no ending, or a hidden file */
-        dot = end;
-    }
+    const char *dot = name + (at > 1 ? at - 1 : len); /* none, or a hidden file: at the end */
     int n = snprintf(out, ANALYSIS_PATH_MAX, "%.*s.%s%s", (int)(dot - path), path, method, dot);
     return n >= 0 && n < ANALYSIS_PATH_MAX;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #define ZLIB_CONST /* input is only read */
 #include <zlib.h>
 
@@ -62,10 +63,16 @@ int analysis_capture_open(struct analysis_capture_file **out, const char *path,
     char dir[ANALYSIS_PATH_MAX];
     const char *slash = strrchr(path, '/');
     struct analysis_capture_file *f;
+    struct stat st;
 
     int rc = analysis_capture_folder(path, dir, why);
     if (rc != 0) {
         return rc;
+    }
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        snprintf(why, ANALYSIS_WHY_MAX, "can't write %.300s: it is a folder, give it a file's name",
+                 path);
+        return SIM_EINVAL;
     }
     f = calloc(1, sizeof(*f));
     if (f == NULL || (is_gzip(path) && deflateInit2(&f->gzip, GZIP_LEVEL, Z_DEFLATED, GZIP_BITS,
