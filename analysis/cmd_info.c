@@ -2,11 +2,13 @@
 #include <cjson/cJSON.h>
 #include <expat.h>
 #include <openssl/crypto.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "analysis/program.h"
 #include "analysis/result.h"
+#include "analysis/sweep/ranks.h"
 #include "sim/live/versions.h"
 #include "sim/server/versions.h"
 
@@ -105,5 +107,9 @@ int analysis_cmd_version(const struct analysis_program *program, int argc, char 
     print_version(program->out, "expat", XML_ExpatVersion());
     print_version(program->out, "OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING));
     print_version(program->out, "zlib", zlibVersion());
+    print_version(program->out, "SQLite", sqlite3_libversion());
+    if (analysis_ranks_built() != NULL) {
+        print_version(program->out, "Open MPI", analysis_ranks_built());
+    }
     return analysis_program_flush(program, "version", ANALYSIS_OK);
 }

@@ -37,6 +37,11 @@ unsigned analysis_ranks_number(void)
 
 #ifndef PFSIM_MPI
 
+const char *analysis_ranks_built(void)
+{
+    return NULL;
+}
+
 int analysis_ranks_open(struct analysis_ranks **out, char why[ANALYSIS_WHY_MAX])
 {
     (void)out;
@@ -101,8 +106,8 @@ struct library {
     int (*isend)(const void *buffer, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
                  MPI_Request *request);
     int (*iprobe)(int from, int tag, MPI_Comm comm, int *flag, MPI_Status *status);
-    int (*recv)(void *buffer, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm,
-                MPI_Status *status);
+    int (*irecv)(void *buffer, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm,
+                 MPI_Request *request);
     int (*get_count)(const MPI_Status *status, MPI_Datatype type, int *count);
     int (*test)(MPI_Request *request, int *flag, MPI_Status *status);
     MPI_Comm world;
@@ -110,16 +115,33 @@ struct library {
     MPI_Errhandler errors_return;
 };
 
+#define TEXT_OF(x) #x
+#define VERSION_TEXT(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+const char *analysis_ranks_built(void)
+{
+    return VERSION_TEXT(OMPI_MAJOR_VERSION, OMPI_MINOR_VERSION,
+                        OMPI_RELEASE_VERSION) " (headers; loaded under a launcher only)";
+}
+
 struct sending {
     struct sending *next;
     MPI_Request request;
     char text[];
 };
 
+/* A long message comes in pieces, and its sender may die between them. */
+struct receiving {
+    struct receiving *next;
+    MPI_Request request;
+    struct analysis_ranks_message message;
+};
+
 struct analysis_ranks {
     struct library mpi;
     unsigned count;
     struct sending *sending;
+    struct receiving *receiving;
 };
 
 /* Both Open MPI 4 and 5 carry this name; the headers say which calls it has. */
@@ -151,7 +173,7 @@ static bool load(struct library *l, char why[ANALYSIS_WHY_MAX])
         find(handle, "MPI_Comm_size", &l->size) &&
         find(handle, "MPI_Comm_set_errhandler", &l->set_errhandler) &&
         find(handle, "MPI_Isend", &l->isend) && find(handle, "MPI_Iprobe", &l->iprobe) &&
-        find(handle, "MPI_Recv", &l->recv) && find(handle, "MPI_Get_count", &l->get_count) &&
+        find(handle, "MPI_Irecv", &l->irecv) && find(handle, "MPI_Get_count", &l->get_count) &&
         find(handle, "MPI_Test", &l->test) && find(handle, "ompi_mpi_comm_world", &l->world) &&
         find(handle, "ompi_mpi_byte", &l->byte) &&
         find(handle, "ompi_mpi_errors_return", &l->errors_return);
@@ -202,6 +224,12 @@ void analysis_ranks_close(struct analysis_ranks *r, bool lost)
         r->sending = s->next;
         free(s);
     }
+    while (r->receiving != NULL) {
+        struct receiving *m = r->receiving;
+        r->receiving = m->next;
+        free(m->message.text);
+        free(m);
+    }
     free(r);
 }
 
@@ -248,32 +276,55 @@ bool analysis_ranks_flushed(struct analysis_ranks *r)
     return r->sending == NULL;
 }
 
-bool analysis_ranks_receive(struct analysis_ranks *r, struct analysis_ranks_message *out)
+/* Begins to receive a message that has been announced. False when there is none just now. */
+static bool accept_next(struct analysis_ranks *r)
 {
     MPI_Status status;
     int there = 0, len = 0;
 
-    analysis_ranks_flushed(r);
     if (r->mpi.iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, r->mpi.world, &there, &status) != MPI_SUCCESS ||
         !there || r->mpi.get_count(&status, r->mpi.byte, &len) != MPI_SUCCESS || len < 0 ||
         len > ANALYSIS_PARCEL_MAX || status.MPI_TAG < ANALYSIS_RANKS_READY ||
         status.MPI_TAG > ANALYSIS_RANKS_STOP) {
         return false;
     }
-    char *text = malloc((size_t)len + 1);
-    if (text == NULL || r->mpi.recv(text, len, r->mpi.byte, status.MPI_SOURCE, status.MPI_TAG,
-                                    r->mpi.world, &status) != MPI_SUCCESS) {
+    struct receiving *m = calloc(1, sizeof(*m));
+    char *text = m != NULL ? malloc((size_t)len + 1) : NULL;
+    if (text == NULL || r->mpi.irecv(text, len, r->mpi.byte, status.MPI_SOURCE, status.MPI_TAG,
+                                     r->mpi.world, &m->request) != MPI_SUCCESS) {
         free(text);
+        free(m);
         return false;
     }
     text[len] = '\0';
-    *out = (struct analysis_ranks_message){
+    m->message = (struct analysis_ranks_message){
         .from = (unsigned)status.MPI_SOURCE,
         .kind = (enum analysis_ranks_kind)status.MPI_TAG,
         .text = text,
         .len = (size_t)len,
     };
+    m->next = r->receiving;
+    r->receiving = m;
     return true;
+}
+
+bool analysis_ranks_receive(struct analysis_ranks *r, struct analysis_ranks_message *out)
+{
+    analysis_ranks_flushed(r);
+    while (accept_next(r)) {
+    }
+    for (struct receiving **at = &r->receiving; *at != NULL; at = &(*at)->next) {
+        struct receiving *m = *at;
+        MPI_Status status;
+        int done = 0;
+        if (r->mpi.test(&m->request, &done, &status) == MPI_SUCCESS && done) {
+            *out = m->message;
+            *at = m->next;
+            free(m);
+            return true;
+        }
+    }
+    return false;
 }
 
 #endif

@@ -38,6 +38,9 @@ struct analysis_ranks;
 bool analysis_ranks_launched(void);
 unsigned analysis_ranks_number(void);
 
+/* "4.1.4 (headers; loaded under a launcher only)"; NULL: not built in. */
+const char *analysis_ranks_built(void);
+
 /* 0, SIM_ENOMEM, or SIM_EUNSUPPORTED with a sentence (no Open MPI here, or not built in). Block
  * SIGCHLD before: MPI makes threads. */
 int analysis_ranks_open(struct analysis_ranks **out, char why[ANALYSIS_WHY_MAX]);
