@@ -87,7 +87,7 @@ void analysis_series_free(struct analysis_series *s)
 static uint64_t per_second(uint64_t later, uint64_t earlier, sim_duration span)
 {
     unsigned __int128 bytes = later > earlier ? later - earlier : 0;
-    return (uint64_t)(bytes * SIM_S / span);
+    return span == 0 ? 0 : (uint64_t)(bytes * SIM_S / span);
 }
 
 static void write_row(const struct analysis_series *s, sim_time now, uint32_t site,
@@ -201,6 +201,11 @@ void analysis_series_end(struct analysis_series *s, uint32_t first, uint32_t len
 {
     if (now > s->at) {
         take_sample(s, first, len, now);
+    } else if (now == 0) { /* over before it began: how it was, without rates */
+        bool steady = true;
+        for (uint32_t site = first; site - first < len; site++) {
+            (void)sample_site(s, site, now, &steady);
+        }
     }
     s->at = 0;
     s->pause = SIM_S;

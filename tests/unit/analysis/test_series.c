@@ -207,3 +207,22 @@ Test(series, rows_are_by_site_and_time_and_lose_no_bytes)
     cr_assert_float_eq(sum[0], 300400, 1);
     cr_assert_float_eq(sum[1], 100000, 1);
 }
+
+Test(series, a_run_that_ends_at_once_has_a_row)
+{
+    char path[64], line[256], why[ANALYSIS_WHY_MAX];
+
+    analysis_series_end(series, 0, 1, 0);
+    run_site(1, 2 * SIM_S, 500);
+    cr_assert_eq(analysis_output_commit(file, why), 0);
+    file = NULL;
+    snprintf(path, sizeof(path), "%s/series.csv", folder);
+    FILE *f = fopen(path, "re");
+    cr_assert_not_null(f);
+    cr_assert_not_null(fgets(line, sizeof(line), f));
+    cr_assert_not_null(fgets(line, sizeof(line), f));
+    cr_assert_eq(strncmp(line, "0.000000,s#1,0,0,0,", 19), 0, "%s", line);
+    cr_assert_not_null(fgets(line, sizeof(line), f));
+    cr_assert_eq(strncmp(line, "1.000000,s#2,500,0,", 19), 0, "%s", line);
+    fclose(f);
+}
