@@ -268,6 +268,16 @@ static void warn_of_chance(const struct session *s)
     }
 }
 
+static void warn_of_threads(const struct session *s)
+{
+    if (s->config->world == SCENARIO_VIRTUAL && s->config->scenario->threads > 1 &&
+        !s->config->quiet) {
+        fprintf(s->config->program->err,
+                "pfsim %s: \"threads\" is for live runs: a virtual one has one thread\n",
+                s->config->command);
+    }
+}
+
 /* May it begin on this machine? */
 static int check(const struct session *s)
 {
@@ -676,6 +686,7 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
         (status = build_run(&s)) == ANALYSIS_OK && (status = attach(&s)) == ANALYSIS_OK) {
         warn_of_aborts(&s);
         warn_of_chance(&s);
+        warn_of_threads(&s);
         status = go(&s, document);
     }
     if (*document == NULL && analysis_interrupt_seen()) {
