@@ -90,9 +90,9 @@ test('the mouse: a box of figures, the legend switches, buttons and boxes change
   await green(1);
   await page.getByRole('button', { name: '%' }).click();
   await page.locator('#run-completion svg text', { hasText: 'phones done (%)' }).waitFor();
-  await page.getByLabel('Show').selectOption('models');
+  await page.getByLabel('Show', { exact: true }).selectOption('models');
   await page.locator('#run-completion svg text', { hasText: 'CP-7970G' }).waitFor();
-  await page.getByLabel('Tree').selectOption('2');
+  await page.getByLabel('Tree', { exact: true }).selectOption('2');
   await page.locator('#run-trees svg text', { hasText: 'failed 127.1.0.31' }).waitFor();
   await closeClean(opened);
 });

@@ -68,7 +68,10 @@ export function completion(parent, id, runs) {
     }
     return run[split].map((one, i) => ({ ...one, style: () => nth(i) }));
   };
-  const end = () => Math.max(...runs.map((one) => last(one.completion.t)), 0) * 1.02;
+  /* To the last phone, or, while some are not done, to the end of what is known. */
+  const end = () => 1.02 * Math.max(0, ...runs.map((one) =>
+    (last(one.completion.done) < one.completion.of && last(one.wan.t) > one.start_at_s
+      ? last(one.wan.t) - one.start_at_s : last(one.completion.t))));
   const option = (c, width) => {
     const by = (curve) => (unit === 'phones' ? 1 : curve.of / 100 || 1);
     const list = curves();
@@ -87,7 +90,8 @@ export function completion(parent, id, runs) {
       },
       xAxis: timeAxis(c, end(), width, 'time after the start'),
       yAxis: valueAxis(c, unit === 'phones' ? 'phones done' : 'phones done (%)',
-        unit === 'phones' ? { minInterval: 1 } : { max: 100 }),
+        unit === 'phones' ? { minInterval: 1, max: Math.max(1, ...list.map((curve) => curve.of)) }
+          : { max: 100 }),
       series: list.map((curve) => {
         const style = curve.style();
         return {
@@ -116,7 +120,7 @@ export function completion(parent, id, runs) {
     summary: () => runs.map((one) => {
       const done = last(one.completion.done);
       const who = runs.length > 1 ? `${one.method}: ` : '';
-      return done === 0 ? `${who}no phone has every file yet.`
+      return done === 0 ? `${who}${who === '' ? 'No' : 'no'} phone has every file.`
         : `${who}${count(done)} of ${count(one.completion.of)} phones had every file verified, ` +
           `the last after ${seconds(last(one.completion.t))}.`;
     }).join(' '),

@@ -8,7 +8,8 @@ const LEVELS = 4;         /* of a big tree, at first */
 const BIG = 130;          /* phones: more than that is a big tree */
 const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
 const ROW = 32;           /* pixels a leaf, with half of them between cousins */
-const COLUMN = 118;       /* pixels a level: an address and its line */
+const COLUMN = 125;       /* pixels a level: an address and its line */
+const COLUMN_FAILED = 165; /* the same, where some address says that it failed */
 
 const SERVER = -1;
 const NEVER = -2;
@@ -164,7 +165,7 @@ export function trees(parent, id, run) {
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
         label: { color: c.text, fontSize: 11, position: 'top', align: 'right', offset: [6, 0], distance: 5, textBorderColor: c.panel,
           textBorderWidth: 3 },
-        leaves: { label: { position: 'right', verticalAlign: 'middle', align: 'left' } },
+        leaves: { label: { position: 'right', verticalAlign: 'middle', align: 'left', offset: [0, 0] } },
         emphasis: { focus: 'none' },
       }],
     };
@@ -178,7 +179,8 @@ export function trees(parent, id, run) {
       figure.update();
     }), depths],
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
-    minWidth: () => 190 + wide() * COLUMN,
+    minWidth: () => 190 + wide() * (tree.phone.some((phone, at) => failed(tree, at))
+      ? COLUMN_FAILED : COLUMN),
     summary: () => `${tree.file} in ${tree.site}: ${count(tree.phone.length)} phones, ` +
       `${count(Math.max(nested.depth - 1, 0))} levels below the root` +
       `${tree.root == null ? '' : ` ${tree.root}`}` +
