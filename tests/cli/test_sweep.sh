@@ -171,7 +171,7 @@ if command -v mpirun >/dev/null && "$PFSIM" version | grep -q 'Open MPI'; then
     }
     for recovery in --enable-recovery ""; do
         name=dies$recovery
-        SWEEP_TEST=$WORK.$name timeout -k 5 100 mpirun $recovery -n 2 "$PFSIM" sweep "${ask[@]}" --repeat 40 \
+        SWEEP_TEST=$WORK.$name timeout -k 5 100 mpirun $recovery -n 2 "$PFSIM" sweep "${ask[@]}" --repeat 20 \
             --out "$WORK/$name" >"$WORK/out" 2>"$WORK/err" &
         pid=$!
         CHILDREN+=($pid)
@@ -184,7 +184,7 @@ if command -v mpirun >/dev/null && "$PFSIM" version | grep -q 'Open MPI'; then
         expect "integrity after a rank died" ok "$(sqlite3 "$WORK/$name/sweep.sqlite" 'PRAGMA integrity_check')"
         if [ -n "$recovery" ]; then
             expect "status when a rank died and the rest went on" 0 $status
-            expect "runs when a rank died" 480 "$(runs "$WORK/$name")"
+            expect "runs when a rank died" 240 "$(runs "$WORK/$name")"
         else
             [ "$(runs "$WORK/$name")" -gt 0 ] || fail "finished runs are lost with the rank"
         fi
