@@ -286,6 +286,7 @@ static int check_document(struct calibrate *c, const cJSON *document, const char
 
 struct inputs {
     char result[ANALYSIS_PATH_MAX], dir[ANALYSIS_PATH_MAX], scenario[ANALYSIS_PATH_MAX];
+    bool has_scenario; /* --scenario */
     cJSON *document;
 };
 
@@ -300,6 +301,7 @@ static int find_inputs(const struct analysis_program *program, const char *word,
         return analysis_program_fail(
             program, "calibrate", rc == SIM_EINVAL ? ANALYSIS_USAGE : ANALYSIS_REFUSED, "%s", why);
     }
+    in->has_scenario = scenario != NULL;
     const char *slash = strrchr(in->result, '/');
     snprintf(in->dir, sizeof(in->dir), "%.*s", slash == NULL ? 1 : (int)(slash - in->result),
              slash == NULL ? "." : in->result);
@@ -636,6 +638,11 @@ static int calibrate(const struct analysis_program *program, const struct inputs
     bool has_transfers = false;
     int status = analysis_program_load(program, "calibrate", in->scenario, sets, &c.scenario);
 
+    if (status != ANALYSIS_OK && !in->has_scenario) {
+        fprintf(program->err,
+                "pfsim calibrate: name the file that ran with --scenario: folders and traces in it "
+                "are found from where it lies\n");
+    }
     if (status == ANALYSIS_OK) {
         status = check_document(&c, in->document, in->result);
     }
