@@ -20,10 +20,9 @@ enum {
     VIEW_BARS_MAX = 40000,
     VIEW_SITES_MAX = 1000000, /* of sites.csv: SCENARIO_COPIES_MAX */
     VIEW_TREES_MAX = 400,
-    VIEW_FILES_MAX = 200,   /* names in transfers.csv: 88 KB each, twice */
-    VIEW_REASONS_MAX = 50,  /* of failures; the rest is one line */
-    VIEW_EXAMPLES_MAX = 5,  /* phones named for a reason */
-    VIEW_MISSING_MAX = 160, /* bytes of a path in a sentence of "missing" */
+    VIEW_FILES_MAX = 200,  /* names in transfers.csv: 88 KB each, twice */
+    VIEW_REASONS_MAX = 50, /* of failures; the rest is one line */
+    VIEW_EXAMPLES_MAX = 5, /* phones named for a reason */
 };
 
 /* A site, from sites.csv (or, without that, phones.csv). */

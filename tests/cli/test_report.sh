@@ -56,6 +56,19 @@ expect "both are there" "compare pfs traditional" "$(view "$WORK/several.html" '
 run_status 0 "alike but for their places" "$PFSIM" report "$WORK/a" "$WORK/b" -o "$WORK/alike.html"
 expect "labels" "$WORK/a $WORK/b" "$(view "$WORK/alike.html" 'v.runs.map(r => r.label).join(" ")')"
 
+# 1,000 phones: the timelines of 500 of them, the same ones for both methods, each without a gap.
+run_status 0 "1,000 phones" "$PFSIM" compare "$WORK/small.json" --quiet --out "$WORK/m" --set 'sites[0].count=200'
+for method in traditional pfs; do
+    awk -F, 'NR > 1 { if ($1 == phone && $4 != end) gaps++; if ($5 < $4) back++; phone = $1; end = $5; seen[phone] = 1 }
+        END { n = 0; for (p in seen) n++; print n, gaps + 0, back + 0 }' "$WORK/m/$method/phases.csv" >"$WORK/phases"
+    expect "$method: phones, gaps, steps back" "500 0 0" "$(cat "$WORK/phases")"
+    tail -n +2 "$WORK/m/$method/phases.csv" | cut -d, -f1 | uniq >"$WORK/$method.phones"
+done
+cmp "$WORK/traditional.phones" "$WORK/pfs.phones" || fail "the methods show other phones"
+view "$WORK/m/report.html" v.runs[1].gantt.how | grep -q '^500 of 1000 phones' || fail "the sample is not said"
+bytes=$(stat -c %s "$WORK/m/pfs/report.html")
+[ "$bytes" -lt 3000000 ] || fail "the report of 1,000 phones has $bytes bytes"
+
 # Names that would be markup are text.
 evil='</script><script>alert(1)</script><!--' site='<script>alert(2)<!--' # a site's name has no slash
 run_status 0 "a hostile name" "$PFSIM" run "$WORK/small.json" --quiet --out "$WORK/evil" --set "sites[0].name=\"$site\"" --set "name=\"$evil\""
