@@ -81,7 +81,7 @@ void tap_https_free(struct sim_tap_world *t, struct tap_node *n, sim_time now, b
     }
 }
 
-static struct tap_http *connect(struct sim_tap_world *t, const struct tap_fetch *f)
+static struct tap_http *connection_of(struct sim_tap_world *t, const struct tap_fetch *f)
 {
     struct tap_node *n = f->node;
     uint16_t port = 0;
@@ -153,7 +153,7 @@ int tap_fetch(struct sim_world *world, sim_node node, const struct sim_fetch_req
         return rc;
     }
     f->handle = *out;
-    if ((!is_tftp(f) && (f->http = connect(t, f)) == NULL) ||
+    if ((!is_tftp(f) && (f->http = connection_of(t, f)) == NULL) ||
         !tap_map_put(&t->fetches, f->handle, f)) {
         t->failed = true;
         free(f);
