@@ -30,7 +30,7 @@ measure() {
     hash=$(json "$WORK/$name/result.json" d.engine.trace_hash)
     plain "$WORK/$name/result.json"
     echo "$name trace $hash" >>"$WORK/found"
-    for file in result.json phones.csv transfers.csv series.csv sites.csv; do
+    for file in result.json phones.csv transfers.csv series.csv sites.csv phases.csv; do
         echo "$name $file $(sha256sum <"$WORK/$name/$file" | cut -c1-16)" >>"$WORK/found"
     done
     "$PFSIM" run "$scenario" --world virtual "$@" --quiet --check-determinism >"$WORK/out" 2>"$WORK/err"
