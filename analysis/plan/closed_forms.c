@@ -52,7 +52,7 @@ sim_duration analysis_closed_mundinger(uint64_t bytes, uint64_t peers, uint64_t 
     if (peers == 0) {
         return 0;
     }
-    while (peers >> (log2 + 1) != 0) {
+    while (log2 < 63 && peers >> (log2 + 1) != 0) {
         log2++;
     }
     /* (1 + log2 / M) F = (M + log2) F / M */

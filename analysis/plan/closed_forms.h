@@ -34,7 +34,7 @@ struct analysis_lock_step {
 sim_duration analysis_closed_lock_step(const struct analysis_lock_step *l);
 
 /* J. Mundinger, R. Weber, G. Weiss, "Optimal scheduling of peer-to-peer file dissemination",
- * Journal of Scheduling 11 (2008), Theorem 1: a server and N peers, all with the same upload rate
+ * Journal of Scheduling 11 (2008), 105-120: a server and N peers, all with the same upload rate
  * C, downloads not limited, a file of M equal parts:
  *
  *     T = (1 + floor(log2 N) / M) x F / C
@@ -45,7 +45,7 @@ sim_duration analysis_closed_mundinger(uint64_t bytes, uint64_t peers, uint64_t 
                                        uint64_t bit_s);
 
 /* R. Kumar, K. W. Ross, "Peer-assisted file distribution: the minimum distribution time", IEEE
- * HotWeb 2006, Theorem 1: a server that uploads with u_s, N peers with upload rates u_i and
+ * HotWeb 2006: a server that uploads with u_s, N peers with upload rates u_i and
  * download rates d_i, fluid (a bit may be passed on at once):
  *
  *     T = max(F / u_s, F / min d_i, N F / (u_s + sum u_i))

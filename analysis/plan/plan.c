@@ -252,6 +252,7 @@ struct batch {
     const struct plan *plan;
     const struct analysis_measure *measures; /* of whole runs; NULL: searches */
     const uint32_t *which;                   /* classes to search */
+    uint32_t first;                          /* seed of the first whole run */
     uint32_t len;                            /* classes, or seeds */
 };
 
@@ -259,9 +260,9 @@ static char *work(void *context, const struct analysis_job *job)
 {
     const struct batch *b = context;
 
-    return b->measures != NULL
-               ? run_whole(b->plan, b->measures, b->plan->config->scenario->seed + job->run)
-               : search_class(b->plan, b->which[job->run]);
+    return b->measures != NULL ? run_whole(b->plan, b->measures,
+                                           b->plan->config->scenario->seed + b->first + job->run)
+                               : search_class(b->plan, b->which[job->run]);
 }
 
 /* One parcel into answers[run]; a parcel that is only a number is the exit status of what could not
@@ -345,30 +346,44 @@ static void worst(struct analysis_trial *to, const cJSON *json, bool first)
     }
 }
 
-/* All sites with every seed; the worst of each class goes where `of` says. */
-static int run_seeds(struct plan *p, const struct analysis_measure *measures, bool as_it_is)
+/* Seeds first..first+len-1; the worst of each class is kept, beside those before. */
+static int run_some(struct plan *p, const struct analysis_measure *measures, bool as_it_is,
+                    uint32_t first, uint32_t len)
 {
-    uint32_t seeds = p->config->seeds;
-    cJSON **answers = calloc(seeds, sizeof(*answers));
-    struct batch b = {.plan = p, .measures = measures, .len = seeds};
+    cJSON **answers = calloc(len, sizeof(*answers));
+    struct batch b = {.plan = p, .measures = measures, .first = first, .len = len};
     int status = answers == NULL ? ANALYSIS_REFUSED : run_batch(p, &b, answers);
 
-    for (uint32_t i = 0; status == ANALYSIS_OK && i < seeds; i++) {
+    for (uint32_t i = 0; status == ANALYSIS_OK && i < len; i++) {
         const cJSON *classes = cJSON_GetObjectItemCaseSensitive(answers[i], "classes");
         worst(as_it_is ? &p->whole_as_it_is : &p->whole,
-              cJSON_GetObjectItemCaseSensitive(answers[i], "whole"), i == 0);
+              cJSON_GetObjectItemCaseSensitive(answers[i], "whole"), first + i == 0);
         const cJSON *one = classes != NULL ? classes->child : NULL;
         for (size_t k = 0; k < p->classes_len && one != NULL; k++, one = one->next) {
             struct plan_class *c = &p->classes[k];
-            worst(as_it_is ? &c->as_it_is : &c->now, one, i == 0);
+            worst(as_it_is ? &c->as_it_is : &c->now, one, first + i == 0);
         }
     }
     if (status == ANALYSIS_OK) {
-        p->runs += seeds;
+        p->runs += len;
         cJSON_Delete(p->cautions);
         p->cautions = cJSON_DetachItemFromObjectCaseSensitive(answers[0], "caution");
     }
-    free_answers(answers, seeds);
+    free_answers(answers, len);
+    return status;
+}
+
+/* All sites with the first two seeds and, when these keep everything, with the others: a miss is
+ * known early, two processors are busy, and no answer depends on how many there are. */
+static int run_seeds(struct plan *p, const struct analysis_measure *measures, bool as_it_is)
+{
+    uint32_t seeds = p->config->seeds, some = seeds < 2 ? seeds : 2;
+    int status = run_some(p, measures, as_it_is, 0, some);
+
+    if (status == ANALYSIS_OK && seeds > some &&
+        (as_it_is ? p->whole_as_it_is.met : p->whole.met)) {
+        status = run_some(p, measures, as_it_is, some, seeds - some);
+    }
     return status;
 }
 
@@ -493,8 +508,7 @@ static int confirm(struct plan *p)
             measures[i] = p->classes[i].measure;
         }
         p->rounds++;
-        tell(p, "all sites with their measures, %u seed%s%s\n", p->config->seeds,
-             p->config->seeds == 1 ? "" : "s", p->rounds > 1 ? ", again" : "");
+        tell(p, "all sites with their measures%s\n", p->rounds > 1 ? ", again" : "");
         status = run_seeds(p, measures, false);
         if (status != ANALYSIS_OK || p->whole.met) {
             break;
@@ -538,8 +552,7 @@ static int go(struct plan *p)
     int status = none == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
 
     if (status == ANALYSIS_OK) {
-        tell(p, "all sites as they are, %u seed%s\n", p->config->seeds,
-             p->config->seeds == 1 ? "" : "s");
+        tell(p, "all sites as they are\n");
         status = run_seeds(p, none, true);
     }
     free(none);

@@ -1,7 +1,7 @@
 /* analysis/plan/plan.h -- the whole plan: which classes of sites don't fit, and the cheapest that
  * makes each fit.
  *
- *  1. All sites as they are, with every seed: who misses what?
+ *  1. All sites as they are: who misses what? (Of a miss two seeds tell, so the rest is not run.)
  *  2. If anybody does: each class alone, one copy of it, is searched for its cheapest measure
  *     (search.h). Sites touch one another only through the server, so alone is nearly the truth.
  *  3. All sites with their measures, the server's limits and every seed. A class that misses there
