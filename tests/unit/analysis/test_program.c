@@ -185,6 +185,40 @@ Test(program, files_have_the_columns_of_the_readme)
                     "127.1.0.2,a.sbn,server,server,0.003000,0.013000,600000,ok\n");
     SAYS(transfers, "127.1.0.3,a.sbn,127.1.0.2,peer,");
     SAYS(read_file("series.csv"), "time_s,site,wan_bytes_per_s,");
+    SAYS(read_file("phases.csv"), "phone,phase,file,start_s,end_s\n127.1.0.2,");
+    SAYS(read_file("lag.csv"), "time_s,loop_lag_max_s\n");
+    SAYS(read_file("scenario.json"), "\"name\":\t\"two sites\"");
+    SAYS(ran.out, "/results/deep/report.html\n");
+    cr_assert(has_file("report.html"));
+}
+
+Test(program, a_report_that_cannot_be_written_costs_nothing_else)
+{
+    char command[160];
+
+    snprintf(command, sizeof(command), "mkdir -p %s/report.html", out_path);
+    cr_assert_eq(system(command), 0);
+    cr_assert_eq(pfsim("run S --out O --quiet"), 3);
+    SAYS(ran.err, "report.html: Is a directory");
+    cr_assert(has_file("result.json") && has_file("phases.csv") && has_file("transfers.csv"));
+}
+
+Test(program, a_stored_result_is_reported_again)
+{
+    char line[256];
+
+    cr_assert_eq(pfsim("run S --out O --quiet"), 0, "%s", ran.err);
+    snprintf(line, sizeof(line), "report O -o%s/again.html", folder);
+    cr_assert_eq(pfsim(line), 0, "%s", ran.err);
+    SAYS(ran.out, "Report: /tmp/pfsim-test.");
+    cr_assert_eq(pfsim("report O O -o /nowhere/x.html"), 3);
+    SAYS(ran.err, "/nowhere/x.html");
+    cr_assert_eq(pfsim("report O -o"), 2);
+    SAYS(ran.err, "-o needs a value: -o FILE.html");
+    cr_assert_eq(pfsim("report S"), 2);
+    SAYS(ran.err, "s.json:1: pfsim: is missing: no result of pfsim");
+    cr_assert_eq(pfsim("report"), 2);
+    SAYS(ran.err, "a result is missing");
 }
 
 Test(program, a_failed_phone_ends_with_1_and_its_reason)
