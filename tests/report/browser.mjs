@@ -55,6 +55,7 @@ export async function openPage(browser, { html = null, file = null, url = null, 
   const page = await browser.context.newPage();
   const seen = { errors: [], requests: [] };
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) &&
+    !message.text().includes('willReadFrequently') && /* that was pictures(), below */
     seen.errors.push(message.text()));
   page.on('pageerror', (error) => seen.errors.push(error.stack));
   page.on('request', (request) => seen.requests.push(request.url()));

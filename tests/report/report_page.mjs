@@ -202,6 +202,25 @@ test('names of a hostile scenario are shown, and never run', async () => {
   }
 });
 
+test('a tree that no run makes: a chain of 20,000 phones, a ring, parents that are not there', async () => {
+  const run = runView({});
+  const phones = 20000;
+  const chain = run.trees.list[0];
+  chain.phone = Array.from({ length: phones }, (unused, i) => `phone ${i}`);
+  chain.parent = chain.phone.map((unused, i) => i - 1);
+  chain.done = chain.phone.map((unused, i) => i);
+  chain.outcome = chain.phone.map(() => 'upgraded');
+  run.trees.list[1].parent = run.trees.list[1].phone.map((unused, i) => (i === 0 ? -1 : i === 1 ? 2 : 1));
+  run.trees.list[2].parent = [1e9, -7, null, 0.5, 'x'];
+  const opened = await openPage(browser, { html: intoPage(empty, view('run', 'a fixture', [run])) });
+  const { page } = opened;
+  for (const tree of ['0', '1', '2']) {
+    await page.getByLabel('Tree', { exact: true }).selectOption(tree);
+    assertDrawn((await pictures(page)).filter(({ id }) => id === 'run-trees'), 1);
+  }
+  await closeClean(opened);
+});
+
 test('what is no report is said in a sentence', async () => {
   const own = (json) => empty.replace('<!--VIEW-->', () =>
     `<script type="application/json" id="view">${json}</script>`);

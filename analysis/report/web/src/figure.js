@@ -164,16 +164,19 @@ function draw(figure) {
   if (kept && option.legend) {
     option.legend = { ...option.legend, selected: { ...option.legend.selected, ...kept } };
   }
+  if (spec.afresh) {
+    figure.chart.clear();
+  }
   figure.chart.setOption(option, { notMerge: true });
   figure.drawnWidth = width;
   plot.dataset.drawn = 'yes';
 }
 
 /* spec: { id, title, summary (text or function), option(colours, width), table(), height(width),
- * taller() (than usual), minWidth(), controls: [nodes], canvas, note,
- * ready(chart) }; and, when the chart's series are not what a reader steps through: rows() (how many
- * points each has) and point(row, i) (where it is, and what is told of it). Returns { node, plot,
- * chart(), update() }. */
+ * taller() (than usual), minWidth(), controls: [nodes], canvas, afresh (drawn without a look at what was
+ * there before), ready(chart) }; and, when a reader steps through something else
+ * than the chart's series, rows() (how many points each has) and point(row, i) (where it is, and
+ * what is told of it). Returns { node, plot, chart(), update() }. */
 export function addFigure(parent, spec) {
   const title = el('h3', { id: `${spec.id}-title` }, spec.title);
   const summary = el('p', { class: 'summary', id: `${spec.id}-summary` });
@@ -185,7 +188,7 @@ export function addFigure(parent, spec) {
   const node = el('figure', { class: 'chart', 'aria-labelledby': `${spec.id}-title` },
     el('figcaption', {}, title, summary),
     spec.controls?.length ? el('div', { class: 'controls' }, spec.controls) : null,
-    el('div', { class: 'frame' }, plot), says, spec.note ? el('p', { class: 'note' }, spec.note) : null,
+    el('div', { class: 'frame' }, plot), says,
     lazyTable(spec.title, () => spec.table()));
   const figure = { spec, plot, says, chart: null, paper: false, at: null, told: '', width: null,
     drawnWidth: 0 };

@@ -3,7 +3,7 @@ import { legend, timeAxis } from './curves.js';
 import { graphic } from './echarts.js';
 import { addFigure, tip } from './figure.js';
 import { phaseColour } from './theme.js';
-import { clock, count, seconds } from './units.js';
+import { clock, seconds } from './units.js';
 
 const ROW = 17;          /* pixels a phone, while they fit */
 const LETTER = 6.6;      /* pixels, about */
@@ -147,7 +147,6 @@ export function gantt(parent, id, run) {
           g.bars.to[at] == null ? '' : time.text(g.bars.to[at])]),
       };
     },
-    note: g.of > rows() ? `${count(rows())} of ${count(g.of)} phones are shown.` : null,
     ready: (chart) => chart.getZr().on('mousemove', (event) => {
       picked = null;
       pointer = [event.offsetX, event.offsetY];

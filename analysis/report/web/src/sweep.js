@@ -154,7 +154,8 @@ function heatOption(sweep, chosen, metric, about) {
         inRange: { color: [0, 0.25, 0.5, 0.75, 1].map(ramp) } },
       series: [{ type: 'heatmap', name: about.label, data: cells,
         itemStyle: { borderColor: c.panel, borderWidth: 1 },
-        label: { show: cells.length <= 150, fontSize: 12, textBorderWidth: 0, formatter: (p) => quantity(p.value[2], about.unit) } }],
+        label: { show: cells.length <= 150, fontSize: 12, textBorderWidth: 0,
+          formatter: (p) => quantity(p.value[2], about.unit) } }],
     };
   };
 }

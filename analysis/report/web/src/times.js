@@ -44,9 +44,10 @@ export function fileTimes(parent, id, run) {
       },
     },
     xAxis: {
-      type: log ? 'log' : 'value', name: `time of one transfer (${log ? 'logarithmic' : clock(high).unit})`, nameLocation: 'middle', nameGap: 30,
-      nameTextStyle: { color: c.muted }, axisLabel: { color: c.muted, formatter: log ? seconds : clock(high).text,
-        hideOverlap: true },
+      type: log ? 'log' : 'value',
+      name: `time of one transfer (${log ? 'logarithmic' : clock(high).unit})`,
+      nameLocation: 'middle', nameGap: 30, nameTextStyle: { color: c.muted },
+      axisLabel: { color: c.muted, formatter: log ? seconds : clock(high).text, hideOverlap: true },
       splitLine: { lineStyle: { color: c.line } },
     },
     yAxis: {

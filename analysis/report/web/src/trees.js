@@ -6,6 +6,8 @@ import { count, seconds } from './units.js';
 
 const LEVELS = 4;         /* of a big tree, at first */
 const BIG = 130;          /* phones: more than that is a big tree */
+const OFFERED = 12;       /* levels to choose from one by one */
+const DEPTH_MAX = 500;    /* levels drawn at all: a browser's stack is finite, a file's chain is not */
 const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
 const ROW = 32;           /* pixels a leaf, with half of them between cousins */
 const COLUMN = 125;       /* pixels a level: an address and its line */
@@ -38,8 +40,12 @@ function nest(tree) {
   }
   for (let i = order.length - 1; i >= 0; i -= 1) {
     order[i].below = order[i].children.reduce((sum, child) => sum + 1 + child.below, 0);
+    if (order[i].depth === DEPTH_MAX) {
+      order[i].children = [];
+    }
   }
-  return { server, order, depth: order.reduce((max, node) => Math.max(max, node.depth), 0) };
+  const drawn = order.filter((node) => node.depth <= DEPTH_MAX);
+  return { server, order: drawn, depth: drawn.reduce((max, node) => Math.max(max, node.depth), 0) };
 }
 
 function failed(tree, at) {
@@ -77,7 +83,7 @@ function dress(c, tree, nested, levels) {
       words.unshift(...(root ? ['root'] : []), ...(bad ? ['failed'] : []));
     }
     node.collapsed = node.depth >= levels && node.children.length > 0;
-    if (node.collapsed) {
+    if (node.collapsed || (node.depth === DEPTH_MAX && node.below > 0)) {
       words.push(`(${count(node.below)} below)`);
     }
     node.label = { formatter: words.join(' ') };
@@ -130,8 +136,10 @@ export function trees(parent, id, run) {
     const whole = tree.phone.length <= WHOLE_MAX;
     levels = tree.phone.length > BIG ? Math.min(LEVELS, nested.depth) : nested.depth;
     const offered = [];
-    for (let level = 2; level <= nested.depth && (whole || level <= 2 * LEVELS); level += 1) {
-      offered.push([String(level), level === nested.depth ? `all ${level}` : String(level)]);
+    for (let level = 2; level <= nested.depth; level += 1) {
+      if (level === nested.depth ? whole : level <= (whole ? OFFERED : 2 * LEVELS)) {
+        offered.push([String(level), level === nested.depth ? `all ${level}` : String(level)]);
+      }
     }
     depths.replaceChildren(...(offered.length > 1
       ? [select('Levels open', offered, String(levels), choose)] : []));
@@ -163,8 +171,8 @@ export function trees(parent, id, run) {
         orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
         animationDuration: 0, animationDurationUpdate: 0,
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
-        label: { color: c.text, fontSize: 11, position: 'top', align: 'right', offset: [6, 0], distance: 5, textBorderColor: c.panel,
-          textBorderWidth: 3 },
+        label: { color: c.text, fontSize: 11, position: 'top', align: 'right', offset: [6, 0],
+          distance: 5, textBorderColor: c.panel, textBorderWidth: 3 },
         leaves: { label: { position: 'right', verticalAlign: 'middle', align: 'left', offset: [0, 0] } },
         emphasis: { focus: 'none' },
       }],
@@ -174,6 +182,7 @@ export function trees(parent, id, run) {
     `${one.file}, ${one.site}, ${one.model} (${count(one.phone.length)} phones)`]);
   figure = addFigure(parent, {
     id, title: 'The tree of a file', option,
+    afresh: true, /* ECharts 6.1 trips over the difference of two trees */
     controls: [select('Tree', names, String(first), (value) => {
       take(Number(value));
       figure.update();
