@@ -86,7 +86,33 @@ static void note(cJSON *notes, const char *text)
     cJSON_AddItemToArray(notes, cJSON_CreateString(text));
 }
 
-static void add_notes(const struct plan_class *c, cJSON *o)
+/* Nothing does: what comes nearest, and whether anything could. */
+static void note_of_none(const struct plan *p, const struct plan_class *c, cJSON *notes)
+{
+    const cJSON *closest = plan_found_try(c->found, "closest");
+    const cJSON *trial = cJSON_GetObjectItemCaseSensitive(closest, "trial");
+    const char *what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(closest, "text"));
+    const char *misses = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(trial, "nearest"));
+    const cJSON *margin = cJSON_GetObjectItemCaseSensitive(trial, "margin");
+    char text[400], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
+
+    if (what != NULL && misses != NULL && cJSON_IsNumber(margin)) {
+        snprintf(
+            text, sizeof(text),
+            "no measure keeps everything; nearest is \"%.100s\", which misses %.120s by %.0f %%",
+            what, misses, -100 * margin->valuedouble);
+        note(notes, text);
+    }
+    if (!c->site->wan.none &&
+        c->closed.one_copy > analysis_draft_deadline(&p->draft, (size_t)(c - p->classes))) {
+        snprintf(text, sizeof(text), "even one copy takes %s at %s: nothing that uses the line can",
+                 sim_units_format_duration(c->closed.one_copy, a),
+                 sim_units_format_rate(c->site->wan.down_bit_s, b));
+        note(notes, text);
+    }
+}
+
+static void add_notes(const struct plan *p, const struct plan_class *c, cJSON *o)
 {
     cJSON *notes = cJSON_AddArrayToObject(o, "notes");
     char text[400], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
@@ -114,10 +140,7 @@ static void add_notes(const struct plan_class *c, cJSON *o)
         note(notes, text);
     }
     if (c->searched && !c->solved) {
-        snprintf(text, sizeof(text),
-                 "no measure keeps everything; on paper even one copy takes %s of the line",
-                 sim_units_format_duration(c->closed.one_copy, a));
-        note(notes, text);
+        note_of_none(p, c, notes);
     }
 }
 
@@ -188,7 +211,7 @@ static cJSON *class_json(const struct plan *p, const struct plan_class *c)
     cJSON_AddItemToObject(o, "trial", analysis_trial_json(&c->now));
     add_alternatives(c, o);
     cJSON_AddItemToObject(o, "bounds", bounds_json(&c->closed));
-    add_notes(c, o);
+    add_notes(p, c, o);
     const cJSON *tries = cJSON_GetObjectItemCaseSensitive(c->found, "tries");
     cJSON_AddItemToObject(o, "tried",
                           tries != NULL ? cJSON_Duplicate(tries, true) : cJSON_CreateArray());

@@ -149,7 +149,8 @@ static void add_defaults(struct analysis_draft *d, const struct analysis_needs_a
 {
     char text[48];
 
-    snprintf(text, sizeof(text), "<= %u", asked->has_max_failures ? asked->max_failures : 0);
+    uint32_t most = asked->has_max_failures ? asked->max_failures : 0;
+    snprintf(text, sizeof(text), most == 0 ? "== %u" : "<= %u", most);
     add_need(d, -1, "phones.failed", text);
     spread_need(d, "phones.failed", "<=", text);
     add_need(d, -1, "phones.unfinished", text);

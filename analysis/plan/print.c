@@ -104,6 +104,8 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     fprintf(style->to, "%s", analysis_summary_on(style, found ? ANALYSIS_GOOD : ANALYSIS_BAD));
     if (is_true(d, "fits_as_it_is")) {
         fprintf(style->to, "It fits as it is: nothing to change.");
+    } else if (found && len == 1) {
+        fprintf(style->to, "It does not fit as it is; with the measure below it does.");
     } else if (found) {
         fprintf(style->to,
                 "%d of %d classes do%s not fit as they are; with the measures below all do.",

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Goal: pfsim plan finds the cheapest measure of each kind, says so when none does, and hands over a scenario that keeps
+# what was asked for. Method: small scenarios, each of which only one measure helps; statuses, the plan's document, and
+# the planned scenario run.
+PFSIM_LIMIT=100
+. "$(dirname "$0")/lib.sh"
+# `"network": "fluid"`, bare phones and small files: a run takes a hundredth of a second.
+cat >"$WORK/one.json" <<EOF
+{ "name": "one branch", "method": "traditional",
+  "firmware": [ { "model": "A", "load": "a", "files": [ { "name": "f", "size": "60 KB" }, { "name": "g", "size": "40 KB" } ] } ],
+  "server": { "protocol": "http" },
+  "sites": [ { "name": "branch", "count": 2, "wan": { "rate": "1 Mbit/s", "rtt": "20 ms" },
+    "phones": [ { "system": "bare", "count": 8 } ] } ],
+  "start": { "spread": "1 s" }, "pfs": { "root_wait": "1 s" } }
+EOF
+plan() { # STATUS WHAT ARGUMENTS...
+    local want=$1 what=$2
+    shift 2
+    run_status "$want" "$what" "$PFSIM" plan "$WORK/one.json" --quiet --json --seeds 2 "$@"
+}
+class() { json "$WORK/out" "d.classes[0].$1" 2>/dev/null; }
+# 8 x 100 KB over 1 Mbit/s: 6.4 s and headers; over 200 kbit/s 32 s, one copy 4 s.
+plan 0 "fits as it is" --finish-by "30 s"
+expect "nothing to change" "true 0 true" "$(json "$WORK/out" '[d.fits_as_it_is, d.changed, d.found].join(" ")')"
+expect "no search" 2 "$(json "$WORK/out" d.runs)"
+
+thin=(--set 'sites[0].wan.rate="200 kbit/s"')
+plan 0 "fits with PFS" --finish-by "20 s" "${thin[@]}" --out "$WORK/pfs"
+expect "its measure" pfs "$(class 'measure.parts.join()')"
+expect "as it is it misses" false "$(class as_it_is.met)"
+expect "one copy on paper" 4 "$(class bounds.one_copy_s)"
+expect "a copy each" 32 "$(class bounds.all_copies_s)"
+run_status 0 "what is handed over is a scenario" "$PFSIM" check "$WORK/pfs/planned.json"
+run_status 0 "and keeps what was asked for" "$PFSIM" run "$WORK/pfs/planned.json" --quiet --json
+expect "by PFS" "pfs true" "$(json "$WORK/out" '[d.method, d.thresholds[0].met].join(" ")')"
+
+# A server with few places turns phones away: without sharing only time helps.
+plan 0 "fits only with a longer start" --finish-by "10 min" --methods traditional --out "$WORK/spread" \
+    --set server.max_transfers=1 --set server.retries=0 --set 'sites[0].count=1'
+expect "its measure" spread "$(class 'measure.parts.join()')"
+run_status 0 "and it does" "$PFSIM" run "$WORK/spread/planned.json" --quiet
+run_status 1 "which the first did not" "$PFSIM" run "$WORK/one.json" --quiet --set server.max_transfers=1 \
+    --set server.retries=0 --set 'sites[0].count=1'
+
+# 100 KB in 512-byte blocks, 100 ms each: 20 s, shared or not; the server grants larger ones.
+tftp=(--set server.protocol=tftp --set 'sites[0].wan.rtt="100 ms"' --set 'sites[0].wan.rate="20 Mbit/s"')
+plan 0 "fits with larger blocks" --finish-by "14 s" "${tftp[@]}" --out "$WORK/block"
+expect "its measure" block "$(class 'measure.parts.join()')"
+expect "the alternatives" "http load-server" "$(class 'alternatives.map(a => a.measure.parts.join("+")).filter(a => !/block/.test(a)).join(" ")')"
+run_status 0 "and it does" "$PFSIM" run "$WORK/block/planned.json" --quiet
+plan 0 "or with HTTP, when that is cheap" --finish-by "14 s" "${tftp[@]}" --cost http=1
+expect "its measure" http "$(class 'measure.parts.join()')"
+
+# No longer than a copy takes: only a load server is quick enough.
+plan 0 "fits only with a load server" --finish-by "3 s" "${thin[@]}" --out "$WORK/ls"
+expect "its measure" load-server "$(class 'measure.parts.join()')"
+expect "PFS is ruled out on paper" 4 "$(class 'tried.find(t => t.measure.parts.join() === "pfs").bound_s')"
+run_status 0 "and it does" "$PFSIM" run "$WORK/ls/planned.json" --quiet
+
+# A share of the line: a limit, and who is too slow then shares too.
+plan 0 "keeps a share of the line" --finish-by "100 s" --wan-share 0.5 "${thin[@]}" --out "$WORK/share"
+expect "its measure" limit "$(class 'measure.parts.join()')"
+expect "no second over the half" true "$(class 'trial.wan_peak_bit_s <= 100000')"
+run_status 0 "and it does" "$PFSIM" run "$WORK/share/planned.json" --quiet
+plan 0 "and is quick with it" --finish-by "30 s" --wan-share 0.5 "${thin[@]}"
+expect "its measure" "pfs,limit" "$(class 'measure.parts.join()')"
+
+plan 1 "impossible" --finish-by "3 s" --methods pfs "${thin[@]}" --out "$WORK/no"
+expect "no plan" "false false" "$(json "$WORK/out" '[d.found, d.classes[0].solved].join(" ")')"
+[ ! -e "$WORK/no/planned.json" ] || fail "a plan that is none is handed over"
+run_status 1 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "3 s" --methods pfs "${thin[@]}"
+grep -q 'even one copy takes 4 s' "$WORK/out" || fail "it does not say what even one copy takes"
+
+# Several classes: each its own; faults and thresholds of one site stay with it. The same bytes however many at once.
+several=(--set 'sites[1]={"name":"thin","wan":{"rate":"300 kbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":8}]}'
+    --set 'sites[2]={"count":3,"wan":{"rate":"10 Mbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":3}]}'
+    --set 'faults=[{"kind":"wan_down","site":"site-3#2","at":"2 s","down_for":"1 s"}]'
+    --set 'thresholds={"sites[thin].completion_s.p95":"< 15","completion_s.last":"<= 20"}')
+plan 0 "several classes" "${several[@]}" --jobs 1 --out "$WORK/a"
+expect "only one needs it" "/pfs/" "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join()).join("/")')"
+cp "$WORK/out" "$WORK/first"
+plan 0 "again, side by side" "${several[@]}" --jobs 3 --out "$WORK/b"
+cmp "$WORK/first" "$WORK/out" || fail "the plan depends on the number of processes"
+cmp "$WORK/a/planned.json" "$WORK/b/planned.json" || fail "so does what is handed over"
+
+run_status 2 "nothing to plan for" "$PFSIM" plan "$WORK/one.json"
+grep -q -- '--finish-by' "$WORK/err" || fail "it does not say what is missing"
+for flags in "--finish-by 4" "--wan-share 30" "--seeds 0" "--cost tea=1" "--methods telepathy" "--max-failures few" "--jobs 0"; do
+    # shellcheck disable=SC2086
+    run_status 2 "$flags" "$PFSIM" plan "$WORK/one.json" --finish-by "4 h" $flags
+done
+run_status 2 "no scenario" "$PFSIM" plan
+run_status 0 "help" "$PFSIM" plan --help
+run_status 3 "a folder that cannot be" "$PFSIM" plan "$WORK/one.json" --quiet --finish-by "4 h" --out "$WORK/one.json/x"
+finish
