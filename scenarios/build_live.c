@@ -274,13 +274,18 @@ static int begin_taps(struct build_live *b)
     return b->taps == NULL ? SIM_ENOMEM : 0;
 }
 
-static void end_taps(struct build_live *b)
+/* 0, or SIM_ENOMEM: packets are missing. */
+static int end_taps(struct build_live *b)
 {
+    bool failed = false;
+
     for (uint32_t i = 0; b->taps != NULL && i < b->run->scenario->threads; i++) {
         if (b->taps[i] != NULL) {
             sim_tap_world_end(b->taps[i], b->ended);
+            failed |= sim_tap_world_failed(b->taps[i]);
         }
     }
+    return failed ? SIM_ENOMEM : 0;
 }
 
 static void free_taps(struct build_live *b)
@@ -338,7 +343,8 @@ int build_live_go(struct build_live *b, char why[SCENARIO_WHY_MAX])
     int rc = sim_live_run(b->world);
     const struct scenario_share *share = &b->run->share;
     b->ended = sim_world_now(sim_live_world(b->world, share->first));
-    end_taps(b);
+    int taps = end_taps(b);
+    rc = rc == 0 ? taps : rc;
     if (b->server != NULL && !sim_server_alive(b->server, why) && rc == 0) {
         rc = SIM_ESERVER;
     }

@@ -192,6 +192,7 @@ static void end_group(struct build_virtual *b)
 
     if (b->tap != NULL) {
         sim_tap_world_end(b->tap, now);
+        b->status = b->status == 0 && sim_tap_world_failed(b->tap) ? SIM_ENOMEM : b->status;
     }
     if (options->group_ended != NULL) {
         options->group_ended(options->tick_context, b->first, b->len, now);
