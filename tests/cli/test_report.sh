@@ -38,6 +38,17 @@ expect "bytes on the line" "$(json "$WORK/a/result.json" d.wan.bytes)" "$(view "
 const w = v.runs[0].wan, sum = w.t.reduce((s, t, i) => s + w.down[i] * (t - (w.t[i - 1] ?? 0)) / 8, 0);
 Math.abs(sum - v.runs[0].result.wan.bytes) < 0.01 * sum ? v.runs[0].result.wan.bytes : sum')"
 
+# A live run (however it went: the machine may be busy) also says how late its timers were, second by second.
+"$PFSIM" run "$WORK/small.json" --world live --quiet --out "$WORK/live" >"$WORK/out" 2>"$WORK/err"
+status=$?
+[[ $status =~ ^[014]$ ]] || fail "a live run: status $status: $(cat "$WORK/err")"
+expect "seconds of lag" "$(json "$WORK/live/result.json" 'Math.ceil(d.engine.run_s)')" "$(($(wc -l <"$WORK/live/lag.csv") - 1))"
+worst=$(awk -F, 'NR > 1 && $2 > worst { worst = $2 } END { printf "%.6f", worst }' "$WORK/live/lag.csv")
+expect "the worst lag is $worst s, of the run" true \
+    "$(json "$WORK/live/result.json" "$worst > 0 && $worst <= d.validity.loop_lag_max_s + 1e-5")"
+expect "seconds in the report" "$(json "$WORK/live/result.json" 'Math.ceil(d.engine.run_s)')" "$(view "$WORK/live/report.html" v.runs[0].lag.t.length)"
+[ "$(view "$WORK/live/report.html" 'Object.keys(v.versions).includes("libuv")')" = true ] || fail "libuv's version is not there"
+
 # Made again from the files: the same page; to standard output; a folder or its result.
 run_status 0 "report" "$PFSIM" report "$WORK/a/result.json"
 cmp "$WORK/a/report.html" "$WORK/b/report.html" || fail "made again it differs"
