@@ -131,18 +131,39 @@ static void date_text(sim_time at, char out[40])
              (unsigned)(seconds % 60));
 }
 
+/* As sim/server words them. */
+static const char *error_text(int code)
+{
+    switch (code) {
+    case 403:
+        return "403 not allowed\n";
+    case 404:
+        return "404 there is no such file\n";
+    case 416:
+        return "416 the range lies behind the end\n";
+    case 503:
+        return "503 server busy\n";
+    default:
+        return "error\n";
+    }
+}
+
 static size_t answer_text(const struct tap_fetch *f, int code, sim_time at, char out[TEXT_MAX])
 {
     char date[40], range[100] = "";
 
     date_text(at, date);
     if (code >= 400) {
-        char body[60];
-        int len = snprintf(body, sizeof(body), "%d %s\n", code, code_text(code));
+        const char *body = error_text(code);
+        if (code == 416) {
+            snprintf(range, sizeof(range), "Content-Range: bytes */%" PRIu64 "\r\n", f->offset);
+        } else if (code == 503) {
+            snprintf(range, sizeof(range), "Retry-After: 1\r\n");
+        }
         return (size_t)snprintf(out, TEXT_MAX,
-                                "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain\r\n"
-                                "Content-Length: %d\r\n\r\n%s",
-                                code, code_text(code), date, len, body);
+                                "HTTP/1.1 %d %s\r\nDate: %s\r\n%sContent-Type: text/plain\r\n"
+                                "Content-Length: %zu\r\n\r\n%s",
+                                code, code_text(code), date, range, strlen(body), body);
     }
     if (code == 206) {
         snprintf(range, sizeof(range),
