@@ -250,7 +250,7 @@ static int run(const struct analysis_program *program, struct flags *f, const ch
         return analysis_program_fail(program, "sweep", ANALYSIS_REFUSED, "%s", why);
     }
     if (ranks != NULL && analysis_ranks_number() > 0) {
-        status = analysis_sweep_serve(pool, ranks, &lost);
+        status = analysis_sweep_serve(pool, ranks, program->version, &lost);
     } else {
         status = sweep(program, f, path, pool, ranks, &lost);
     }

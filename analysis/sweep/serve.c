@@ -12,28 +12,33 @@
 /* Rank 0 may be writing to a slow disk, and it alone knows what is to be done: patience. */
 #define MASTER_SILENCE (60 * SIM_S)
 
-/* Starts a job that came; a text that is none, or one that can't start, goes back as failed. */
-static bool begin(struct analysis_pool *pool, struct analysis_ranks *ranks,
+/* Starts a job that came; one that can't start goes back as failed. False: it is no job, or rank 0
+ * can't be reached. */
+static bool begin(struct analysis_pool *pool, struct analysis_ranks *ranks, const char *version,
                   const struct analysis_ranks_message *m)
 {
     const char *metrics[ANALYSIS_JOB_METRICS_MAX];
     struct analysis_job job;
-    char why[ANALYSIS_WHY_MAX];
+    char why[ANALYSIS_WHY_MAX] = "more jobs came than this rank has slots";
     cJSON *holder = NULL;
 
     if (analysis_job_read(&job, metrics, m->text, m->len, &holder) != 0) {
         return false;
     }
-    if (analysis_pool_idle(pool) == 0 || analysis_pool_start(pool, &job, holder, why) != 0) {
-        char *parcel = analysis_job_failed(job.run, ANALYSIS_REFUSED,
-                                           analysis_pool_idle(pool) == 0 ? "no slot" : why);
-        bool sent = parcel != NULL &&
-                    analysis_ranks_send(ranks, 0, ANALYSIS_RANKS_PARCEL, parcel, strlen(parcel));
-        free(parcel);
-        cJSON_Delete(holder);
-        return sent;
+    bool same = strcmp(job.version, version) == 0;
+    if (!same) {
+        snprintf(why, sizeof(why), "rank %u has pfsim %.40s and rank 0 has %.40s: install one",
+                 analysis_ranks_number(), version, job.version);
     }
-    return true;
+    if (same && analysis_pool_idle(pool) > 0 && analysis_pool_start(pool, &job, holder, why) == 0) {
+        return true;
+    }
+    char *parcel = analysis_job_failed(job.run, ANALYSIS_REFUSED, why);
+    bool sent = parcel != NULL &&
+                analysis_ranks_send(ranks, 0, ANALYSIS_RANKS_PARCEL, parcel, strlen(parcel));
+    free(parcel);
+    cJSON_Delete(holder);
+    return sent;
 }
 
 static bool send_back(struct analysis_pool *pool, struct analysis_ranks *ranks)
@@ -50,7 +55,8 @@ static bool send_back(struct analysis_pool *pool, struct analysis_ranks *ranks)
     return good;
 }
 
-int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *ranks, bool *lost)
+int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *ranks,
+                         const char *version, bool *lost)
 {
     struct analysis_ranks_message m;
     uint64_t heard = sim_live_clock(), next_alive = 0;
@@ -64,7 +70,7 @@ int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *rank
         while (good && !stopped && analysis_ranks_receive(ranks, &m)) {
             heard = now;
             if (m.kind == ANALYSIS_RANKS_JOB) {
-                good = begin(pool, ranks, &m);
+                good = begin(pool, ranks, version, &m);
             } else if (m.kind == ANALYSIS_RANKS_STOP) {
                 stopped = true;
                 *lost = m.len > 0;

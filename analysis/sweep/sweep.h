@@ -37,7 +37,8 @@ int analysis_sweep_run(const struct analysis_sweep *config, bool *lost);
 void analysis_sweep_dismiss(struct analysis_ranks *ranks);
 
 /* What the other ranks do: run what rank 0 sends, until it says stop, falls silent, or a signal
- * comes. `*lost`: some rank died. Returns an exit status. */
-int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *ranks, bool *lost);
+ * comes. Jobs of another `version` fail. `*lost`: some rank died. Returns an exit status. */
+int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *ranks,
+                         const char *version, bool *lost);
 
 #endif /* ANALYSIS_SWEEP_SWEEP_H */
