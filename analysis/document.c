@@ -43,9 +43,10 @@ int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
             return 0;
         }
     }
-    snprintf(why, ANALYSIS_WHY_MAX,
-             "%.300s holds no compare.json, result.json or sweep.json: give a folder that --out wrote",
-             path);
+    snprintf(
+        why, ANALYSIS_WHY_MAX,
+        "%.300s holds no compare.json, result.json or sweep.json: give a folder that --out wrote",
+        path);
     return SIM_ENOTFOUND;
 }
 

@@ -10,8 +10,8 @@
 #include "analysis/document.h"
 #include "analysis/report/view_parts.h"
 #include "analysis/result.h"
-#include "scenarios/scenario.h"
 #include "analysis/sweep/tables.h"
+#include "scenarios/scenario.h"
 #include "sim/err.h"
 #include "sim/units.h"
 
