@@ -419,6 +419,7 @@ Test(view, the_page_holds_the_view_once_and_nothing_can_end_its_script)
     cJSON *read = cJSON_ParseWithLength(begin, (size_t)(end - begin));
     cr_assert_str_eq(at(read, "title")->valuestring, evil);
     cr_assert_null(memchr(begin, '&', (size_t)(end - begin)));
+    cr_assert_null(memchr(begin, '<', (size_t)(end - begin)), "\"</script \" ends it too");
     cr_assert_null(strstr(page, "<!--VIEW-->"));
     cr_assert_null(memmem(begin, (size_t)(end - begin), "\xe2\x80", 2));
     size_t live = 0;
