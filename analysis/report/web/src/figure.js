@@ -168,15 +168,19 @@ function draw(figure) {
     figure.chart.clear();
   }
   figure.chart.setOption(option, { notMerge: true });
+  if (spec.afresh) {
+    const frame = plot.parentNode; /* what is too high is seen from its middle, where its root is */
+    frame.scrollTop = (frame.scrollHeight - frame.clientHeight) / 2;
+  }
   figure.drawnWidth = width;
   plot.dataset.drawn = 'yes';
 }
 
 /* spec: { id, title, summary (text or function), option(colours, width), table(), height(width),
- * taller() (than usual), minWidth(), controls: [nodes], canvas, afresh (drawn without a look at what was
- * there before), ready(chart) }; and, when a reader steps through something else
- * than the chart's series, rows() (how many points each has) and point(row, i) (where it is, and
- * what is told of it). Returns { node, plot, chart(), update() }. */
+ * taller() (than usual), minWidth(), controls: [nodes], canvas, afresh (drawn without a look at what
+ * was there before), ready(chart) }; and, when a reader steps through something else than the chart's
+ * series, rows() (how many points each has) and point(row, i) (where it is, and what is told of it).
+ * Returns { node, plot, chart(), update() }. */
 export function addFigure(parent, spec) {
   const title = el('h3', { id: `${spec.id}-title` }, spec.title);
   const summary = el('p', { class: 'summary', id: `${spec.id}-summary` });
