@@ -139,8 +139,10 @@ refused "a file less" "can't be opened" "$s/0" "$WORK/bad" "$s/2"
 run_status 1 "a run of everything into a share's folder" "$PFSIM" run "$WORK/three.json" --out "$WORK/bad" --quiet
 [ ! -e "$WORK/bad/shard.txt" ] || fail "what a share left stays beside another result"
 
-# Live: only the share's phones are made.
+# Live: only the share's phones are made, and needed.
 small_scenario "$WORK/live.json"
+"$PFSIM" doctor "$WORK/live.json" --set 'sites[0].count=6' --shard 1/3 >"$WORK/out"
+grep -q "small: 10 phones in 2 sites" "$WORK/out" || fail "doctor --shard: $(head -n 1 "$WORK/out")"
 for i in 0 1; do
     run_status 0 "live share $i" "$PFSIM" run "$WORK/live.json" --set 'sites[0].count=2' --shard "$i/2" --out "$WORK/live/$i"
     expect "phones of live share $i" 5 "$(json "$WORK/live/$i/result.json" d.phones.upgraded)"
