@@ -166,15 +166,19 @@ static const cJSON **choose(const cJSON *points, int *len, int *gap)
         free(out);
         return NULL;
     }
+    int with_value = 0;
     cJSON_ArrayForEach(point, points)
     {
         all[i] = (struct ranked){point, number_of(cJSON_GetArrayItem(get(point, "mean"), 0)), i};
+        with_value += !isnan(all[i].value);
         i++;
     }
     *gap = 0;
     *len = n;
     if (n > ROWS_MAX) {
         qsort(all, (size_t)n, sizeof(*all), by_value);
+        /* Those without a value are neither the lowest nor the highest. */
+        n = with_value >= 2 * EXTREMES ? with_value : n;
         memmove(all + EXTREMES, all + n - EXTREMES, EXTREMES * sizeof(*all));
         *gap = EXTREMES;
         *len = 2 * EXTREMES;

@@ -254,9 +254,10 @@ static bool split_range(const char *text, struct range *out)
     if (dots == NULL || strpbrk(text, "[{") != NULL) {
         return false;
     }
-    /* The step's sign is the last x or + that follows a space: "1e+3" has none, "x" ends no unit */
-    for (const char *c = dots + 2; *c != '\0'; c++) {
-        if ((*c == 'x' || *c == '+') && (isspace((unsigned char)c[-1]) || c[-1] == '"')) {
+    /* The step's sign is the last x or + behind a space, quote or digit: "1e+3" has none. */
+    for (const char *c = dots + 3; c[-1] != '\0' && *c != '\0'; c++) {
+        if ((*c == 'x' || *c == '+') &&
+            (strchr(" \t\"", c[-1]) != NULL || isdigit((unsigned char)c[-1]))) {
             sign = c;
         }
     }

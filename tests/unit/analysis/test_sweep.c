@@ -45,6 +45,8 @@ Test(vary, lists_and_ranges)
     expect_values("a=10..1000 x2", "10|20|40|80|160|320|640", true);
     expect_values("a=10..1000 step x10", "10|100|1000", true);
     expect_values("a=1..10 +3", "1|4|7|10", true);
+    expect_values("a=1..10+3", "1|4|7|10", true);
+    expect_values("a=10..1e+3x10", "10|100|1000", true);
     expect_values("a=0.1..0.5 +0.1", "0.1|0.2|0.3|0.4|0.5", true);
     expect_values("a=8..1 x0.5", "8|4|2|1", true);
     expect_values("a=384 kbit/s..10 Mbit/s x2",
