@@ -221,9 +221,7 @@ Test(watch, a_client_that_does_not_read_is_dropped_and_holds_nobody_up)
 {
     static char block[64 * 1024];
     int slow = ask("GET /events HTTP/1.0\r\n\r\n");
-    int small = 4096;
 
-    setsockopt(slow, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     cr_assert(wait_for_streams(1));
     memset(block, 'x', sizeof(block));
     double began = client_now();
