@@ -83,6 +83,7 @@ int virtual_lines_init(struct sim_virtual *v)
                              (setup->wan.down.binned != NULL || setup->wan.up.binned != NULL);
         v->sites[i].rate_until = 0;
         v->sites[i].rate_armed = false;
+        v->sites[i].lock_step = 0;
     }
     return 0;
 }

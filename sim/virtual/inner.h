@@ -257,6 +257,7 @@ struct virtual_site {
     bool rate_armed;             /* fluid: a VIRTUAL_RATE event is in the queue */
     sim_time rate_until;         /* fluid: what lines[] knows of the rate holds until then */
     sim_time rate_next;          /* fluid: it changes then; SIM_NEVER */
+    uint64_t lock_step;          /* fluid: of TFTP, bit/s, when flows were capped last */
     uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
     uint32_t pipe;               /* fluid: segments that the line and its queue hold */
     uint32_t uneven_draws;       /* fluid: see fluid_line.c */

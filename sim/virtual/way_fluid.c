@@ -29,6 +29,7 @@ enum {
     SYNS = 4,                  /* so many packets each way */
     TLS_UP = VIRTUAL_TLS_HELLO + VIRTUAL_TLS_FINISHED,
     KEPT_WINDOW_BITS = 16,
+    FEW_FLOWS = 16, /* so many are quickly reckoned (our choice) */
 };
 
 #define RTO_MIN (200 * SIM_MS) /* once a connection stands, on top of the round trip: Linux's */
@@ -683,6 +684,33 @@ static void recap(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch
     }
 }
 
+/* A window's bytes in its round: what lock-step leaves a flow, roughly. */
+static uint64_t lock_step_of(const struct sim_virtual *v, const struct virtual_line *line)
+{
+    const struct sim_server_setup *server = v->config.server;
+    uint64_t window = server->window > 1 ? server->window : 1;
+    uint64_t bytes = window * virtual_line_datagram(line, server->block_size + SIM_LINE_TFTP);
+    sim_duration round = line->rtt + virtual_line_time(bytes, line->down) + line->ack + 1;
+
+    return (uint64_t)((unsigned __int128)bytes * 8 * SIM_S / round);
+}
+
+/* Lock-step holds nobody back where many share the line: then it need not be reckoned for each of
+ * them ten times a second. Steps are few, and their caps must last. */
+static bool holds_back(struct sim_virtual *v, uint32_t index)
+{
+    struct virtual_site *site = &v->sites[index];
+    const struct virtual_line *line = &v->lines[2 * (size_t)index + SIM_SERVER_WAN];
+    uint64_t least = lock_step_of(v, line), flows = sim_fluid_flows(v->fluid, index);
+
+    if (site->setup->wan.down.binned != site->setup->wan.down.exact && flows > FEW_FLOWS &&
+        least > 2 * line->down / flows && site->lock_step > 2 * line->down / flows) {
+        return false;
+    }
+    site->lock_step = least;
+    return true;
+}
+
 void virtual_rate_event(struct sim_virtual *v, const struct virtual_event *e)
 {
     uint32_t site = (uint32_t)e->a;
@@ -693,7 +721,9 @@ void virtual_rate_event(struct sim_virtual *v, const struct virtual_event *e)
     if (v->step != NULL) {
         virtual_say(v, "the line of %.60s has another rate", v->sites[site].setup->name);
     }
-    for_each(v, site, recap, true);
+    if (holds_back(v, site)) {
+        for_each(v, site, recap, true);
+    }
     arm_rate(v, site);
     arm(v, SIM_SERVER_WAN);
 }
