@@ -167,7 +167,7 @@ export function trees(parent, id, run) {
         },
       },
       series: [{
-        type: 'tree', data: [nested.server], top: 16, bottom: 16, left: 60, right: 120,
+        type: 'tree', data: [nested.server], top: 16, bottom: 16, left: 60, right: 150,
         orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
         animationDuration: 0, animationDurationUpdate: 0,
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
@@ -188,7 +188,7 @@ export function trees(parent, id, run) {
       figure.update();
     }), depths],
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
-    minWidth: () => 190 + wide() * (tree.phone.some((phone, at) => failed(tree, at))
+    minWidth: () => 220 + wide() * (tree.phone.some((phone, at) => failed(tree, at))
       ? COLUMN_FAILED : COLUMN),
     summary: () => `${tree.file} in ${tree.site}: ${count(tree.phone.length)} phones, ` +
       `${count(Math.max(nested.depth - 1, 0))} levels below the root` +
