@@ -59,7 +59,8 @@ delete d.engine.wall_s; delete d.engine.peak_rss_bytes;
 fs.writeFileSync(process.argv[1], JSON.stringify(d));' "$WORK/$trial/result.json"
     done
     diff -r "$WORK/a" "$WORK/b" >/dev/null || fail "two runs with $places places differ: $(diff -rq "$WORK/a" "$WORK/b")"
-    expect "files" "phones.csv result.json series.csv sites.csv transfers.csv" "$(ls "$WORK/a" | tr '\n' ' ' | sed 's/ $//')"
+    expect "files" "phases.csv phones.csv report.html result.json scenario.json series.csv sites.csv transfers.csv" \
+        "$(ls "$WORK/a" | tr '\n' ' ' | sed 's/ $//')"
     expect "a row a phone with $places places" 16 "$(wc -l <"$WORK/a/phones.csv")"
     [ "$(awk -F, 'NR > 1 && $3 > 0' "$WORK/a/series.csv" | cut -d, -f2 | sort -u | wc -l)" -eq 3 ] ||
         fail "series.csv does not have every site's line"
