@@ -38,7 +38,7 @@ expect "one start" 1 "$(grep -c '^event: start' "$WORK/events")"
 expect "one end" 1 "$(grep -c '^event: end' "$WORK/events")"
 [ "$(grep -c '^event: sample' "$WORK/events")" -ge 3 ] || fail "few samples: $(grep -c '^event: sample' "$WORK/events")"
 node -e '
-const events = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n\n").map((text) => {
+const events = require("fs").readFileSync(process.argv[1], "utf8").split("\n\n").filter((text) => text.startsWith("event")).map((text) => {
   const [name, data] = text.split("\n");
   return { name: name.slice(7), data: JSON.parse(data.slice(6)) };
 });
