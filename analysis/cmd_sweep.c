@@ -49,7 +49,7 @@ static const struct analysis_usage usage = {
 };
 
 struct flags {
-    const char *world, *method, *seed, *out, *repeat, *jobs;
+    const char *world, *method, *seed, *out, *repeat, *jobs, *junit;
     struct analysis_list varied, sets, metrics;
     bool json, quiet, fresh, keep;
     uint64_t repeat_n, jobs_n;
@@ -180,7 +180,9 @@ static int sweep(const struct analysis_program *program, struct flags *f, const 
                  struct analysis_pool *pool, struct analysis_ranks *ranks, bool *lost)
 {
     struct analysis_grid grid = {.path = NULL};
-    char texts[3][100];
+    struct analysis_output *junit = NULL;
+    cJSON *view = NULL;
+    char texts[3][100], why[ANALYSIS_WHY_MAX];
     size_t metrics_len = f->metrics.len;
     const char *const *metrics =
         metrics_len > 0 ? f->metrics.items : analysis_tables_metrics(&metrics_len);
@@ -199,6 +201,10 @@ static int sweep(const struct analysis_program *program, struct flags *f, const 
     }
     if (status == ANALYSIS_OK) {
         status = add_set(&f->sets, program, "seed", f->seed, texts[2], sizeof(texts[2]));
+    }
+    if (status == ANALYSIS_OK && f->junit != NULL &&
+        analysis_output_open_path(&junit, f->junit, why) != 0) {
+        status = analysis_program_fail(program, "sweep", ANALYSIS_REFUSED, "--junit: %s", why);
     }
     if (status == ANALYSIS_OK) {
         status = analysis_grid_init(&grid, &config);
@@ -223,10 +229,15 @@ static int sweep(const struct analysis_program *program, struct flags *f, const 
             .quiet = f->quiet,
             .json = f->json,
         };
-        status = analysis_sweep_run(&s, lost);
+        status = analysis_sweep_run(&s, &view, lost);
     } else {
         analysis_sweep_dismiss(ranks);
     }
+    if (junit != NULL && analysis_tables_junit(junit, view, path, why) != 0) {
+        status = analysis_program_worse(
+            status, analysis_program_fail(program, "sweep", ANALYSIS_REFUSED, "--junit: %s", why));
+    }
+    cJSON_Delete(view);
     analysis_grid_deinit(&grid);
     return status;
 }
@@ -284,6 +295,8 @@ int analysis_cmd_sweep(const struct analysis_program *program, int argc, char **
          "also the files of every run, in DIR/runs/NUMBER"},
         {"jobs", ANALYSIS_OPTION_TEXT, &f.jobs, "N",
          "runs at once; default: the processors, under a launcher 1 a rank"},
+        {"junit", ANALYSIS_OPTION_TEXT, &f.junit, "FILE",
+         "the verdict as JUnit XML, a test case a combination"},
         {"json", ANALYSIS_OPTION_FLAG, &f.json, NULL,
          "sweep.json on standard output, nothing else there"},
         {"quiet", ANALYSIS_OPTION_FLAG, &f.quiet, NULL, "no progress on standard error"},

@@ -525,7 +525,8 @@ static void print_json(struct sweep *s, const cJSON *view)
     free(text);
 }
 
-static void conclude(struct sweep *s)
+/* The view is the caller's; NULL when there is none. */
+static cJSON *conclude(struct sweep *s)
 {
     const struct analysis_sweep *config = s->config;
     const struct analysis_tables_config tables = {
@@ -542,7 +543,7 @@ static void conclude(struct sweep *s)
 
     if (analysis_tables_view(&view, &tables, why) != 0) {
         fail(s, why);
-        return;
+        return NULL;
     }
     if (out != NULL && s->status != ANALYSIS_REFUSED &&
         analysis_tables_write(view, out, why) != 0) {
@@ -557,9 +558,9 @@ static void conclude(struct sweep *s)
         analysis_tables_print(&style, view, config->columns,
                               s->status == ANALYSIS_REFUSED ? NULL : out);
     }
-    cJSON_Delete(view);
     s->status = analysis_program_worse(s->status, judge(s));
     s->status = analysis_program_flush(config->program, "sweep", s->status);
+    return view;
 }
 
 static void go(struct sweep *s)
@@ -627,7 +628,7 @@ static void release(struct sweep *s)
     analysis_store_close(s->store);
 }
 
-int analysis_sweep_run(const struct analysis_sweep *config, bool *lost)
+int analysis_sweep_run(const struct analysis_sweep *config, cJSON **view, bool *lost)
 {
     struct sweep s = {
         .config = config,
@@ -635,13 +636,14 @@ int analysis_sweep_run(const struct analysis_sweep *config, bool *lost)
         .status = ANALYSIS_OK,
     };
 
+    *view = NULL;
     s.last = &s.first;
     if (open_store(&s) == ANALYSIS_OK && open_ranks(&s) == ANALYSIS_OK &&
         fill_queue(&s) == ANALYSIS_OK) {
         say_hello(&s);
         go(&s);
         if (s.status != ANALYSIS_REFUSED || s.ended > 0) {
-            conclude(&s);
+            *view = conclude(&s);
         }
     }
     stop_ranks(config->ranks, s.ranks, s.any_lost);

@@ -30,8 +30,9 @@ struct analysis_sweep {
     bool fresh, keep, quiet, json;
 };
 
-/* Returns an exit status. `*lost` is set when a rank died: then the ranks can't end together. */
-int analysis_sweep_run(const struct analysis_sweep *config, bool *lost);
+/* Returns an exit status. `*view`: what tables.h makes of it, the caller's; NULL when it did not
+ * get that far. `*lost` is set when a rank died: then the ranks can't end together. */
+int analysis_sweep_run(const struct analysis_sweep *config, cJSON **view, bool *lost);
 
 /* Instead: tells the other ranks that there is nothing to do. NULL is fine. */
 void analysis_sweep_dismiss(struct analysis_ranks *ranks);

@@ -35,6 +35,10 @@ int analysis_tables_view(cJSON **out, const struct analysis_tables_config *confi
                          char why[ANALYSIS_WHY_MAX]);
 /* sweep.csv, sweep.json and report.html, each whole or not at all. 0, or SIM_E* with a sentence. */
 int analysis_tables_write(const cJSON *view, const char *dir, char why[ANALYSIS_WHY_MAX]);
+/* The verdict for CI systems: a test case a combination. `view` NULL: nothing was run. Publishes
+ * `o`, or drops it on failure. 0, or SIM_E* with a sentence. */
+int analysis_tables_junit(struct analysis_output *o, const cJSON *view, const char *scenario,
+                          char why[ANALYSIS_WHY_MAX]);
 /* Is this path that of a sweep.json? */
 bool analysis_tables_is(const char *path);
 /* Reads one back, checked in all that the report draws. 0 and `*out` (the caller's), or SIM_E* with

@@ -5,9 +5,9 @@
  *   PATH=A..B xF          A, A*F, A*F*F, ... up to B (F below 1: down to B)
  *   PATH=A..B +S          A, A+S, A+2S, ... up to B
  *
- * The space may be left out behind a digit. A, B and S are numbers, or quantities of one kind ("384 kbit/s..10 Mbit/s x2"); the word "step"
- * may stand before x or +. Values of a list are JSON, or else texts as they stand, exactly as
- * behind
+ * The space may be left out behind a digit. A, B and S are numbers, or quantities of one kind ("384
+ * kbit/s..10 Mbit/s x2"); the word "step" may stand before x or +. Values of a list are JSON, or
+ * else texts as they stand, exactly as behind
  * --set. Not here: whether the scenario has such a key and likes the values (grid.h). */
 #ifndef ANALYSIS_SWEEP_VARY_H
 #define ANALYSIS_SWEEP_VARY_H

@@ -19,7 +19,8 @@ sum() { (cd "$1" && cat sweep.csv sweep.json report.html && sqlite3 sweep.sqlite
 runs() { sqlite3 "$1/sweep.sqlite" 'SELECT count(*) FROM runs' 2>/dev/null || echo 0; }
 
 # ---- The answer, and that it does not depend on the workers ----
-run_status 0 "a sweep" sweep --jobs 2 --out "$WORK/w2"
+run_status 0 "a sweep" sweep --jobs 2 --out "$WORK/w2" --junit "$WORK/junit.xml"
+grep -q '<testsuite name="sweep" tests="12" failures="0" errors="0"' "$WORK/junit.xml" || fail "no JUnit verdict"
 grep -q 'All 24 runs upgraded every phone' "$WORK/out" || fail "no verdict: $(head -2 "$WORK/out")"
 want=$(sum "$WORK/w2")
 for jobs in 1 4; do
@@ -89,6 +90,9 @@ grep -q 'interrupted: [0-9]* of 480 runs are finished and kept' "$WORK/err" || f
 run_status 2 "wrong values" "$PFSIM" sweep "$WORK/s.json" --vary "sites[0].wan.rate=1,2 Mbit/s" --vary pfs.fanout=1,0
 grep -q -- '--vary: sites\[0\].wan.rate: found 1' "$WORK/err" || fail "the wrong value is not named: $(cat "$WORK/err")"
 grep -q -- '3 of 4 combinations are wrong' "$WORK/err" || fail "not counted: $(cat "$WORK/err")"
+run_status 1 "a threshold that half of the runs miss" sweep --set thresholds.wan.payload_bytes="< 1e6" --junit "$WORK/junit.xml"
+grep -q 'tests="12" failures="6" errors="0"' "$WORK/junit.xml" || fail "JUnit has other failures: $(head -3 "$WORK/junit.xml")"
+grep -q '12 of 24 runs upgraded every phone and met every threshold' "$WORK/out" || fail "another verdict: $(head -2 "$WORK/out")"
 run_status 2 "nothing varies" "$PFSIM" sweep "$WORK/s.json"
 run_status 2 "no such figure" sweep --metric completion_s.p5x
 echo 'not a database, for sure; not one at all, whatever its name may say' >"$WORK/killed/sweep.sqlite"
