@@ -77,8 +77,8 @@ uint32_t analysis_closed_depth(uint64_t phones, uint32_t fanout);
 sim_duration analysis_closed_tree(const struct analysis_tree_form *t);
 
 /* All of them for one copy of a class, with the line, the ports and the server as the scenario has
- * them now. Several models: one copy of each crosses the line, and the tree forms are those of the
- * model that takes longest. */
+ * them now; of a line that changes its mean counts. Several models: one copy of each crosses the
+ * line, and the tree forms are those of the model that takes longest. */
 struct analysis_closed_site {
     uint64_t copy_bytes;     /* one copy of every model wanted there */
     uint64_t all_bytes;      /* every phone its own */

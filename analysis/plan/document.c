@@ -103,7 +103,7 @@ static void note_of_none(const struct plan *p, const struct plan_class *c, cJSON
             what, misses, -100 * margin->valuedouble);
         note(notes, text);
     }
-    if (!c->site->wan.none &&
+    if (!c->site->wan.none && c->site->wan.down.exact == NULL &&
         c->closed.one_copy > analysis_draft_deadline(&p->draft, (size_t)(c - p->classes))) {
         snprintf(text, sizeof(text), "even one copy takes %s at %s: nothing that uses the line can",
                  sim_units_format_duration(c->closed.one_copy, a),

@@ -38,6 +38,14 @@ static bool may(const struct plan *p, enum scenario_method method)
     return (p->config->methods >> method & 1) != 0;
 }
 
+/* The most that its line ever carries. */
+static uint64_t best_rate(const struct scenario_site *site)
+{
+    return site->wan.none                 ? SIM_RATE_NONE
+           : site->wan.down.exact != NULL ? sim_capacity_peak(site->wan.down.exact)
+                                          : site->wan.down_bit_s;
+}
+
 static void look_at_phones(const struct plan *p, struct plan_class *c, bool *all_share, bool *tftp)
 {
     const struct scenario *s = p->config->scenario;
@@ -92,7 +100,7 @@ static void allow(const struct plan *p, struct plan_class *c)
             s->server.block_size < ANALYSIS_MEASURE_BLOCK_SIZE ? ANALYSIS_MEASURE_BLOCK : 0;
         c->allowed |= s->server.window < ANALYSIS_MEASURE_WINDOW_SIZE ? ANALYSIS_MEASURE_WINDOW : 0;
     }
-    if (limit > 0 && !c->site->wan.none && limit < c->site->wan.down_bit_s) {
+    if (limit > 0 && !c->site->wan.none && limit < best_rate(c->site)) {
         c->allowed |= ANALYSIS_MEASURE_LIMIT;
     }
 }
@@ -130,7 +138,7 @@ static sim_duration lone_bound(void *context, const struct analysis_measure *m)
 {
     const struct lone *l = context;
     const struct plan_class *c = l->class;
-    uint64_t rate = c->site->wan.none ? SIM_RATE_NONE : c->site->wan.down_bit_s;
+    uint64_t rate = best_rate(c->site);
     bool shares = (m->parts & ANALYSIS_MEASURE_PFS) != 0 ||
                   (c->shares && (m->parts & ANALYSIS_MEASURE_TRADITIONAL) == 0);
 

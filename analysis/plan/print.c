@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { NEEDS_SHOWN = 6, NAME_WIDTH = 16 };
+enum { NEEDS_SHOWN = 6, NAME_WIDTH = 12 };
 
 static const cJSON *at(const cJSON *o, const char *key)
 {
@@ -115,35 +115,38 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     }
     fprintf(style->to, "%s\n", analysis_summary_off(style));
     if (found) {
-        fprintf(style->to, "Last phone after %s; least margin %s",
-                analysis_summary_seconds(number(planned, "last_s"), a),
-                percent(number(planned, "margin"), b));
+        fprintf(style->to, "Last phone after %s; least margin over %.0f seed%s %s",
+                analysis_summary_seconds(number(planned, "last_s"), a), number(d, "seeds"),
+                number(d, "seeds") == 1 ? "" : "s", percent(number(planned, "margin"), b));
         if (at(planned, "nearest") != NULL) {
-            fprintf(style->to, " (%s: it is %.6g, seed %.0f)", text(planned, "nearest"),
-                    number(planned, "nearest_value"), number(planned, "seed"));
+            fprintf(style->to, " (%s: %.6g)", text(planned, "nearest"),
+                    number(planned, "nearest_value"));
         }
-        fprintf(style->to, "; every one of %.0f seeds keeps it.\n", number(d, "seeds"));
+        fprintf(style->to, ".\n");
     }
 }
 
 /* ---- Classes ---- */
 
-/* What is wrong with a trial, in one cell: "3 h 12 min late", "12 failed", "wan.peak_bit_s +40 %".
- */
+/* What is wrong with a trial, in one cell: "12 failed", "22 % late", "line 40 % over". */
 static char *misfit(const cJSON *trial, char out[ANALYSIS_CELL_MAX])
 {
-    char cell[ANALYSIS_CELL_MAX], cause[ANALYSIS_CELL_MAX];
+    char cell[ANALYSIS_CELL_MAX];
     const char *nearest = text(trial, "nearest"), *path = strstr(nearest, "].");
-    double margin = number(trial, "margin");
 
     path = path != NULL ? path + 2 : nearest;
-    snprintf(cause, sizeof(cause), "%.*s", (int)strcspn(path, " "), path);
+    percent(-number(trial, "margin"), cell);
     if (is_true(trial, "met")) {
         snprintf(out, ANALYSIS_CELL_MAX, "fits");
     } else if (number(trial, "failed") > 0) {
         snprintf(out, ANALYSIS_CELL_MAX, "%.0f failed", number(trial, "failed"));
+    } else if (strncmp(path, "completion_s.", 13) == 0 ||
+               strncmp(path, "back_in_service_s.", 18) == 0) {
+        snprintf(out, ANALYSIS_CELL_MAX, "%.20s late", cell);
+    } else if (strncmp(path, "wan.", 4) == 0) {
+        snprintf(out, ANALYSIS_CELL_MAX, "line %.20s over", cell);
     } else {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.40s +%.20s", cause, percent(-margin, cell));
+        snprintf(out, ANALYSIS_CELL_MAX, "%.*s off", (int)strcspn(path, " "), path);
     }
     return out;
 }
@@ -154,7 +157,7 @@ static void print_classes(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], l[ANALYSIS_CELL_MAX], m[ANALYSIS_CELL_MAX],
         p[ANALYSIS_CELL_MAX], sites[ANALYSIS_CELL_MAX];
 
-    fprintf(style->to, "\n%s%-*s %11s %13s  %12s %-22s %-28s %12s %7s%s\n",
+    fprintf(style->to, "\n%s%-*s %9s %13s %12s %-14s  %-24s %12s %7s%s\n",
             analysis_summary_on(style, ANALYSIS_BOLD), NAME_WIDTH, "class", "sites", "line",
             "as it is", "", "cheapest that fits", "last phone", "margin",
             analysis_summary_off(style));
@@ -163,7 +166,7 @@ static void print_classes(const struct analysis_style *style, const cJSON *d)
         const cJSON *now = at(c, "as_it_is"), *then = at(c, "trial");
         bool solved = is_true(c, "solved") && is_true(then, "met");
         snprintf(sites, sizeof(sites), "%.0f x %.0f", number(c, "copies"), number(c, "phones"));
-        fprintf(style->to, "%-*.*s %11s %13s  %12s %s%-22s%s %s%-28s%s %12s %7s\n", NAME_WIDTH,
+        fprintf(style->to, "%-*.*s %9s %13s %12s %s%-14s%s  %s%-24s%s %12s %7s\n", NAME_WIDTH,
                 NAME_WIDTH, text(c, "name"), sites,
                 cJSON_IsNull(at(c, "wan_bit_s")) ? "none"
                                                  : analysis_summary_rate(number(c, "wan_bit_s"), a),
@@ -185,7 +188,7 @@ static void print_try(const struct analysis_style *style, const cJSON *t, const 
         verdict[ANALYSIS_CELL_MAX], margin[ANALYSIS_CELL_MAX];
 
     if (!cJSON_IsObject(trial)) {
-        fprintf(style->to, "    %-34s %5.4g  not run: %s\n", text(t, "text"), number(t, "cost"),
+        fprintf(style->to, "    %-30s %5.4g  not run: %s\n", text(t, "text"), number(t, "cost"),
                 text(t, "why"));
         return;
     }
@@ -198,7 +201,7 @@ static void print_try(const struct analysis_style *style, const cJSON *t, const 
     } else {
         misfit(trial, verdict);
     }
-    fprintf(style->to, "    %-34s %5.4g %14s %14s %8s  %s\n", text(t, "text"), number(t, "cost"),
+    fprintf(style->to, "    %-30s %5.4g %12s %12s %8s  %s\n", text(t, "text"), number(t, "cost"),
             analysis_summary_seconds(number(trial, "p95_s"), p95),
             analysis_summary_seconds(number(trial, "last_s"), last), percent(share, wan), verdict);
 }
@@ -215,7 +218,7 @@ static void print_tried(const struct analysis_style *style, const cJSON *d)
         }
         if (!begun) {
             title(style, "What was tried, one copy of each class alone (worst seed)");
-            fprintf(style->to, "    %-34s %5s %14s %14s %8s  %s\n", "measure", "cost", "p95",
+            fprintf(style->to, "    %-30s %5s %12s %12s %8s  %s\n", "measure", "cost", "p95",
                     "last", "WAN peak", "");
             begun = true;
         }
@@ -256,13 +259,13 @@ static void print_bounds(const struct analysis_style *style, const cJSON *d)
     char cell[ANALYSIS_CELL_MAX];
 
     title(style, "To check by hand (closed forms, no run; headers and boot left out)");
-    fprintf(style->to, "  %-*s %14s %14s %14s %14s %14s %14s\n", NAME_WIDTH, "class", "one copy",
+    fprintf(style->to, "  %-*s %13s %13s %13s %13s %13s %13s\n", NAME_WIDTH, "class", "one copy",
             "a copy each", "TFTP, alone", "tree", "Mundinger", "Kumar-Ross");
     cJSON_ArrayForEach(c, at(d, "classes"))
     {
         fprintf(style->to, "  %-*.*s", NAME_WIDTH, NAME_WIDTH, text(c, "name"));
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-            fprintf(style->to, " %14s",
+            fprintf(style->to, " %13s",
                     analysis_summary_seconds(number(at(c, "bounds"), keys[k]), cell));
         }
         fprintf(style->to, "\n");

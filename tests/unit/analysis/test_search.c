@@ -218,7 +218,7 @@ Test(search, passes_over_what_does_alone_but_was_rejected)
 
     search_with(&r, &s, &f);
     cr_assert_eq(chosen(&f)->measure.parts, SPREAD, "a longer start may help among the others");
-    cr_assert(strstr(f.tries[0].why, "beside the other sites") != NULL);
+    cr_assert(strstr(f.tries[0].why, "not beside the others") != NULL);
 }
 
 Test(search, ends_when_a_run_can_not_be)

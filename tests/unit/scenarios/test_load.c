@@ -217,6 +217,24 @@ Test(load, every_key_arrives)
     scenario_free(s);
 }
 
+Test(load, a_site_may_start_fetch_and_use_its_line_in_its_own_way)
+{
+    struct scenario *s = load_good(
+        START "\"start\":{\"spread\":\"20 s\"},\"sites\":[{\"phones\":[{}]},{\"wan\":{\"rate\":"
+              "\"1 Mbit/s\"},\"wan_limit\":\"300 kbit/s\",\"protocol\":\"tftp\","
+              "\"start\":{\"spread\":\"2 h\"},\"phones\":[{}]},{\"wan_limit\":\"9 Mbit/s\","
+              "\"phones\":[{}]}]}");
+
+    cr_assert_eq(scenario_site_spread(s, &s->sites[0]), 20 * SIM_S, "the scenario's");
+    cr_assert(!s->sites[0].has_protocol && s->sites[0].wan_limit_bit_s == 0);
+    cr_assert_eq(scenario_site_spread(s, &s->sites[1]), 7200 * SIM_S);
+    cr_assert(s->sites[1].has_protocol && s->sites[1].protocol == SIM_PROTOCOL_TFTP);
+    cr_assert_eq(s->sites[1].wan.down_bit_s, 300000, "the limit is the line");
+    cr_assert_eq(s->sites[1].wan.up_bit_s, 1000000);
+    cr_assert_eq(s->sites[2].wan.down_bit_s, 1536000, "above the line it limits nothing");
+    scenario_free(s);
+}
+
 Test(load, an_error_names_line_path_found_expected_and_nearest)
 {
     expect_one("{\n\"name\":\"x\",\n" FIRMWARE
