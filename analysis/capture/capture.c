@@ -13,6 +13,15 @@ uint32_t analysis_capture_site(const struct analysis_observed *observed,
     return phone->is_phone || record->node < phones ? phone->site : record->node - phones;
 }
 
+void analysis_capture_said(const struct analysis_session *session, const char *what, uint64_t count,
+                           const char *path, const char *advice)
+{
+    if (!session->quiet) {
+        fprintf(session->program->err, "%s: %llu in %s%s\n", what, (unsigned long long)count, path,
+                advice);
+    }
+}
+
 const char *analysis_capture_role(uint32_t role)
 {
     switch ((enum sim_role)role) {

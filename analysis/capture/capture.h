@@ -19,6 +19,9 @@ int analysis_capture_trace(struct analysis_observer *out, const struct analysis_
 /* A record's site: that of its phone, or of the controller of faults that tells it. */
 uint32_t analysis_capture_site(const struct analysis_observed *observed,
                                const struct analysis_phone *phone, const struct sim_record *record);
+/* A line on standard error, unless --quiet: "packets: 5799 in run.pcapng". */
+void analysis_capture_said(const struct analysis_session *session, const char *what, uint64_t count,
+                           const char *path, const char *advice);
 const char *analysis_capture_role(uint32_t role); /* of enum sim_role */
 
 /* "DIR/x.pcapng" with the method put in: "DIR/x.pfs.pcapng"; "x.ndjson.gz": "x.pfs.ndjson.gz".

@@ -18,6 +18,7 @@ struct events {
     struct analysis_observed observed;
     struct analysis_capture_file *file;
     struct analysis_sort *sort; /* several lanes; NULL else */
+    uint64_t *told;             /* by lane */
 };
 
 static const char *outcome_name(uint32_t outcome)
@@ -166,6 +167,7 @@ static void on_record(void *context, unsigned lane, const struct analysis_phone 
     char text[SIM_ADDR_TEXT_MAX];
     uint32_t site = analysis_capture_site(&e->observed, phone, r);
 
+    e->told[lane]++;
     l.len = 0;
     analysis_line_print(
         &l, "{\"at\":%llu.%09llu,\"at_ns\":%llu,\"phone\":", (unsigned long long)(r->at / SIM_S),
@@ -199,8 +201,9 @@ static void put_header(struct events *e)
     analysis_line_member(&l, "world", scenario_world_name(s->world));
     analysis_line_member(&l, "method", scenario_method_name(s->method));
     put_number(&l, "seed", s->seed);
-    put_number(&l, "phones", s->scenario->phones_total);
-    put_number(&l, "sites", s->scenario->sites_total);
+    struct scenario_share share = scenario_run_share(e->observed.run);
+    put_number(&l, "phones", share.phones);
+    put_number(&l, "sites", share.len);
     put_number(&l, "groups", e->observed.groups);
     analysis_line_print(&l, "}\n");
     analysis_capture_write(e->file, l.text, l.len);
@@ -226,6 +229,13 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     }
     rc = analysis_capture_commit(e->file, why);
     e->file = NULL;
+    if (rc == 0) {
+        uint64_t told = 0;
+        for (unsigned i = 0; i < e->observed.lanes; i++) {
+            told += e->told[i];
+        }
+        analysis_capture_said(e->observed.session, "events", told, e->observed.session->events, "");
+    }
     return rc;
 }
 
@@ -235,6 +245,7 @@ static void on_free(void *context)
 
     analysis_capture_discard(e->file);
     analysis_sort_free(e->sort);
+    free(e->told);
     free(e);
 }
 
@@ -242,13 +253,17 @@ int analysis_capture_events(struct analysis_observer *out, const struct analysis
                             const char *path, char why[ANALYSIS_WHY_MAX])
 {
     struct events *e = calloc(1, sizeof(*e));
+    uint64_t *told = calloc(observed->lanes, sizeof(*told));
     char dir[ANALYSIS_PATH_MAX];
     int rc;
 
-    if (e == NULL) {
+    if (e == NULL || told == NULL) {
         snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
+        free(told);
+        free(e);
         return SIM_ENOMEM;
     }
+    e->told = told;
     e->observed = *observed;
     if ((rc = analysis_capture_open(&e->file, path, why)) != 0 ||
         (observed->lanes > 1 &&

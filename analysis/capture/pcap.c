@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/capture/capture.h"
 #include "analysis/capture/frame.h"
 #include "analysis/sort.h"
 #include "sim/err.h"
@@ -48,6 +49,7 @@ struct analysis_pcap {
     uint16_t *ids;        /* of IP packets, by node: each belongs to one lane */
     uint8_t *seen;        /* by site: it has packets */
     uint32_t *interfaces; /* by site, when the file is written */
+    uint64_t packets;     /* written */
     unsigned lanes_len;
     struct pcap_lane *lanes;
     /* a block under construction */
@@ -205,6 +207,7 @@ static void write_packet(void *context, const void *bytes, size_t len)
 
     assert(len > sizeof(item));
     memcpy(&item, bytes, sizeof(item));
+    p->packets++;
     begin(p, BLOCK_PACKET);
     put32(p, p->interfaces[item.site]);
     put32(p, (uint32_t)(item.at >> 32));
@@ -260,6 +263,9 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     if (rc == 0) {
         rc = analysis_capture_commit(p->file, why);
         p->file = NULL;
+    }
+    if (rc == 0) {
+        analysis_capture_said(p->session, "packets", p->packets, p->session->pcap, "");
     }
     return rc;
 }

@@ -491,6 +491,11 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     analysis_capture_write(t->file, "\n]}\n", 4);
     rc = analysis_capture_commit(t->file, why);
     t->file = NULL;
+    if (rc == 0) {
+        const struct analysis_session *session = t->observed.session;
+        analysis_capture_said(session, "timeline events", t->written, session->trace,
+                              ", open it at https://ui.perfetto.dev");
+    }
     return rc;
 }
 
