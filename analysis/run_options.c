@@ -66,8 +66,7 @@ void analysis_run_options_init(struct analysis_run_options *o, bool compare)
     add(o, &len,
         (struct analysis_option){
             "shard", ANALYSIS_OPTION_TEXT, &o->shard, "I/N",
-            "only share I (from 0) of N of the sites; pfsim merge joins them; N alone: I from "
-            "Kubernetes, Slurm, Open MPI or GNU parallel"});
+            "share I (from 0) of N of the sites, for pfsim merge; N alone: the launcher says I"});
     add(o, &len,
         (struct analysis_option){"listen", ANALYSIS_OPTION_TEXT, &o->listen, "ADDR:PORT",
                                  "a page with growing charts, and /metrics for Prometheus"});

@@ -65,7 +65,8 @@ void analysis_watch_sample_take(struct analysis_watch_sample *out,
     };
 
     analysis_collect_outcomes(run->collect, s.outcomes);
-    for (uint32_t site = 0; site < scenario_run_sites(run->run); site++) {
+    struct scenario_share share = scenario_run_share(run->run);
+    for (uint32_t site = share.first; site < share.first + share.len; site++) {
         uint32_t phases[SIM_PHASES_LEN];
         struct sim_site_stats stats;
         analysis_collect_phases(run->collect, site, phases);

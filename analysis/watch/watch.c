@@ -349,10 +349,11 @@ static void on_free(void *context)
 
 static uint64_t configured_rate(const struct analysis_observed *run)
 {
+    struct scenario_share share = scenario_run_share(run->run);
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < scenario_run_sites(run->run); i++) {
-        const struct sim_site_setup *setup = scenario_run_site(run->run, i);
+    for (uint32_t i = 0; i < share.len; i++) {
+        const struct sim_site_setup *setup = scenario_run_site(run->run, share.first + i);
         sum += setup->wan.none ? 0 : setup->wan.down_bit_s;
     }
     return sum;
@@ -380,10 +381,10 @@ int analysis_watch_observe(struct analysis_watch *w, const struct analysis_obser
         .is_running = true,
     };
     w->has_sample = false;
-    w->sample = (struct analysis_watch_sample){.phones = session->scenario->phones_total,
-                                               .groups = run->groups};
+    struct scenario_share share = scenario_run_share(run->run);
+    w->sample = (struct analysis_watch_sample){.phones = share.phones, .groups = run->groups};
     memset(&w->history, 0, sizeof(w->history));
-    w->sites = scenario_run_sites(run->run);
+    w->sites = share.len;
     w->groups_ended = 0;
     w->start_at = session->scenario->start_at;
     w->began = sim_live_clock();
