@@ -5,6 +5,7 @@ file(COPY ${FROM}/package.json ${FROM}/package-lock.json DESTINATION ${INTO})
 foreach(trial 1 2)
   execute_process(
     COMMAND ${NPM} ci --prefer-offline --no-audit --no-fund --ignore-scripts --loglevel=error
+            --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000
     WORKING_DIRECTORY ${INTO} RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(NOT failed)
     break()
