@@ -81,6 +81,10 @@ run_status 2 "no port" "$PFSIM" run "$WORK/small.json" "${virtual[@]}" --listen 
 run_status 2 "an unknown model" "$PFSIM" check "$WORK/small.json" --set 'thresholds={"models[CP-7961].phones.failed":"== 0"}'
 grep -q 'did you mean "CP-7961G"' "$WORK/err" || fail "no hint: $(cat "$WORK/err")"
 run_status 2 "a unit of another kind" "$PFSIM" check "$WORK/small.json" --set 'thresholds={"wan.bytes":"< 5 min"}'
+three=$(cd "$(dirname "$0")/../../scenarios" && pwd)/three-sites.json
+(ulimit -f 4 && run_status 3 "a disk that fills up" "$PFSIM" run "$three" --world virtual --out "$WORK/full" --set start.spread="5 min" && exit "$FAILURES") || fail "see above"
+grep -q 'warning: can.t write .*series.csv.*; the run goes on' "$WORK/err" || fail "the full disk was not told during the run: $(cat "$WORK/err")"
+grep -q '68 of 68 phones upgraded' "$WORK/out" || fail "the run did not go on"
 
 # Colours: on a terminal, or when forced, but never against NO_COLOR.
 has_colour() { grep -q $'\033\\[' "$WORK/out"; }
