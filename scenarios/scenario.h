@@ -135,9 +135,9 @@ struct scenario_fault {
 
 struct scenario_threshold {
     char *metric; /* "completion_s.p95", "sites[branch].wan.bytes": a number's path in the result */
-    char *expression; /* "< 600", as written */
-    char op[3];       /* "<" "<=" "==" ">=" ">" */
-    double limit;     /* in the metric's unit: seconds, bytes, bits a second, 0..1 */
+    char *expression;        /* "< 600", as written */
+    char op[3];              /* "<" "<=" "==" ">=" ">" */
+    double limit;            /* in the metric's unit: seconds, bytes, bits a second, 0..1 */
     enum scenario_unit unit; /* of the metric */
     bool abort;
 };
