@@ -173,6 +173,11 @@ static int plan_it(const struct analysis_program *program, const struct flags *f
         plan->scenario = scenario;
         status = analysis_plan_make(plan, &document, &planned);
     }
+    if (status == ANALYSIS_INTERRUPTED) {
+        analysis_program_fail(program, "plan", status,
+                              "interrupted: there is no plan yet, and "
+                              "nothing is written");
+    }
     if (document != NULL) {
         status = conclude(program, f, document, planned, status);
     }
