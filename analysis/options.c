@@ -114,10 +114,8 @@ static int store(const struct analysis_option *option, const char *value,
         list->items[list->len++] = value;
         return 0;
     }
-    case ANALYSIS_OPTION_LATER:
-        break;
     }
-    snprintf(why, ANALYSIS_WHY_MAX, "--%s is not available in this version", option->name);
+    assert(0 && "a kind that there is");
     return SIM_EINVAL;
 }
 
@@ -126,9 +124,6 @@ static int store(const struct analysis_option *option, const char *value,
 static int take_value(const struct analysis_option *option, const char *value, int argc,
                       char **argv, int *at, char why[ANALYSIS_WHY_MAX])
 {
-    if (option->kind == ANALYSIS_OPTION_LATER) {
-        return store(option, NULL, why);
-    }
     if (option->value == NULL && value != NULL) {
         snprintf(why, ANALYSIS_WHY_MAX, "%s%s takes no value", dashes(option), option->name);
         return SIM_EINVAL;
@@ -204,9 +199,6 @@ void analysis_options_help(const struct analysis_option *options, FILE *to)
 {
     for (; options->name != NULL; options++) {
         char left[WORD_MAX];
-        if (options->kind == ANALYSIS_OPTION_LATER) {
-            continue;
-        }
         snprintf(left, sizeof(left), "%s%s%s%s", dashes(options), options->name,
                  options->value != NULL ? " " : "", options->value != NULL ? options->value : "");
         fprintf(to, "  %-24s %s\n", left, options->help);

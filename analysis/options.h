@@ -1,10 +1,9 @@
 /* analysis/options.h -- flags of a command line: a table per command, parsed, explained, and
  * helpful about typos.
  *
- * "--name value" and "--name=value" are the same, as are "-o value" and "-ovalue" where the name is one
- * letter; "--" ends the flags; flags and other words may
- * mix. Every word of the tables is also what --help prints, so help can't lie. Not here: what the
- * flags mean. */
+ * "--name value" and "--name=value" are the same, as are "-o value" and "-ovalue" where the name is
+ * one letter; "--" ends the flags; flags and other words may mix. Every word of the tables is also
+ * what --help prints, so help can't lie. Not here: what the flags mean. */
 #ifndef ANALYSIS_OPTIONS_H
 #define ANALYSIS_OPTIONS_H
 
@@ -22,10 +21,9 @@ enum {
 };
 
 enum analysis_option_kind {
-    ANALYSIS_OPTION_FLAG,  /* bool */
-    ANALYSIS_OPTION_TEXT,  /* const char * */
-    ANALYSIS_OPTION_LIST,  /* struct analysis_list: may be repeated */
-    ANALYSIS_OPTION_LATER, /* a flag of a later version: refused, and said */
+    ANALYSIS_OPTION_FLAG, /* bool */
+    ANALYSIS_OPTION_TEXT, /* const char * */
+    ANALYSIS_OPTION_LIST, /* struct analysis_list: may be repeated */
 };
 
 struct analysis_list {
@@ -36,7 +34,7 @@ struct analysis_list {
 struct analysis_option {
     const char *name; /* without "--", or "-" when it is one letter; NULL ends a table */
     enum analysis_option_kind kind;
-    void *to;          /* where it goes; NULL for LATER */
+    void *to;          /* where it goes */
     const char *value; /* name of the value for help; NULL: takes none */
     const char *help;
 };

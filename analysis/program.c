@@ -23,7 +23,8 @@ static const struct analysis_command commands[] = {
     {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version},
     {"sweep", "SCENARIO --vary ...", "every combination of some keys' values, with several seeds",
      analysis_cmd_sweep},
-    {"plan", "SCENARIO", "the cheapest that makes every class of sites fit: method, start, protocol",
+    {"plan", "SCENARIO",
+     "the cheapest that makes every class of sites fit: method, start, protocol",
      analysis_cmd_plan},
     {"calibrate", "RESULT", "fit the fluid network's constants to a run that was measured",
      analysis_cmd_calibrate},
@@ -40,11 +41,9 @@ static void print_commands(FILE *to)
     fprintf(to, "pfsim: thousands of virtual IP phones take new firmware over a thin line.\n\n"
                 "usage: pfsim COMMAND ...\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (commands[i].does != NULL) {
-            char left[64];
-            snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
-            fprintf(to, "  %-28s %s\n", left, commands[i].does);
-        }
+        char left[64];
+        snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
+        fprintf(to, "  %-28s %s\n", left, commands[i].does);
     }
     fprintf(to, "\npfsim COMMAND --help tells more.\n\n"
                 "exit status: 0 all phones upgraded and thresholds met; 1 some phone failed or a\n"
@@ -86,10 +85,6 @@ int analysis_main(const struct analysis_program *program, int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(commands[i].name, name) != 0) {
             continue;
-        }
-        if (commands[i].run == NULL) {
-            fprintf(program->err, "pfsim: %s is not available in this version\n", name);
-            return ANALYSIS_USAGE;
         }
         analysis_interrupt_install();
         return commands[i].run(program, argc - 2, argv + 2);

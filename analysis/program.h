@@ -33,7 +33,7 @@ int analysis_main(const struct analysis_program *program, int argc, char **argv)
 struct analysis_command {
     const char *name;
     const char *arguments; /* "SCENARIO" */
-    const char *does;      /* one line for the list; NULL: of a later version */
+    const char *does;      /* one line for the list */
     /* argv without program and command name. Returns the exit status. */
     int (*run)(const struct analysis_program *program, int argc, char **argv);
 };
