@@ -263,6 +263,8 @@ struct virtual_site {
     uint32_t uneven_draws;       /* fluid: see fluid_line.c */
     uint64_t single;             /* fluid: a fetch that the next one may trade with, or 0 */
     uint64_t lan_under_way;      /* see virtual_streams_reckon() */
+    uint64_t acknowledged;       /* fluid: line bytes whose ACKs are in stats.wan_up_bytes */
+    uint32_t acks;               /* fluid: bytes of ACKs a line byte, in 2^-32, of the last flow */
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
 
@@ -632,7 +634,9 @@ void virtual_fluid_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_rate_event(struct sim_virtual *v, const struct virtual_event *e);
 void virtual_fluid_set_wan(struct sim_virtual *v, uint32_t site, bool up);
 void virtual_fluid_set_server(struct sim_virtual *v, bool up);
-void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
+/* `bodies`: false for samples, of which see sim_virtual_line_stats(). */
+void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, bool bodies,
+                         struct sim_site_stats *out);
 /* way_packet.c */
 int virtual_packet_init(struct sim_virtual *v);
 void virtual_packet_deinit(struct sim_virtual *v);

@@ -509,7 +509,7 @@ static void stats_of(struct sim_virtual *v, uint32_t site, bool bodies, struct s
     out->fetches_now = bodies ? fetches : 0; /* the ways look for bodies where there are fetches */
     switch (v->config.network) {
     case SIM_VIRTUAL_FLUID:
-        virtual_fluid_stats(v, index, out);
+        virtual_fluid_stats(v, index, bodies, out);
         break;
     case SIM_VIRTUAL_PACKET:
         virtual_packet_stats(v, index, out);

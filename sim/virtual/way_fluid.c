@@ -464,6 +464,18 @@ static void arm_rate(struct sim_virtual *v, uint32_t index)
     }
 }
 
+/* ACKs a byte of this flow, in 2^-32. */
+static uint32_t acks_share(const struct sim_virtual *v, const struct virtual_fetch *f,
+                           const struct virtual_line *line)
+{
+    if (is_tftp(f)) {
+        struct virtual_blocks b = virtual_line_blocks(v, f, line);
+        return (uint32_t)((b.ack << 32) / (b.full * b.window));
+    }
+    return (uint32_t)(((uint64_t)(ACK + line->framing) << 32) /
+                      (2 * (SIM_LINE_SEGMENT + SIM_LINE_SEGMENT_HEAD + line->framing)));
+}
+
 static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 {
     uint32_t place = f->place;
@@ -480,6 +492,9 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
         v->out_of_memory = true;
         return;
     }
+    if (place == SIM_SERVER_WAN) {
+        virtual_site_of(v, f->node)->acks = acks_share(v, f, virtual_line_of(v, f));
+    }
     expect_progress(v, f, fetch);
     arm(v, place);
     arm_rate(v, v->nodes[f->node].site);
@@ -489,7 +504,7 @@ static void join(struct sim_virtual *v, struct virtual_fetch *f, uint64_t fetch)
 static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
                          const struct virtual_line *line)
 {
-    uint64_t body = body_in(f, f->line_passed);
+    uint64_t body = body_in(f, f->line_passed), passed = f->line_passed, bytes;
 
     if (is_tftp(f)) {
         struct virtual_blocks b = virtual_line_blocks(v, f, line);
@@ -497,12 +512,17 @@ static void count_passed(struct sim_virtual *v, struct virtual_fetch *f,
                             ? b.windows
                             : body / v->config.server->block_size / b.window;
 
-        count_up(v, f, (acks + (f->head_left > 0 ? 1 : 0)) * b.ack);
-        return;
-    }
-    uint64_t segments = virtual_line_segments(body > 0 ? body + virtual_line_head(f) : 0);
+        bytes = (acks + (f->head_left > 0 ? 1 : 0)) * b.ack;
+    } else {
+        uint64_t stream = body > 0 ? body + virtual_line_head(f) : 0;
 
-    count_up(v, f, (segments + 1) / 2 * (ACK + line->framing));
+        bytes = (virtual_line_segments(stream) + 1) / 2 * (ACK + line->framing);
+        passed = virtual_line_stream(line, stream); /* it may have given or taken some */
+    }
+    count_up(v, f, bytes);
+    if (f->place == SIM_SERVER_WAN) {
+        virtual_site_of(v, f->node)->acknowledged += passed;
+    }
 }
 
 /* All bytes have passed the line. */
@@ -890,7 +910,8 @@ void virtual_fluid_deinit(struct sim_virtual *v)
     v->lines_cap = 0;
 }
 
-void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
+void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, bool bodies,
+                         struct sim_site_stats *out)
 {
     struct sim_fluid_counters c;
 
@@ -900,6 +921,12 @@ void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, struct sim_site_s
     }
     sim_fluid_counters(v->fluid, v->now, site, &c);
     out->wan_bytes += c.bytes;
+    /* Samples: the ACKs of flows under way, which are counted when they end, as a share. */
+    const struct virtual_site *place = &v->sites[site];
+    if (!bodies && c.bytes > place->acknowledged) {
+        out->wan_up_bytes +=
+            (uint64_t)((unsigned __int128)(c.bytes - place->acknowledged) * place->acks >> 32);
+    }
     out->wan_busy += c.busy;
     out->wan_first = sim_time_min(out->wan_first, c.first);
     if (c.last != SIM_NEVER && (out->wan_last == SIM_NEVER || c.last > out->wan_last)) {

@@ -593,7 +593,7 @@ void virtual_packet_stats(struct sim_virtual *v, uint32_t site, struct sim_site_
     struct sim_wan_counters down, up;
 
     if (v->sites[site].wan == NULL) {
-        virtual_fluid_stats(v, site, out);
+        virtual_fluid_stats(v, site, true, out);
         return;
     }
     sim_wan_counters(v->sites[site].wan, SIM_WAN_DOWN, v->now, &down);
