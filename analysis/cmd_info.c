@@ -9,6 +9,8 @@
 #include "analysis/program.h"
 #include "analysis/result.h"
 #include "analysis/sweep/ranks.h"
+#include "analysis/threshold.h"
+#include "scenarios/share.h"
 #include "sim/live/versions.h"
 #include "sim/server/versions.h"
 
@@ -17,9 +19,10 @@ int analysis_cmd_check(const struct analysis_program *program, int argc, char **
     static const struct analysis_usage usage = {
         .command = "check",
         .arguments = "SCENARIO [--set PATH=VALUE ...]",
-        .does = "Reads a scenario and lists every mistake in it: file, line, JSON path, what was "
-                "found and\n"
-                "what was expected. Runs nothing.\n",
+        .does = "Reads a scenario and lists the mistakes in it (not what stands inside an unknown "
+                "key): file,\n"
+                "line, JSON path, what was found and what was expected. Warns of thresholds. Runs "
+                "nothing.\n",
         .example = "pfsim check scenarios/demo.json --set server.window=16",
     };
     static const struct analysis_words words = {1, 1, "a scenario file"};
@@ -37,10 +40,14 @@ int analysis_cmd_check(const struct analysis_program *program, int argc, char **
     }
     status = analysis_program_load(program, "check", line.words[0], &sets, &s);
     if (status == ANALYSIS_OK) {
-        fprintf(program->out,
-                "%s: good; \"%s\", %u phones in %u site%s, method %s, %zu thresholds\n",
-                line.words[0], s->name, s->phones_total, s->sites_total,
-                s->sites_total == 1 ? "" : "s", scenario_method_name(s->method), s->thresholds_len);
+        analysis_threshold_warn_of_aborts(
+            s, s->world == SCENARIO_VIRTUAL && s->sites_total > 1 && scenario_is_apart(s), "check",
+            program->err);
+        analysis_threshold_warn_of_chance(s, "check", program->err);
+        fprintf(
+            program->out, "%s: good; \"%s\", %u phones in %u site%s, method %s, %zu threshold%s\n",
+            line.words[0], s->name, s->phones_total, s->sites_total, s->sites_total == 1 ? "" : "s",
+            scenario_method_name(s->method), s->thresholds_len, s->thresholds_len == 1 ? "" : "s");
         scenario_free(s);
         status = analysis_program_flush(program, "check", status);
     }

@@ -235,36 +235,16 @@ static void warn_of_aborts(const struct session *s)
     if (s->config->quiet || s->config->no_abort) {
         return;
     }
-    if (has_abort(scenario) && s->groups > 1) {
-        fprintf(s->config->program->err,
-                "pfsim %s: warning: \"abort\" has no effect here: these sites can't touch one "
-                "another, so they run one after another, and thresholds are judged at the end\n",
-                s->config->command);
-        return;
-    }
-    for (size_t i = 0; i < scenario->thresholds_len; i++) {
-        const struct scenario_threshold *t = &scenario->thresholds[i];
-        if (t->abort && !analysis_abort_works(t)) {
-            fprintf(s->config->program->err,
-                    "pfsim %s: warning: \"abort\" has no effect on %s %s: it is judged at the "
-                    "end only\n",
-                    s->config->command, t->metric, t->expression);
-        }
-    }
+    analysis_threshold_warn_of_aborts(scenario, s->groups > 1, s->config->command,
+                                      s->config->program->err);
 }
 
 /* Thresholds that may be met today and missed tomorrow. */
 static void warn_of_chance(const struct session *s)
 {
-    const struct scenario *scenario = s->config->scenario;
-
-    for (size_t i = 0; i < scenario->thresholds_len && !s->config->quiet; i++) {
-        if (analysis_threshold_is_unrepeatable(scenario->thresholds[i].metric)) {
-            fprintf(s->config->program->err,
-                    "pfsim %s: warning: %s differs from run to run and from machine to machine, "
-                    "also with one seed\n",
-                    s->config->command, scenario->thresholds[i].metric);
-        }
+    if (!s->config->quiet) {
+        analysis_threshold_warn_of_chance(s->config->scenario, s->config->command,
+                                          s->config->program->err);
     }
 }
 

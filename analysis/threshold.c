@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/abort.h"
 #include "analysis/result.h"
 #include "sim/err.h"
 
@@ -295,4 +296,40 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
     }
     cJSON_ReplaceItemInObjectCaseSensitive(document, "thresholds", list);
     return all_met;
+}
+
+/* ---- Warnings ---- */
+
+void analysis_threshold_warn_of_aborts(const struct scenario *s, bool is_apart, const char *command,
+                                       FILE *err)
+{
+    for (size_t i = 0; i < s->thresholds_len; i++) {
+        const struct scenario_threshold *t = &s->thresholds[i];
+        if (t->abort && is_apart) {
+            fprintf(err,
+                    "pfsim %s: warning: \"abort\" has no effect here: these sites can't touch one "
+                    "another, so they run one after another, and thresholds are judged at the "
+                    "end\n",
+                    command);
+            return;
+        }
+        if (t->abort && !analysis_abort_works(t)) {
+            fprintf(err,
+                    "pfsim %s: warning: \"abort\" has no effect on %s %s: it is judged at the "
+                    "end only\n",
+                    command, t->metric, t->expression);
+        }
+    }
+}
+
+void analysis_threshold_warn_of_chance(const struct scenario *s, const char *command, FILE *err)
+{
+    for (size_t i = 0; i < s->thresholds_len; i++) {
+        if (analysis_threshold_is_unrepeatable(s->thresholds[i].metric)) {
+            fprintf(err,
+                    "pfsim %s: warning: %s differs from run to run and from machine to machine, "
+                    "also with one seed\n",
+                    command, s->thresholds[i].metric);
+        }
+    }
 }

@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "analysis/figures.h"
 #include "analysis/output.h"
@@ -29,5 +30,12 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
 
 /* Is it "completion_s.pN" or "back_in_service_s.pN"? N in millionths. */
 bool analysis_threshold_percentile(const char *path, bool *back, uint32_t *millionths);
+
+/* Warnings, a line each on `err`: of an `abort` that has no effect. `is_apart`: this run's sites
+ * run one after another. */
+void analysis_threshold_warn_of_aborts(const struct scenario *s, bool is_apart, const char *command,
+                                       FILE *err);
+/* The same of what may be met today and missed tomorrow. */
+void analysis_threshold_warn_of_chance(const struct scenario *s, const char *command, FILE *err);
 
 #endif /* ANALYSIS_THRESHOLD_H */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "scenarios/load.h"
 #include "sim/err.h"
@@ -407,7 +408,12 @@ int scenario_load(const char *path, const char *const *sets, size_t sets_len, st
     }
     if (rc != 0) {
         struct reader r = {.errors = errors};
-        reader_error_at(&r, 0, "", rc == SIM_ENOTFOUND ? "no such file" : sim_err_text(rc),
+        struct stat status;
+        bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+        reader_error_at(&r, 0, "",
+                        is_folder             ? "a folder"
+                        : rc == SIM_ENOTFOUND ? "no such file"
+                                              : sim_err_text(rc),
                         "a scenario file that can be read");
         return r.no_memory ? SIM_ENOMEM : SIM_EINVAL;
     }

@@ -191,7 +191,7 @@ static char *make_result(void *context, size_t *len, unsigned *status)
     struct analysis_watch *w = context;
     char *text = strdup(w->result != NULL ? w->result : "{\"error\": \"the run goes on\"}\n");
 
-    *status = w->result != NULL ? 200 : 503; /* curl --retry comes again by itself */
+    *status = w->result != NULL ? 200 : 503;
     *len = text != NULL ? strlen(text) : 0;
     return text;
 }
@@ -460,7 +460,7 @@ int analysis_watch_open(struct analysis_watch **out, const struct analysis_progr
         {.path = "/", .type = "text/html; charset=utf-8", .bytes = page, .len = page_len},
         {.path = "/events", .type = "text/event-stream", .is_stream = true, .make = make_events},
         {.path = "/metrics", .type = ANALYSIS_WATCH_METRICS_TYPE, .make = make_metrics},
-        {.path = "/result", .type = "application/json", .make = make_result},
+        {.path = "/result", .type = "application/json", .make = make_result, .may_wait = true},
     };
     memcpy(config.documents, documents, sizeof(documents));
     config.documents_len = sizeof(documents) / sizeof(documents[0]);

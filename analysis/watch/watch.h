@@ -3,7 +3,8 @@
  *   /         the page: the report's charts while they grow (report/page.h)
  *   /events   what it follows, as server-sent events: start, sample, end (report/view.h)
  *   /metrics  for Prometheus (metrics.h)
- *   /result   the result document once a run has ended; 503 before
+ *   /result   the result document once a run has ended; 503 before. With ?wait=1 the answer comes
+ * at the end of the last run
  *
  * One server for all runs of a command; each is told by its method. It is up from before the first
  * run until the program ends; then clients get a moment to take what is there. A virtual run whose

@@ -1,5 +1,6 @@
 /* sim/server/watch.c -- see watch.h. libmicrohttpd calls from its own thread; a stream that has
- * nothing to say is suspended there, and resumed by whoever sends.
+ * nothing to say is suspended there, and resumed by whoever sends; a client that waits for the end
+ * is suspended before its answer, and asked for it again then.
  *
  * Locks: ours first, then libmicrohttpd's (suspend and resume take that); it calls us without its
  * own. */
@@ -24,12 +25,13 @@ enum {
     FIRST_BYTES = 4 * 1024,       /* of a client's buffer */
 };
 
-/* A client of the stream. */
+/* A client of the stream, or one that waits for the end. */
 struct stream {
     struct stream *next, **at; /* in the server's list */
     struct sim_server_watch *watch;
     struct MHD_Connection *connection;
-    char *bytes; /* not taken yet: from..to */
+    bool awaits_end; /* no stream: has no bytes, and is answered at the end */
+    char *bytes;     /* not taken yet: from..to */
     size_t from, to, cap;
     bool is_suspended;
     bool is_dropped; /* it is too far behind, or there was no memory: has no bytes */
@@ -42,7 +44,7 @@ struct sim_server_watch {
     pthread_mutex_t lock;
     pthread_cond_t ended; /* a stream */
     struct stream *streams;
-    size_t streams_len;
+    size_t streams_len, waiting_len; /* of them that follow, and that wait for the end */
     bool is_closing;
 };
 
@@ -97,7 +99,7 @@ static bool make_room(struct stream *s, size_t len)
 
 static void append(struct stream *s, const char *bytes, size_t len)
 {
-    if (s->is_dropped || len == 0) {
+    if (s->awaits_end || s->is_dropped || len == 0) {
         return;
     }
     /* One message is let in however long it is: the last one may be. */
@@ -157,7 +159,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     if (s->next != NULL) {
         s->next->at = s->at;
     }
-    w->streams_len--;
+    --*(s->awaits_end ? &w->waiting_len : &w->streams_len);
     pthread_cond_signal(&w->ended);
     pthread_mutex_unlock(&w->lock);
     free(s->bytes);
@@ -193,6 +195,18 @@ static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned s
                   "text/plain; charset=utf-8");
 }
 
+/* With the lock held. */
+static void join(struct sim_server_watch *w, struct stream *s)
+{
+    s->at = &w->streams;
+    s->next = w->streams;
+    if (s->next != NULL) {
+        s->next->at = &s->next;
+    }
+    w->streams = s;
+    ++*(s->awaits_end ? &w->waiting_len : &w->streams_len);
+}
+
 /* A client more, with what `make` begins with; NULL: too many, or no memory. */
 static struct stream *add_stream(struct sim_server_watch *w, struct MHD_Connection *connection,
                                  const struct sim_server_watch_document *d)
@@ -210,13 +224,7 @@ static struct stream *add_stream(struct sim_server_watch *w, struct MHD_Connecti
     bool taken = w->streams_len < SIM_SERVER_WATCH_STREAMS_MAX && !w->is_closing;
     if (taken) {
         char *text = d->make != NULL ? d->make(w->config.context, &len, &status) : NULL;
-        s->at = &w->streams;
-        s->next = w->streams;
-        if (s->next != NULL) {
-            s->next->at = &s->next;
-        }
-        w->streams = s;
-        w->streams_len++;
+        join(w, s);
         if (text != NULL) {
             append(s, text, len);
         }
@@ -265,6 +273,67 @@ static enum MHD_Result answer_made(struct sim_server_watch *w, struct MHD_Connec
     return answer(connection, status, response, d->type);
 }
 
+/* Puts the request off: the library calls again when it is resumed. False: answer it now, since
+ * this is the end. */
+static bool put_off(struct stream *s)
+{
+    pthread_mutex_lock(&s->watch->lock);
+    bool is_early = !s->watch->is_closing;
+    if (is_early && !s->is_suspended) {
+        s->is_suspended = true;
+        MHD_suspend_connection(s->connection);
+    }
+    pthread_mutex_unlock(&s->watch->lock);
+    return is_early;
+}
+
+/* One that waits more. NULL: too many, or no memory. */
+static struct stream *add_waiting(struct sim_server_watch *w, struct MHD_Connection *connection)
+{
+    struct stream *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->watch = w;
+    s->connection = connection;
+    s->awaits_end = true;
+    pthread_mutex_lock(&w->lock);
+    bool taken = w->waiting_len < SIM_SERVER_WATCH_WAITING_MAX;
+    if (taken) {
+        join(w, s);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (!taken) {
+        free(s);
+    }
+    return taken ? s : NULL;
+}
+
+static bool wants_to_wait(struct MHD_Connection *connection,
+                          const struct sim_server_watch_document *d)
+{
+    const char *wait =
+        d->may_wait ? MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "wait") : NULL;
+
+    return wait != NULL && strcmp(wait, "1") == 0;
+}
+
+/* The answer to who may wait: nothing yet, or what there is. */
+static enum MHD_Result answer_at_end(struct sim_server_watch *w, struct MHD_Connection *connection,
+                                     const struct sim_server_watch_document *d, void **of_request)
+{
+    struct stream *s = *of_request;
+
+    if (s == NULL) {
+        *of_request = s = add_waiting(w, connection); /* on_completed() frees it */
+    }
+    if (s == NULL) {
+        return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "too many wait already\n");
+    }
+    return put_off(s) ? MHD_YES : answer_made(w, connection, d);
+}
+
 static enum MHD_Result answer_unknown(const struct sim_server_watch *w,
                                       struct MHD_Connection *connection)
 {
@@ -300,7 +369,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *upload_len = 0;
         return MHD_YES;
     }
-    *of_request = NULL;
+    if (*of_request == &has_head) {
+        *of_request = NULL;
+    } /* else it was put off, and this is the end */
     for (size_t i = 0; i < w->config.documents_len; i++) {
         const struct sim_server_watch_document *d = &w->config.documents[i];
         if (strcmp(d->path, url) != 0) {
@@ -308,6 +379,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         }
         if (d->is_stream) {
             return answer_stream(w, connection, d, of_request);
+        }
+        if (wants_to_wait(connection, d)) {
+            return answer_at_end(w, connection, d, of_request);
         }
         if (d->bytes == NULL) {
             return answer_made(w, connection, d);

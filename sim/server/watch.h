@@ -20,6 +20,7 @@
 enum {
     SIM_SERVER_WATCH_CONNECTIONS_MAX = 64,         /* all our choices; more are closed at once */
     SIM_SERVER_WATCH_STREAMS_MAX = 32,             /* clients that follow; others get status 503 */
+    SIM_SERVER_WATCH_WAITING_MAX = 16,             /* clients that wait for the end; the same */
     SIM_SERVER_WATCH_BEHIND_MAX = 2 * 1024 * 1024, /* bytes that a client may have to take yet */
     SIM_SERVER_WATCH_IDLE_S = 20, /* without a byte either way; does not count while a stream has
                                      nothing to say */
@@ -32,6 +33,9 @@ struct sim_server_watch_document {
     const char *type; /* "text/plain; version=0.0.4; charset=utf-8" */
     /* The stream: `make` gives what a new client begins with, events come behind it. */
     bool is_stream;
+    /* With "?wait=1" it is made and answered at the end only: who asks again and again comes too
+     * late, since the server is gone a moment after the end. Not for a stream or static bytes. */
+    bool may_wait;
     /* Static bytes; NULL: `make` says. */
     const char *bytes;
     size_t len;
@@ -66,8 +70,8 @@ void sim_server_watch_send(struct sim_server_watch *w, const char *bytes, size_t
 /* How many follow the stream now; with the lock held. */
 size_t sim_server_watch_streams(const struct sim_server_watch *w);
 
-/* Ends the streams once their clients have taken what is there, waits for that no longer than
- * `patience`, closes everything and frees. NULL is fine. */
+/* Answers those who waited for the end, ends the streams once their clients have taken what is
+ * there, waits for that no longer than `patience`, closes everything and frees. NULL is fine. */
 void sim_server_watch_stop(struct sim_server_watch *w, sim_duration patience);
 
 #endif /* SIM_SERVER_WATCH_H */

@@ -29,11 +29,16 @@ grep -qi '^content-type: text/html' "$WORK/head" || fail "the page is no HTML: $
 curl -s -D "$WORK/head" -o /dev/null --max-time 5 "$url/metrics"
 grep -qi '^content-type: text/plain; version=0.0.4' "$WORK/head" || fail "metrics of another type: $(cat "$WORK/head")"
 expect "no result yet" 503 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/result")"
+curl -sf -o "$WORK/awaited.json" --max-time 50 "$url/result?wait=1" &
+awaited=$!
+CHILDREN+=("$awaited")
 expect "nothing outside the table" 404 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/../../etc/passwd")"
 wait "$run"
 status=$?
 [ "$status" -eq 0 ] || [ "$status" -eq 4 ] || fail "the watched run ended with $status"
 wait "$events"
+wait "$awaited" || fail "the result that was waited for: status $?"
+cmp "$WORK/awaited.json" "$WORK/result.json" || fail "another result was served than printed"
 expect "one start" 1 "$(grep -c '^event: start' "$WORK/events")"
 expect "one end" 1 "$(grep -c '^event: end' "$WORK/events")"
 [ "$(grep -c '^event: sample' "$WORK/events")" -ge 3 ] || fail "few samples: $(grep -c '^event: sample' "$WORK/events")"
@@ -81,6 +86,10 @@ run_status 2 "no port" "$PFSIM" run "$WORK/small.json" "${virtual[@]}" --listen 
 run_status 2 "an unknown model" "$PFSIM" check "$WORK/small.json" --set 'thresholds={"models[CP-7961].phones.failed":"== 0"}'
 grep -q 'did you mean "CP-7961G"' "$WORK/err" || fail "no hint: $(cat "$WORK/err")"
 run_status 2 "a unit of another kind" "$PFSIM" check "$WORK/small.json" --set 'thresholds={"wan.bytes":"< 5 min"}'
+run_status 0 "doubtful thresholds" "$PFSIM" check "$WORK/small.json" --set 'thresholds={"engine.wall_s":{"limit":"< 5","abort":true}}'
+grep -q '"abort" has no effect on engine.wall_s' "$WORK/err" && grep -q 'differs from run to run' "$WORK/err" || fail "no warnings: $(cat "$WORK/err")"
+run_status 2 "a folder" "$PFSIM" check "$WORK"
+grep -q 'found a folder' "$WORK/err" || fail "what is it? $(cat "$WORK/err")"
 three=$(cd "$(dirname "$0")/../../scenarios" && pwd)/three-sites.json
 (ulimit -f 4 && run_status 3 "a disk that fills up" "$PFSIM" run "$three" --world virtual --out "$WORK/full" --set start.spread="5 min" && exit "$FAILURES") || fail "see above"
 grep -q 'warning: can.t write .*series.csv.*; the run goes on' "$WORK/err" || fail "the full disk was not told during the run: $(cat "$WORK/err")"

@@ -37,13 +37,14 @@ static void start(void)
 {
     struct sim_server_watch_config config = {
         .addr = INADDR_LOOPBACK,
-        .documents = {{.path = "/", .type = "text/html", .bytes = "<p>page", .len = 7},
-                      {.path = "/count", .type = "text/plain", .make = make_count},
-                      {.path = "/later", .type = "text/plain", .make = make_refusal},
-                      {.path = "/events",
-                       .type = "text/event-stream",
-                       .is_stream = true,
-                       .make = make_count}},
+        .documents =
+            {{.path = "/", .type = "text/html", .bytes = "<p>page", .len = 7},
+             {.path = "/count", .type = "text/plain", .make = make_count, .may_wait = true},
+             {.path = "/later", .type = "text/plain", .make = make_refusal},
+             {.path = "/events",
+              .type = "text/event-stream",
+              .is_stream = true,
+              .make = make_count}},
         .documents_len = 4,
         .context = &owner,
     };
@@ -276,6 +277,32 @@ Test(watch, half_requests_and_slow_clients_do_not_hold_up_the_end)
     close(half);
     close(waiting);
     close(slow);
+}
+
+Test(watch, who_waits_for_the_end_gets_what_there_is_then)
+{
+    static const char request[] = "GET /count?wait=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fds[SIM_SERVER_WATCH_WAITING_MAX], follower = ask("GET /events HTTP/1.0\r\n\r\n");
+
+    for (size_t i = 0; i < SIM_SERVER_WATCH_WAITING_MAX; i++) {
+        fds[i] = ask(request);
+    }
+    cr_assert(wait_for_streams(1), "who waits does not follow");
+    for (int i = 0; i < 4; i++) { /* turns of the server, after which all those have arrived */
+        GIVES("GET /count?wait=0 HTTP/1.0\r\n\r\n", "from 0\n");
+    }
+    GIVES("GET /count?wait=1 HTTP/1.0\r\n\r\n", " 503 ", "too many wait already");
+    close(fds[0]); /* is gone before the end */
+    send_event();
+    stop();
+    for (size_t i = 1; i < SIM_SERVER_WATCH_WAITING_MAX; i++) {
+        char *text = take(fds[i], NULL);
+        cr_assert_not_null(strstr(text, "from 1\n"), "client %zu: %s", i, text);
+        cr_assert_null(strstr(text, "event 0"), "it is no stream");
+        free(text);
+        close(fds[i]);
+    }
+    close(follower);
 }
 
 Test(watch, one_client_too_many_is_told_so)
