@@ -227,6 +227,30 @@ static void trace_error(struct reader *r, const cJSON *item, const char *found,
     reader_pop(r, before);
 }
 
+/* The reason has its own "found" and "expected", or only says what is too much. */
+static void refuse_trace(struct reader *r, const cJSON *item, const char *path,
+                         const struct sim_mahimahi_error *error)
+{
+    static const char found_word[] = "found ", expected_word[] = ", expected ";
+    const char *why = error->why, *expected = strstr(why, expected_word);
+    char found[READER_QUOTE_MAX + SIM_MAHIMAHI_WHY_MAX + PATH_TEXT_MAX], line[16] = "";
+
+    bool is_quoted = strncmp(why, found_word, strlen(found_word)) == 0;
+    why += is_quoted ? strlen(found_word) : 0;
+    int len = expected != NULL ? (int)(expected - why) : (int)strlen(why);
+    if (error->line > 0) {
+        snprintf(line, sizeof(line), ":%u", error->line);
+    }
+    if (is_quoted) {
+        snprintf(found, sizeof(found), "%.*s in %s%s", len, why, path, line);
+    } else {
+        snprintf(found, sizeof(found), "%s%s: %.*s", path, line, len, why);
+    }
+    trace_error(r, item, found,
+                expected != NULL ? expected + strlen(expected_word)
+                                 : "a file of Mahimahi's format: milliseconds, one a line");
+}
+
 /* Reads the file at `path` and keeps what is in it under `name`, which it takes. */
 static void load_trace(struct reader *r, const cJSON *item, const struct list *list,
                        const char *path, char *name, struct sim_wan_rate *out)
@@ -252,12 +276,7 @@ static void load_trace(struct reader *r, const cJSON *item, const struct list *l
     if (rc == SIM_ENOMEM) {
         r->no_memory = true;
     } else if (rc != 0) {
-        if (error.line > 0) {
-            snprintf(found, sizeof(found), "%s:%u: %s", path, error.line, error.why);
-        } else {
-            snprintf(found, sizeof(found), "%s: %s", path, error.why);
-        }
-        trace_error(r, item, found, "a file of Mahimahi's format: milliseconds, one a line");
+        refuse_trace(r, item, path, &error);
     } else if (keep(r, name, exact, binned)) {
         *out = rate_of(&r->scenario->capacities[r->scenario->capacities_len - 1]);
         return;
@@ -306,13 +325,17 @@ static void read_capacity(struct reader *r, const cJSON *item, struct sim_wan_ra
     struct list list = {.period = SIM_NEVER};
     size_t errors = r->errors->len;
 
+    if (has(item, "trace") && has(item, "steps")) { /* first: which of them is wrong is not known */
+        size_t before = reader_push_key(r, "steps");
+        reader_error(r, item, "steps and a trace", NULL, "either a trace or steps");
+        reader_pop(r, before);
+        return;
+    }
     reader_object(r, item, capacity_fields, &list);
-    if (r->errors->len == errors && has(item, "trace") &&
-        (has(item, "steps") || has(item, "period"))) {
-        size_t before = reader_push_key(r, has(item, "steps") ? "steps" : "period");
-        reader_error(
-            r, item, has(item, "steps") ? "steps and a trace" : "a period of a trace", NULL,
-            has(item, "steps") ? "one of them" : "none: the trace's last line is its length");
+    if (r->errors->len == errors && has(item, "trace") && has(item, "period")) {
+        size_t before = reader_push_key(r, "period");
+        reader_error(r, item, "a period of a trace", NULL,
+                     "none: the trace's last line is its length");
         reader_pop(r, before);
     }
     if (r->errors->len == errors && !r->no_memory) {

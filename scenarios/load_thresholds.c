@@ -9,7 +9,8 @@
 #include "scenarios/metrics.h"
 #include "sim/units.h"
 
-static void check_metric(struct reader *r, const cJSON *item, enum scenario_unit *unit)
+/* Is it a number of this scenario's result? Notes why not. */
+static bool check_metric(struct reader *r, const cJSON *item, enum scenario_unit *unit)
 {
     static const struct {
         const char *none, *name, *number;
@@ -34,14 +35,14 @@ static void check_metric(struct reader *r, const cJSON *item, enum scenario_unit
 
     switch (scenario_metric_check(r->scenario, item->string, &m, unit, &nearest)) {
     case SCENARIO_METRIC_GOOD:
-        return;
+        return true;
     case SCENARIO_METRIC_NO_FORM:
         reader_error(r, item, "no NAME].", NULL,
                      "a name in [], like sites[NAME].wan.bytes or models[NAME].phones.failed");
-        return;
+        return false;
     case SCENARIO_METRIC_NO_NAME:
         reader_error(r, item, texts[m.scope].none, nearest, "%s", texts[m.scope].name);
-        return;
+        return false;
     case SCENARIO_METRIC_NO_NUMBER:
         if (strncmp(m.path, by_reason, strlen(by_reason)) == 0) {
             reader_error(r, item, by_reason, "phones.failed",
@@ -50,8 +51,9 @@ static void check_metric(struct reader *r, const cJSON *item, enum scenario_unit
         } else {
             reader_error(r, item, "an unknown metric", nearest, "%s", texts[m.scope].number);
         }
-        return;
+        return false;
     }
+    return false;
 }
 
 /* ---- Limits ---- */
@@ -176,7 +178,9 @@ static void read_threshold(struct reader *r, const cJSON *item, struct scenario_
     size_t errors = r->errors->len;
 
     *t = (struct scenario_threshold){0};
-    check_metric(r, item, &t->unit);
+    if (!check_metric(r, item, &t->unit)) {
+        return; /* of what unit its limit should be is not known */
+    }
     if (cJSON_IsObject(item)) {
         reader_object(r, item, threshold_fields, t);
     } else {

@@ -1,5 +1,6 @@
 /* scenarios/reader_values.c -- how one value of each type is read and checked. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "scenarios/reader.h"
@@ -94,6 +95,35 @@ static const struct quantity rate_quantity = {"a rate", "\"384 kbit/s\"", sim_un
 static const struct quantity duration_quantity = {
     "a duration", "\"80 ms\"", sim_units_parse_duration, sim_units_format_duration};
 
+/* Two mistakes with rates that are no missing units: nothing, and bytes. */
+static bool refuse_rate(struct reader *r, const cJSON *item)
+{
+    const char *text = item->valuestring, *unit = text + strspn(text, "0.");
+    char other[32];
+    uint64_t value;
+    size_t len = strlen(text);
+
+    int n = snprintf(other, sizeof(other), "1%s", unit);
+    if (text[0] == '0' && n > 0 && (size_t)n < sizeof(other) &&
+        sim_units_parse_rate(other, &value) == 0 && (*unit < '0' || *unit > '9')) {
+        reader_expected(r, item, "a rate above 0");
+        return true;
+    }
+    if (len < 3 || len >= sizeof(other) || strcmp(text + len - 2, "/s") != 0) {
+        return false;
+    }
+    memcpy(other, text, len - 2);
+    other[len - 2] = '\0';
+    if (sim_units_parse_size(other, &value) != 0 || value > UINT64_MAX / 8) {
+        return false;
+    }
+    bool is_round = value * 8 % 1000 == 0;
+    reader_expected(r, item, "a rate in bits: those are bytes, \"%llu %s\"",
+                    (unsigned long long)(is_round ? value * 8 / 1000 : value * 8),
+                    is_round ? "kbit/s" : "bit/s");
+    return true;
+}
+
 static bool read_quantity(struct reader *r, const cJSON *item, const struct reader_field *field,
                           const struct quantity *q, const char *or_else, uint64_t *out)
 {
@@ -102,7 +132,9 @@ static bool read_quantity(struct reader *r, const cJSON *item, const struct read
     char high[SIM_UNITS_TEXT_MAX];
 
     if (!cJSON_IsString(item) || q->parse(item->valuestring, &value) != 0) {
-        reader_expected(r, item, "%s with its unit, like %s%s", q->what, q->like, or_else);
+        if (q != &rate_quantity || !cJSON_IsString(item) || !refuse_rate(r, item)) {
+            reader_expected(r, item, "%s with its unit, like %s%s", q->what, q->like, or_else);
+        }
         return false;
     }
     if (value < field->min || value > field->max) {

@@ -251,6 +251,11 @@ Test(load, an_error_names_line_path_found_expected_and_nearest)
                "one of: \"traditional\", \"pfs\"", "traditional");
     expect_one(START "\"sites\":[{\"phones\":[{\"system\":\"tms\"}]}]}", 1,
                "sites[0].phones[0].system", "\"tms\"", "not available yet", NULL);
+    expect_one(START "\"sites\":[{\"phones\":[{\"system\":\"sip\"}]}]}", 1,
+               "sites[0].phones[0].system", "\"sip\"", "one of: \"bare\", \"cucm\"", NULL);
+    expect_one(START SITES ",\"thresholds\":{\"completion.last\":\"< 4 h\"}}", 1,
+               "thresholds[\"completion.last\"]", "an unknown metric", "completion_s",
+               "completion_s.last");
     expect_one(START SITES "\n,\n]", 3, "", "']' in column 1", "a key", NULL);
 }
 

@@ -137,7 +137,13 @@ Test(rates, what_is_wrong_is_told_with_its_place)
                                                                                 "\"8 h\"}"),
         "sites[0].wan.rate.period", "8 h", "more than the last step");
     expect_error(RATE("{\"trace\":\"t\",\"steps\":[" STEP("0 s", "1 Mbit/s") "]}"),
-                 "sites[0].wan.rate.steps", "steps and a trace", "one of them");
+                 "sites[0].wan.rate.steps", "steps and a trace", "either a trace or steps");
+    expect_error(RATE("{\"trace\":\"t\",\"steps\":[]}"), "sites[0].wan.rate.steps",
+                 "steps and a trace", "either a trace or steps");
+    expect_error(RATE("{\"steps\":[" STEP("0 s", "0 bit/s") "]}"),
+                 "sites[0].wan.rate.steps[0].rate", "\"0 bit/s\"", "a rate above 0");
+    expect_error(RATE("\"384 kB/s\""), "sites[0].wan.rate", "\"384 kB/s\"",
+                 "those are bytes, \"3072 kbit/s\"");
     expect_error(RATE("{\"trace\":\"nowhere\"}"), "sites[0].wan.rate.trace",
                  "nowhere: ", "milliseconds, one a line");
     expect_error(RATE("{\"trace\":\".\"}"), "sites[0].wan.rate.trace", "no file",
@@ -145,9 +151,11 @@ Test(rates, what_is_wrong_is_told_with_its_place)
     expect_error(RATE("{\"down\":[],\"up\":\"1 Mbit/s\"}"), "sites[0].wan.rate.down", "a list",
                  "a rate with its unit");
     write_trace("t", "1\n2\nten\n");
-    expect_error(RATE("{\"trace\":\"t\"}"), "sites[0].wan.rate.trace",
-                 "/t:3: found \"ten\", expected a whole number of milliseconds",
-                 "milliseconds, one a line");
+    expect_error(RATE("{\"trace\":\"t\"}"), "sites[0].wan.rate.trace", "\"ten\" in /tmp/",
+                 "a whole number of milliseconds");
+    write_trace("t", "\n");
+    expect_error(RATE("{\"trace\":\"t\"}"), "sites[0].wan.rate.trace", "/t: no number in it",
+                 "times up to at least 1 ms");
 }
 
 Test(rates, constants_of_the_fluid_network)
