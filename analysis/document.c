@@ -173,7 +173,8 @@ static int refuse(const struct position_index *index, const cJSON *document, con
                  fault->missing ? "" : fault->expected,
                  version != NULL ? "it was written by pfsim " : "no result of pfsim",
                  version != NULL ? version : "",
-                 version != NULL ? ", read it with that version, or run again" : "");
+                 version != NULL ? ", and edited or damaged since, or this is another version"
+                                 : "");
     }
     return SIM_EINVAL;
 }

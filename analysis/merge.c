@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "analysis/collect.h"
+#include "analysis/document.h"
 #include "analysis/figures.h"
 #include "analysis/files.h"
 #include "analysis/merge_tables.h"
@@ -84,6 +85,7 @@ static bool is_there(const char *dir, const char *name)
 static int explain(struct merge *m, const char *dir)
 {
     struct stat st;
+    cJSON *document = NULL;
 
     if (stat(dir, &st) != 0) {
         snprintf(m->why, sizeof(m->why),
@@ -95,7 +97,11 @@ static int explain(struct merge *m, const char *dir)
                  "%.300s is of pfsim compare and the other results are "
                  "not: merge the folders of one method, like %.100s/pfs",
                  dir, dir);
-    } else if (is_there(dir, "result.json")) {
+    } else if (is_there(dir, "result.json") &&
+               analysis_document_read(&document, dir, m->why) != 0) {
+        return SIM_EINVAL; /* said: it is no result at all */
+    } else if (document != NULL) {
+        cJSON_Delete(document);
         snprintf(m->why, sizeof(m->why),
                  "%.300s is the result of a whole run, which needs no "
                  "merging: expected that of a run with --shard",
