@@ -48,6 +48,13 @@ grep -q 'is root of' "$WORK/err" && grep -q 'rejected' "$WORK/err" || fail "--ve
 run_status 0 "--phone-log" "$PFSIM" run "$WORK/default.json" --phone-log 127.1.0.3
 grep -q 'DLoad: ' "$WORK/out" || fail "--phone-log prints no console"
 
+# Samples: no second shows more than the way up of a fluid line carries, though ACKs are counted when a file has passed.
+for protocol in http tftp; do
+    run_status 0 "the way up over $protocol" "$PFSIM" run "$scenarios/branch-t1.json" --quiet --method traditional --out "$WORK/up" \
+        --set "server.protocol=$protocol" --set 'sites[0].wan.rate="512 kbit/s"' --set 'sites[0].phones[0].count=8'
+    awk -F, 'NR > 1 && $4 > 64000 { print; bad = 1 } END { exit bad }' "$WORK/up/series.csv" || fail "more than the way up carries"
+done
+
 # The same bytes in every file, twice; where sites run one after another, and where all run together.
 for places in '"none"' 500; do
     for trial in a b; do
