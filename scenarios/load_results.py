@@ -10,14 +10,20 @@ import json
 import pathlib
 import sys
 
-import pandas as pd
+try:
+    import pandas as pd
+except ImportError:
+    sys.exit("load_results.py needs pandas: apt install python3-pandas, and /usr/bin/python3")
 
+FIRST = 10  # rows of a table that are printed
 TABLES = ("phones", "sites", "transfers", "phases", "series")
 
 
 def load(folder):
     """One run: its result document, and a DataFrame for each table."""
     folder = pathlib.Path(folder)
+    if (folder / "compare.json").exists():
+        raise ValueError(f"{folder} is a comparison: load the folder of a method in it, or take runs_in()")
     run = {"result": json.loads((folder / "result.json").read_text())}
     for table in TABLES:
         run[table] = pd.read_csv(folder / f"{table}.csv")
@@ -32,6 +38,13 @@ def runs_in(folder):
     return [load(folder)]
 
 
+def show(table, text):
+    """The first rows, and how many there are when that is not all."""
+    print(text(table.head(FIRST)))
+    if len(table) > FIRST:
+        print(f"(the first {FIRST} of {len(table)})")
+
+
 def answer(run):
     phones, transfers, phases, series = (run[t] for t in ("phones", "transfers", "phases", "series"))
     result = run["result"]
@@ -39,7 +52,7 @@ def answer(run):
 
     # How long did the phones of each site take from being switched on to holding every file?
     phones["took_s"] = phones["done_s"] - phones["start_s"]
-    print(phones.groupby("site")["took_s"].describe(percentiles=[0.5, 0.95]).round(2).head(10))
+    show(phones.groupby("site")["took_s"].describe(percentiles=[0.5, 0.95]).round(2), str)
 
     # Where did each file come from, and how long did a transfer take?
     whole = transfers[transfers["outcome"] == "ok"].assign(took_s=lambda t: t["end_s"] - t["start_s"])
@@ -51,7 +64,7 @@ def answer(run):
 
     # The busiest moment of each line: rows are means over the time since the site's row before.
     busiest = series.loc[series.groupby("site")["wan_bytes_per_s"].idxmax(), ["site", "time_s", "wan_bytes_per_s"]]
-    print(busiest.head(10).to_string(index=False))
+    show(busiest, lambda table: table.to_string(index=False))
     rows = series.assign(span=series.groupby("site")["time_s"].diff().fillna(series["time_s"]))
     print(f"bytes over the WAN: {(rows['wan_bytes_per_s'] * rows['span']).sum() / 1e6:.2f} MB "
           f"(result.json: {result['wan']['bytes'] / 1e6:.2f} MB)\n")
@@ -60,5 +73,9 @@ def answer(run):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for each in runs_in(sys.argv[1]):
+    try:
+        runs = runs_in(sys.argv[1])
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}: expected a folder that pfsim wrote with --out")
+    for each in runs:
         answer(each)

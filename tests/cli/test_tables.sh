@@ -4,8 +4,10 @@
 PFSIM_LIMIT=60
 . "$(dirname "$0")/lib.sh"
 python=/usr/bin/python3
-"$python" -c 'import pandas' 2>/dev/null || { echo "no pandas here"; exit 77; }
 load=$(cd "$(dirname "$0")/../../scenarios" && pwd)/load_results.py
+run_status 1 "no pandas" "$python" -S -E "$load" "$WORK" # without the packages' folder
+expect "a sentence" "1 load_results.py" "$(wc -l <"$WORK/err") $(cut -d' ' -f1 "$WORK/err")"
+"$python" -c 'import pandas' 2>/dev/null || { echo "no pandas here"; exit 77; }
 small_scenario "$WORK/small.json"
 run_status 0 "compare" "$PFSIM" compare "$WORK/small.json" --world virtual --quiet --out "$WORK/c"
 run_status 0 "a comparison in pandas" timeout 60 "$python" "$load" "$WORK/c"
@@ -18,4 +20,9 @@ awk '/^bytes over the WAN/ { lines++; gsub("[()]", ""); if ($5 < 0.98 * $8 || $5
 expect "transfers by file" "$(json "$WORK/c/pfs/result.json" 'd.transfers.peer + d.transfers.server')" \
     "$("$python" -c 'import pandas, sys; t = pandas.read_csv(sys.argv[1]); print((t["outcome"] == "ok").sum())' "$WORK/c/pfs/transfers.csv")"
 run_status 0 "one run" timeout 60 "$python" "$load" "$WORK/c/pfs"
+run_status 0 "many sites" "$PFSIM" run "$WORK/small.json" --world virtual --quiet --set 'sites[0].count=12' --out "$WORK/m"
+run_status 0 "their tables" timeout 60 "$python" "$load" "$WORK/m"
+expect "what is not all says so" 2 "$(grep -c '^(the first 10 of 12)$' "$WORK/out")"
+run_status 1 "nothing there" timeout 60 "$python" "$load" "$WORK/none"
+grep -q 'expected a folder that pfsim wrote' "$WORK/err" || fail "no sentence: $(cat "$WORK/err")"
 finish
