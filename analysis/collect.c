@@ -57,7 +57,7 @@ struct analysis_collect {
 
 enum { SO_FAR_FALLBACKS = 4, SO_FAR_BACKS, SO_FAR_LEN }; /* before them outcomes */
 
-static const char other_reasons[] = "other reasons";
+static const char other_reasons[] = ANALYSIS_OTHER_REASONS;
 
 struct analysis_collect *analysis_collect_new(void)
 {
@@ -237,24 +237,54 @@ static void count_of_site(struct analysis_collect *c, const struct analysis_phon
     count_in_row(&c->so_far[(size_t)phone->site * SO_FAR_LEN + what], change);
 }
 
-static uint32_t intern_reason(struct lane *lane, const char *text)
+/* Files named after a phone count as one: "SEP001E13000000.cnf.xml" becomes "SEP*.cnf.xml", or
+ * every phone would have a reason of its own. The events have the names. */
+static void drop_addresses(char *text)
+{
+    static const char digits[] = "0123456789ABCDEFabcdef";
+    enum { PREFIX = 3, ADDRESS = 12 };
+
+    for (char *at = strstr(text, "SEP"); at != NULL; at = strstr(at, "SEP")) {
+        at += PREFIX;
+        if (strspn(at, digits) == ADDRESS) {
+            *at = '*';
+            memmove(at + 1, at + ADDRESS, strlen(at + ADDRESS) + 1);
+        }
+    }
+}
+
+static uint32_t find_reason(const struct lane *lane, const char *text)
 {
     for (uint32_t i = 0; i < lane->reasons_len; i++) {
         if (strcmp(lane->reasons[i], text) == 0) {
             return i + 1;
         }
     }
+    return 0;
+}
+
+static uint32_t intern_reason(struct lane *lane, const char *text)
+{
     if (lane->reasons == NULL &&
         (lane->reasons = calloc(ANALYSIS_REASONS_MAX, sizeof(char *))) == NULL) {
         return 0;
     }
-    if (lane->reasons_len == ANALYSIS_REASONS_MAX) {
-        return ANALYSIS_REASONS_MAX;
-    }
-    bool last = lane->reasons_len == ANALYSIS_REASONS_MAX - 1;
-    char *copy = strdup(last ? other_reasons : text);
+    char *copy = strdup(text);
     if (copy == NULL) {
         return 0;
+    }
+    drop_addresses(copy);
+    uint32_t found = find_reason(lane, copy);
+    if (found == 0 && lane->reasons_len >= ANALYSIS_REASONS_MAX - 1) {
+        free(copy);
+        if ((found = find_reason(lane, other_reasons)) != 0) {
+            return found;
+        }
+        copy = strdup(other_reasons);
+    }
+    if (found != 0 || copy == NULL) {
+        free(copy);
+        return found;
     }
     lane->reasons[lane->reasons_len++] = copy;
     return lane->reasons_len;

@@ -21,8 +21,11 @@
 #include "scenarios/scenario.h"
 #include "sim/trace.h"
 
+/* The reason that stands for all beyond ANALYSIS_REASONS_MAX. */
+#define ANALYSIS_OTHER_REASONS "other reasons"
+
 enum {
-    ANALYSIS_REASONS_MAX = 1000, /* different reasons kept a lane; the rest is "other reasons" */
+    ANALYSIS_REASONS_MAX = 1000, /* different reasons kept a lane; the rest are "others" */
     ANALYSIS_OUTCOME_NONE = 255, /* no OUTCOME record yet */
 };
 
@@ -67,7 +70,8 @@ struct analysis_collect_config {
     bool (*phone)(void *context, sim_node node, struct scenario_phone_info *info, sim_time *start);
     void *phone_context;
     struct analysis_transfers *transfers; /* NULL: not kept; outlives the collector */
-    /* Told of every record on its lane, after the figures: console logs, --verbose, observers. NULL: none. */
+    /* Told of every record on its lane, after the figures: console logs, --verbose, observers.
+     * NULL: none. */
     void (*story)(void *context, unsigned lane, const struct analysis_phone *phone,
                   const struct sim_record *record);
     void *story_context;

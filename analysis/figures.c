@@ -328,6 +328,7 @@ static void fill_site(struct analysis_figures *f, uint32_t index, struct analysi
                          &site->bounds);
     if (!setup->wan.none) {
         f->configured_bit_s += analysis_figures_configured(setup, &site->stats);
+        f->lines++;
     }
     sum_counts(&f->all.phones, &site->phones);
     sum_stats(&f->all.stats, &site->stats);

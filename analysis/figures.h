@@ -96,6 +96,7 @@ struct analysis_figures {
     uint32_t first, end;         /* the figures are of sites first..end-1: the run's share */
     struct analysis_site all;    /* stats: sums, except first (least), last, peaks (largest) */
     uint64_t configured_bit_s;   /* towards all sites with a line; 0: no site has one */
+    uint32_t lines;              /* sites with a line */
     struct analysis_totals totals;
     struct analysis_stats completion, back; /* of all phones */
     uint32_t *order;                        /* nodes of phones, by site, then by node */

@@ -12,7 +12,7 @@
 struct suite {
     FILE *to;
     const char *class_name;
-    unsigned tests, failures, errors;
+    unsigned tests, failures, errors, skipped;
 };
 
 /* ---- XML ---- */
@@ -112,6 +112,18 @@ static void missed(struct suite *s, const char *name, const char *kind, const ch
     fprintf(s->to, "</%s>\n    </testcase>\n", kind);
 }
 
+static void skipped(struct suite *s, const char *name, const char *why)
+{
+    s->tests++;
+    s->skipped++;
+    fputs("    <testcase", s->to);
+    attribute(s->to, "classname", s->class_name);
+    attribute(s->to, "name", name);
+    fputs(">\n      <skipped", s->to);
+    attribute(s->to, "message", why);
+    fputs("/>\n    </testcase>\n", s->to);
+}
+
 static const cJSON *member(const cJSON *o, const char *part, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(o, part), key);
@@ -121,6 +133,11 @@ static const char *text_at(const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
     return text == NULL ? "?" : text;
+}
+
+static bool is_interrupted(const cJSON *d)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"));
 }
 
 static void phones_case(struct suite *s, const cJSON *d)
@@ -145,7 +162,8 @@ static void phones_case(struct suite *s, const cJSON *d)
     if (to != NULL) {
         cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(d, "failures_by_reason"))
         {
-            fprintf(to, "%.0f phones: %s\n", reason->valuedouble, reason->string);
+            fprintf(to, "%.0f phone%s: %s\n", reason->valuedouble,
+                    analysis_summary_plural(reason->valuedouble, "s"), reason->string);
         }
         fclose(to);
     }
@@ -159,7 +177,9 @@ static void validity_case(struct suite *s, const cJSON *d)
     const cJSON *first = cJSON_GetArrayItem(member(d, "validity", "reasons"), 0);
     const char *why = cJSON_GetStringValue(first);
 
-    if (cJSON_IsTrue(member(d, "validity", "valid"))) {
+    if (cJSON_IsTrue(member(d, "validity", "valid")) && is_interrupted(d)) {
+        skipped(s, name, "the run was interrupted; it was valid until then");
+    } else if (cJSON_IsTrue(member(d, "validity", "valid"))) {
         passed(s, name);
     } else {
         missed(s, name, "error", "this machine was too slow: the run says nothing", why);
@@ -173,7 +193,9 @@ static void threshold_cases(struct suite *s, const cJSON *d)
     cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(d, "thresholds"))
     {
         char message[ANALYSIS_MARGIN_MAX];
-        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"))) {
+        if (is_interrupted(d)) {
+            skipped(s, text_at(t, "expression"), "the run was interrupted");
+        } else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"))) {
             passed(s, text_at(t, "expression"));
         } else {
             missed(s, text_at(t, "expression"), "failure", analysis_summary_missed(t, message),
@@ -191,7 +213,7 @@ static const char *broken_by(const cJSON *d, int status, bool is_last)
                    ? "bad command line or scenario: standard error says where"
                    : "the environment refused: standard error says why";
     }
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"))) {
+    if (is_interrupted(d)) {
         return "interrupted: the figures cover what happened until then";
     }
     return is_last && status == ANALYSIS_REFUSED ? "something went wrong: standard error says what"
@@ -276,8 +298,8 @@ static bool put_suite(FILE *to, const struct analysis_junit *j, const cJSON *d, 
     }
     fputs("  <testsuite", to);
     attribute(to, "name", d != NULL ? text_at(d, "method") : j->command);
-    fprintf(to, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"0\"", s.tests, s.failures,
-            s.errors);
+    fprintf(to, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"", s.tests, s.failures,
+            s.errors, s.skipped);
     if (d != NULL) {
         fprintf(to, " time=\"%.6f\"", analysis_summary_number(d, "engine", "run_s"));
     }

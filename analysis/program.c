@@ -186,6 +186,9 @@ int analysis_program_flush(const struct analysis_program *program, const char *c
     if (fflush(program->out) == 0 && !ferror(program->out)) {
         return status;
     }
+    if (errno == EPIPE) { /* the reader, "| head", has seen enough and needs no word about it */
+        return analysis_program_worse(status, ANALYSIS_REFUSED);
+    }
     return analysis_program_worse(
         status, analysis_program_fail(program, command, ANALYSIS_REFUSED,
                                       "can't write to standard output: %s", strerror(errno)));

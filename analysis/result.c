@@ -85,7 +85,7 @@ static void add_times(cJSON *to, const char *name, const struct analysis_times *
     add_seconds(times, "last", t->last, known);
 }
 
-static void add_wan(cJSON *to, const struct sim_site_stats *s, uint64_t configured_bit_s)
+static cJSON *add_wan(cJSON *to, const struct sim_site_stats *s, uint64_t configured_bit_s)
 {
     cJSON *wan = cJSON_AddObjectToObject(to, "wan");
     uint64_t mean = analysis_figures_mean_rate(s);
@@ -105,6 +105,7 @@ static void add_wan(cJSON *to, const struct sim_site_stats *s, uint64_t configur
         cJSON_AddNullToObject(wan, "configured_bit_s");
     }
     add_ratio(wan, "utilisation", (double)mean, (double)configured_bit_s);
+    return wan;
 }
 
 static void add_lan(cJSON *to, const struct sim_site_stats *s)
@@ -394,15 +395,54 @@ static void add_failures_of(cJSON *list, cJSON *reasons, const struct analysis_f
     }
 }
 
-static void add_failures(cJSON *to, const struct analysis_figures *f)
+/* Most frequent first, then by name; those that are not told apart come last. */
+static int compare_reasons(const void *a, const void *b)
+{
+    const cJSON *x = *(const cJSON *const *)a, *y = *(const cJSON *const *)b;
+    bool x_is_other = strcmp(x->string, ANALYSIS_OTHER_REASONS) == 0;
+    bool y_is_other = strcmp(y->string, ANALYSIS_OTHER_REASONS) == 0;
+
+    if (x_is_other != y_is_other) {
+        return x_is_other ? 1 : -1;
+    }
+    if (x->valuedouble < y->valuedouble || x->valuedouble > y->valuedouble) {
+        return x->valuedouble > y->valuedouble ? -1 : 1;
+    }
+    return strcmp(x->string, y->string);
+}
+
+static bool add_sorted(cJSON *to, const cJSON *reasons)
+{
+    const cJSON **order = malloc(((size_t)cJSON_GetArraySize(reasons) + 1) * sizeof(*order));
+    const cJSON *reason;
+    size_t len = 0;
+
+    if (order == NULL) {
+        return false;
+    }
+    cJSON_ArrayForEach(reason, reasons)
+    {
+        order[len++] = reason;
+    }
+    qsort(order, len, sizeof(*order), compare_reasons);
+    for (size_t i = 0; i < len; i++) {
+        cJSON_AddNumberToObject(to, order[i]->string, order[i]->valuedouble);
+    }
+    free(order);
+    return true;
+}
+
+static bool add_failures(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "failures");
-    cJSON *reasons = cJSON_AddObjectToObject(to, "failures_by_reason");
-
+    cJSON *reasons = cJSON_CreateObject();
     uint32_t listed = 0;
 
     add_failures_of(list, reasons, f, true, &listed);
     add_failures_of(list, reasons, f, false, &listed);
+    bool whole = add_sorted(cJSON_AddObjectToObject(to, "failures_by_reason"), reasons);
+    cJSON_Delete(reasons);
+    return whole;
 }
 
 /* ---- The rest of the document ---- */
@@ -461,29 +501,64 @@ static void add_cautions_of_shares(cJSON *list, const struct analysis_facts *fac
     add_caution(list, text);
 }
 
+/* The default limit is easily met without knowing that there is one. */
+static void add_caution_of_refusals(cJSON *list, const struct analysis_facts *facts)
+{
+    const struct sim_server_setup *server = &facts->scenario->server;
+    char text[320];
+
+    if (!facts->has_server || facts->server.refused == 0 || server->max_transfers == 0 ||
+        server->overflow != SIM_OVERFLOW_REFUSE) {
+        return;
+    }
+    snprintf(
+        text, sizeof(text),
+        "The server refused %" PRIu64 " transfer%s: server.max_transfers is %" PRIu32
+        " at once; raise it (or take \"none\"), set server.overflow to \"queue\", or set what your "
+        "own server can do.",
+        facts->server.refused, facts->server.refused == 1 ? "" : "s", server->max_transfers);
+    add_caution(list, text);
+}
+
+/* Times, and thresholds on them, look better the more phones are missing. */
+static void add_cautions_of_missing(cJSON *list, const struct analysis_figures *f)
+{
+    const struct analysis_counts *phones = &f->all.phones;
+    char text[320];
+
+    if (f->facts->interrupted) {
+        add_caution(list, "The run was interrupted: the figures, and what the thresholds are "
+                          "compared with, cover what happened until then.");
+        return;
+    }
+    if (phones->unfinished > 0) {
+        snprintf(text, sizeof(text),
+                 "%" PRIu32
+                 " phone%s had no outcome when the run ended: completion times leave %s out.",
+                 phones->unfinished, phones->unfinished == 1 ? "" : "s",
+                 phones->unfinished == 1 ? "it" : "them");
+        add_caution(list, text);
+    }
+    if (phones->failed > 0) {
+        snprintf(text, sizeof(text),
+                 "Completion times, and thresholds on them, are those of the %" PRIu32
+                 " upgraded phone%s; failed ones have none.",
+                 phones->upgraded, phones->upgraded == 1 ? "" : "s");
+        add_caution(list, text);
+    }
+}
+
 static void add_cautions(cJSON *to, const struct analysis_figures *f)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "caution");
     const struct analysis_counts *phones = &f->all.phones;
-    add_cautions_of_shares(list, f->facts);
     char text[320], size[SIM_UNITS_TEXT_MAX];
 
-    if (f->facts->interrupted) {
-        add_caution(list, "The run was interrupted: the figures cover what happened until then.");
-    }
-    if (phones->unfinished > 0 && !f->facts->interrupted) {
-        snprintf(text, sizeof(text),
-                 "%" PRIu32
-                 " phones had no outcome when the run ended: completion times leave them out.",
-                 phones->unfinished);
-        add_caution(list, text);
-    }
+    add_cautions_of_shares(list, f->facts);
+    add_cautions_of_missing(list, f);
+    add_caution_of_refusals(list, f->facts);
     if (f->facts->world == SCENARIO_VIRTUAL) {
         analysis_caution_fluid(f->facts->scenario, f->facts->method, add_caution_to, list);
-    }
-    if (phones->failed > 0) {
-        add_caution(list,
-                    "Completion times are those of the upgraded phones; failed ones have none.");
     }
     if (f->facts->method == SCENARIO_LOAD_SERVER) {
         snprintf(text, sizeof(text),
@@ -613,13 +688,13 @@ cJSON *analysis_result_document(const struct analysis_figures *f)
     add_count(transfers, "rejected", f->totals.rejected);
     add_times(o, "completion_s", &f->all.completion);
     add_times(o, "back_in_service_s", &f->all.back);
-    add_wan(o, &f->all.stats, f->configured_bit_s);
+    add_count(add_wan(o, &f->all.stats, f->configured_bit_s), "lines", f->lines);
     add_lan(o, &f->all.stats);
     add_server(o, f);
     add_models_and_files(o, f);
     bool whole = add_sites(o, f) && add_trees(o, f);
     add_bounds(o, &f->all);
-    add_failures(o, f);
+    whole = add_failures(o, f) && whole;
     cJSON_AddArrayToObject(o, "thresholds");
     add_cautions(o, f);
     add_validity(o, &f->facts->validity);

@@ -208,6 +208,25 @@ char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX])
     return out;
 }
 
+const char *analysis_summary_plural(double value, const char *ending)
+{
+    return value == 1 ? "" : ending;
+}
+
+double analysis_summary_wanted(const cJSON *document)
+{
+    return analysis_summary_number(document, "phones", "total") -
+           analysis_summary_number(document, "phones", "current");
+}
+
+double analysis_summary_behind(const cJSON *document)
+{
+    double upgraded = analysis_summary_number(document, "phones", "upgraded");
+    double behind = analysis_summary_wanted(document) - upgraded;
+
+    return behind > 0 ? behind : 0; /* NAN too: nobody counted */
+}
+
 static const char *text_of(const cJSON *o, const char *key)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
@@ -224,7 +243,7 @@ static bool is_valid(const cJSON *document)
 
 static void print_verdict(const struct analysis_style *style, const cJSON *d)
 {
-    double total = analysis_summary_number(d, "phones", "total");
+    double wanted = analysis_summary_wanted(d);
     double upgraded = analysis_summary_number(d, "phones", "upgraded");
     double current = analysis_summary_number(d, "phones", "current");
     double failed = analysis_summary_number(d, "phones", "failed");
@@ -238,7 +257,8 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"))) {
         add(&t, "Interrupted. ");
     }
-    add(&t, "%.0f of %.0f phones upgraded", upgraded, total - current);
+    add(&t, "%.0f of %.0f phone%s upgraded", upgraded, wanted,
+        analysis_summary_plural(wanted, "s"));
     if (!isnan(last)) {
         add(&t, " in %s", analysis_summary_seconds(last, a));
     }
@@ -249,7 +269,7 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
         add(&t, ", %.0f unfinished", unfinished);
     }
     if (current > 0) {
-        add(&t, " (%.0f more were current)", current);
+        add(&t, " (%.0f more %s current)", current, current == 1 ? "was" : "were");
     }
     add(&t, "; %s of firmware crossed the WAN",
         analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), a));
@@ -292,6 +312,7 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
     double configured = analysis_summary_number(d, "wan", "configured_bit_s");
     double drops = analysis_summary_number(d, "wan", "drops");
+    double lines = analysis_summary_number(d, "wan", "lines");
     struct text t = {.len = 0}, rates = {.len = 0};
 
     if (isnan(configured)) {
@@ -312,26 +333,31 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
         100 * analysis_summary_number(d, "wan", "utilisation"),
         analysis_summary_rate(analysis_summary_number(d, "wan", "peak_bit_s"), b),
         analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c));
+    if (lines > 1) {
+        add(&rates, ", %.0f lines together", lines);
+    }
     if (drops > 0) {
-        add(&rates, ", %.0f packets lost or dropped", drops);
+        add(&rates, ", %.0f packet%s lost or dropped", drops, analysis_summary_plural(drops, "s"));
     }
     print_labelled(style, "", rates.bytes);
 }
 
 static void print_trees(const struct analysis_style *style, const cJSON *d)
 {
+    double children = analysis_summary_number(d, "trees_summary", "max_children");
+    double copies = analysis_summary_number(d, "trees_summary", "wan_copies");
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
     struct text t = {.len = 0};
 
     if (!(analysis_summary_number(d, "trees_summary", "count") > 0)) {
         return;
     }
-    add(&t, "%s, at most %s deep, at most %s children",
+    add(&t, "%s, at most %s deep, at most %s child%s",
         analysis_summary_count(analysis_summary_number(d, "trees_summary", "count"), a),
         analysis_summary_count(analysis_summary_number(d, "trees_summary", "depth_max"), b),
-        analysis_summary_count(analysis_summary_number(d, "trees_summary", "max_children"), c));
-    add(&t, "; %s whole files came over the WAN",
-        analysis_summary_count(analysis_summary_number(d, "trees_summary", "wan_copies"), a));
+        analysis_summary_count(children, c), analysis_summary_plural(children, "ren"));
+    add(&t, "; %s whole file%s came over the WAN", analysis_summary_count(copies, a),
+        analysis_summary_plural(copies, "s"));
     print_labelled(style, "trees", t.bytes);
 }
 
@@ -340,16 +366,20 @@ static void print_rest(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX], b[ANALYSIS_CELL_MAX], c[ANALYSIS_CELL_MAX];
     double gap = analysis_summary_number(d, "bounds", "gap");
     double refused = analysis_summary_number(d, "server", "refused");
+    double requests = analysis_summary_number(d, "server", "requests");
+    double errors = analysis_summary_number(d, "server", "errors");
+    double transfers = analysis_summary_number(d, "server", "peak_transfers");
+    double broadcasts = analysis_summary_number(d, "lan", "broadcasts");
     struct text lan = {.len = 0}, server = {.len = 0}, distance = {.len = 0};
 
-    add(&lan, "%s between phones, %s broadcasts",
+    add(&lan, "%s between phones, %s broadcast%s",
         analysis_summary_size(analysis_summary_number(d, "lan", "payload_bytes"), a),
-        analysis_summary_count(analysis_summary_number(d, "lan", "broadcasts"), b));
+        analysis_summary_count(broadcasts, b), analysis_summary_plural(broadcasts, "s"));
     print_labelled(style, "LAN", lan.bytes);
-    add(&server, "%s requests, %s errors, at most %s transfers at once",
-        analysis_summary_count(analysis_summary_number(d, "server", "requests"), a),
-        analysis_summary_count(analysis_summary_number(d, "server", "errors"), b),
-        analysis_summary_count(analysis_summary_number(d, "server", "peak_transfers"), c));
+    add(&server, "%s request%s, %s error%s, at most %s transfer%s at once",
+        analysis_summary_count(requests, a), analysis_summary_plural(requests, "s"),
+        analysis_summary_count(errors, b), analysis_summary_plural(errors, "s"),
+        analysis_summary_count(transfers, c), analysis_summary_plural(transfers, "s"));
     if (refused > 0) {
         add(&server, ", %.0f refused", refused);
     }
@@ -438,16 +468,6 @@ static void print_sites(const struct analysis_style *style, const cJSON *d)
 
 /* ---- Trouble ---- */
 
-static int compare_reasons(const void *a, const void *b)
-{
-    const cJSON *x = *(const cJSON *const *)a, *y = *(const cJSON *const *)b;
-
-    if (x->valuedouble != y->valuedouble) {
-        return x->valuedouble > y->valuedouble ? -1 : 1;
-    }
-    return strcmp(x->string, y->string);
-}
-
 /* A phone that failed for that reason: where to look. */
 static const cJSON *example_of(const cJSON *d, const char *reason)
 {
@@ -462,39 +482,33 @@ static const cJSON *example_of(const cJSON *d, const char *reason)
     return NULL;
 }
 
+/* As the document has them: the most frequent first. */
 static void print_failures(const struct analysis_style *style, const cJSON *d)
 {
     const cJSON *reasons = cJSON_GetObjectItemCaseSensitive(d, "failures_by_reason");
-    int len = cJSON_GetArraySize(reasons);
-    const cJSON **sorted = calloc((size_t)len + 1, sizeof(const cJSON *));
     const cJSON *reason;
-    int at = 0;
+    int len = cJSON_GetArraySize(reasons), shown = 0;
 
-    if (len == 0 || sorted == NULL) {
-        free(sorted);
+    if (len == 0) {
         return;
     }
-    cJSON_ArrayForEach(reason, reasons)
-    {
-        sorted[at++] = reason;
-    }
-    qsort(sorted, (size_t)len, sizeof(sorted[0]), compare_reasons);
     fprintf(style->to, "\n%sWhy phones are not upgraded%s\n",
             analysis_summary_on(style, ANALYSIS_BOLD), analysis_summary_off(style));
-    for (int i = 0; i < len && i < REASONS_SHOWN; i++) {
-        const cJSON *example = example_of(d, sorted[i]->string);
-        fprintf(style->to, "  %6.0f  %s", sorted[i]->valuedouble, sorted[i]->string);
+    cJSON_ArrayForEach(reason, reasons)
+    {
+        const cJSON *example = example_of(d, reason->string);
+        if (shown++ == REASONS_SHOWN) {
+            fprintf(style->to, "  and %d more reason%s; failures_by_reason in the result has all\n",
+                    len - REASONS_SHOWN, analysis_summary_plural(len - REASONS_SHOWN, "s"));
+            break;
+        }
+        fprintf(style->to, "  %6.0f  %s", reason->valuedouble, reason->string);
         if (example != NULL) {
             fprintf(style->to, "  (like %s at %s)", text_of(example, "phone"),
                     text_of(example, "site"));
         }
         fprintf(style->to, "\n");
     }
-    if (len > REASONS_SHOWN) {
-        fprintf(style->to, "  and %d more reasons; failures_by_reason in the result has all\n",
-                len - REASONS_SHOWN);
-    }
-    free(sorted);
 }
 
 static void print_item(const struct analysis_style *style, const char *text)
@@ -541,7 +555,8 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
             "ports (lan.rate), a quieter machine; pfsim doctor SCENARIO compares "
             "demand with capacity.");
     }
-    analysis_summary_items(style, "Mind", cJSON_GetObjectItemCaseSensitive(d, "caution"));
+    analysis_summary_items(style, ANALYSIS_CAUTIONS_TITLE,
+                           cJSON_GetObjectItemCaseSensitive(d, "caution"));
 }
 
 void analysis_summary_run(const struct analysis_style *style, const cJSON *d, const char *out)

@@ -34,6 +34,9 @@ int analysis_summary_width(const struct analysis_style *style);
 void analysis_summary_wrap(const struct analysis_style *style, int column, int indent,
                            const char *text);
 
+/* What a list of cautions is called: here, in a plan and on the page (web/src/head.js). */
+#define ANALYSIS_CAUTIONS_TITLE "Mind"
+
 /* One run. `out`: where its files are, NULL: nowhere. */
 void analysis_summary_run(const struct analysis_style *style, const cJSON *document,
                           const char *out);
@@ -64,6 +67,11 @@ char *analysis_summary_size(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_rate(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_times(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX]);
+/* "" for one, else what makes its word a plural ("s"). */
+const char *analysis_summary_plural(double value, const char *ending);
+/* Phones that needed the firmware, and how many of them did not get it. */
+double analysis_summary_wanted(const cJSON *document);
+double analysis_summary_behind(const cJSON *document);
 /* A list of sentences under a title; nothing when it is empty. */
 void analysis_summary_items(const struct analysis_style *style, const char *title,
                             const cJSON *list);

@@ -54,41 +54,97 @@ static bool is_valid(const cJSON *run)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(validity, "valid"));
 }
 
-/* "pfs finished 4.73 times as fast as traditional and took 30.0 times less firmware over the
- * WAN." */
-static void print_verdict(const struct analysis_style *style, const cJSON *first,
-                          const cJSON *second)
+/* "traditional left 695 of 1200 phones behind" or "pfs upgraded all of them in 3 min 17 s". */
+static void tell_of(const cJSON *run, bool is_second, char *text, size_t size)
 {
-    double last = analysis_summary_number(first, "completion_s", "last") /
-                  analysis_summary_number(second, "completion_s", "last");
+    double behind = analysis_summary_behind(run);
+    char a[ANALYSIS_CELL_MAX];
+
+    if (behind == 0) {
+        snprintf(text, size, "%.60s upgraded all of them in %s", text_of(run, "method"),
+                 analysis_summary_seconds(analysis_summary_number(run, "completion_s", "last"), a));
+    } else if (is_second) {
+        snprintf(text, size, "%.60s left %.0f", text_of(run, "method"), behind);
+    } else {
+        snprintf(text, size, "%.60s left %.0f of %.0f phone%s behind", text_of(run, "method"),
+                 behind, analysis_summary_wanted(run),
+                 analysis_summary_plural(analysis_summary_wanted(run), "s"));
+    }
+}
+
+/* Who left phones behind; times of different phones are not compared. False: nobody did. */
+static bool tell_of_missing(const cJSON *first, const cJSON *second, char *text, size_t size)
+{
+    bool whole = analysis_summary_behind(first) == 0;
+    char a[200], b[200];
+
+    if (whole && analysis_summary_behind(second) == 0) {
+        return false;
+    }
+    tell_of(whole ? second : first, false, a, sizeof(a));
+    tell_of(whole ? first : second, true, b, sizeof(b));
+    snprintf(text, size, "%s; %s.", a, b);
+    return true;
+}
+
+/* " and took 30 times less firmware over the WAN"; "" when that is unknown. */
+static void tell_of_load(const cJSON *first, const cJSON *second, char *text, size_t size)
+{
     double bytes = analysis_summary_number(first, "wan", "payload_bytes") /
                    analysis_summary_number(second, "wan", "payload_bytes");
 
-    if (!isfinite(last) || last <= 0) {
-        fprintf(style->to, "%sNo phone completed with one of the methods.%s\n",
-                analysis_summary_on(style, ANALYSIS_BAD), analysis_summary_off(style));
+    text[0] = '\0';
+    if (!isfinite(bytes) || bytes <= 0) {
         return;
     }
-    double factor = last >= 1 ? last : 1 / last;
-    const char *method = text_of(first, "method");
-    char pace[ANALYSIS_CELL_MAX + 64], load[ANALYSIS_CELL_MAX] = "", text[512];
+    double factor = bytes >= 1 ? bytes : 1 / bytes;
     if (factor < SAME) {
-        snprintf(pace, sizeof(pace), "about as fast as %.60s", method);
+        snprintf(text, size, " and took as much firmware over the WAN");
     } else {
-        snprintf(pace, sizeof(pace), "%.3g times as %s as %.60s", factor,
-                 last >= 1 ? "fast" : "slowly", method);
+        snprintf(text, size, " and took %.3g times %s firmware over the WAN", factor,
+                 bytes >= 1 ? "less" : "more");
     }
-    if (isfinite(bytes) && bytes > 0) {
-        factor = bytes >= 1 ? bytes : 1 / bytes;
-        if (factor < SAME) {
-            snprintf(load, sizeof(load), " and took as much firmware over the WAN");
-        } else {
-            snprintf(load, sizeof(load), " and took %.3g times %s firmware over the WAN", factor,
-                     bytes >= 1 ? "less" : "more");
-        }
+}
+
+/* "pfs finished 4.73 times as fast as traditional and took 30 times less firmware over the WAN."
+ * Nothing when they have no such times. */
+static void tell_of_pace(const cJSON *first, const cJSON *second, char *text, size_t size)
+{
+    double last = analysis_summary_number(first, "completion_s", "last") /
+                  analysis_summary_number(second, "completion_s", "last");
+    const char *method = text_of(first, "method"), *other = text_of(second, "method");
+    char load[ANALYSIS_CELL_MAX];
+
+    text[0] = '\0';
+    if (!isfinite(last) || last <= 0) {
+        return;
     }
-    snprintf(text, sizeof(text), "%.60s finished %s%s.", text_of(second, "method"), pace, load);
-    fprintf(style->to, "%s", analysis_summary_on(style, ANALYSIS_BOLD));
+    tell_of_load(first, second, load, sizeof(load));
+    if (last < SAME && last > 1 / SAME) {
+        snprintf(text, size, "%.60s finished about as fast as %.60s%s.", other, method, load);
+    } else if (last > 1) {
+        snprintf(text, size, "%.60s finished %.3g times as fast as %.60s%s.", other, last, method,
+                 load);
+    } else {
+        snprintf(text, size, "%.60s took %.3g times as long as %.60s%s.", other, 1 / last, method,
+                 load);
+    }
+}
+
+static void print_verdict(const struct analysis_style *style, const cJSON *first,
+                          const cJSON *second)
+{
+    char text[512];
+    bool bad = tell_of_missing(first, second, text, sizeof(text));
+
+    if (!bad) {
+        tell_of_pace(first, second, text, sizeof(text));
+    }
+    if (text[0] == '\0') {
+        snprintf(text, sizeof(text), "No phone completed with one of the methods.");
+        bad = true;
+    }
+    fprintf(style->to, "%s", analysis_summary_on(style, bad ? ANALYSIS_BAD : ANALYSIS_BOLD));
     analysis_summary_wrap(style, 0, 0, text);
     fprintf(style->to, "%s", analysis_summary_off(style));
 }
@@ -162,22 +218,38 @@ static void print_judged(const struct table *t, const struct row *row, double fi
             analysis_summary_off(style), is_last ? 0 : t->judged - GAP - (int)strlen(text), "");
 }
 
+/* Times of different phones are no measure of a method. */
+static bool may_compare(const struct row *row, const cJSON *first, const cJSON *run)
+{
+    bool is_time =
+        strcmp(row->part, "completion_s") == 0 || strcmp(row->part, "back_in_service_s") == 0;
+
+    return !is_time || (analysis_summary_behind(first) == 0 && analysis_summary_behind(run) == 0);
+}
+
 static void print_row(const struct table *t, const struct row *row)
 {
     double first = analysis_summary_number(cJSON_GetArrayItem(t->runs, 0), row->part, row->key);
-    char cell[ANALYSIS_CELL_MAX];
+    double lines = analysis_summary_number(cJSON_GetArrayItem(t->runs, 0), "wan", "lines");
+    char cell[ANALYSIS_CELL_MAX], label[ANALYSIS_CELL_MAX];
 
     if (t->from == t->to && row->better == NULL) {
         return; /* there is nothing in it */
     }
-    fprintf(t->style->to, "%-*s", t->label, row->label);
+    snprintf(label, sizeof(label), "%s", row->label);
+    if (lines > 1 && strcmp(row->key, "busy_s") == 0) { /* a sum, longer than any run */
+        snprintf(label, sizeof(label), "%s, %.0f lines", row->label, lines);
+    }
+    fprintf(t->style->to, "%-*s", t->label, label);
     for (int i = t->from; i < t->to; i++) {
         double value = analysis_summary_number(cJSON_GetArrayItem(t->runs, i), row->part, row->key);
         fprintf(t->style->to, "%*s", t->column, row->format(value, cell));
     }
     for (int i = t->judged_from; i < t->judged_to && row->better != NULL; i++) {
+        const cJSON *run = cJSON_GetArrayItem(t->runs, i);
+        bool comparable = may_compare(row, cJSON_GetArrayItem(t->runs, 0), run);
         print_judged(t, row, first,
-                     analysis_summary_number(cJSON_GetArrayItem(t->runs, i), row->part, row->key),
+                     comparable ? analysis_summary_number(run, row->part, row->key) : (double)NAN,
                      i == t->judged_to - 1);
     }
     fprintf(t->style->to, "\n");

@@ -72,6 +72,8 @@ static void margin_of(const cJSON *t, char out[ANALYSIS_MARGIN_MAX])
     bool met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
     char op = comparison_of(text_of(t, "expression"))[0];
     double by = fabs(value - limit);
+    const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(t, "unit"));
+    bool is_share = unit != NULL && strcmp(unit, "share") == 0;
     char cell[ANALYSIS_CELL_MAX], share[32] = "";
 
     out[0] = '\0';
@@ -82,10 +84,15 @@ static void margin_of(const cJSON *t, char out[ANALYSIS_MARGIN_MAX])
         snprintf(out, ANALYSIS_MARGIN_MAX, "%s", !met ? "just not" : op == '=' ? "" : "just");
         return;
     }
-    if (limit != 0 && by < 10 * fabs(limit)) {
+    if (is_share) { /* percent of percent would be read wrongly */
+        snprintf(cell, sizeof(cell), "%.3g points", 100 * by);
+    } else {
+        in_unit(t, by, cell);
+    }
+    if (!is_share && limit != 0 && by < 10 * fabs(limit)) {
         snprintf(share, sizeof(share), " (%.3g %%)", 100 * by / fabs(limit));
     }
-    snprintf(out, ANALYSIS_MARGIN_MAX, "%s%s %s", in_unit(t, by, cell), share,
+    snprintf(out, ANALYSIS_MARGIN_MAX, "%s%s %s", cell, share,
              met             ? "to spare"
              : value > limit ? "too much"
                              : "too little");
@@ -158,6 +165,28 @@ static void print_row(const struct analysis_style *style, const cJSON *t, const 
             row.margin);
 }
 
+/* The times look better the more phones are missing. */
+static void print_times_note(const struct analysis_style *style, const cJSON *document)
+{
+    const cJSON *t;
+    bool any = false;
+    double upgraded = analysis_summary_number(document, "phones", "upgraded");
+    char text[160];
+
+    cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(document, "thresholds"))
+    {
+        any |= strstr(text_of(t, "expression"), "completion_s") != NULL ||
+               strstr(text_of(t, "expression"), "back_in_service_s") != NULL;
+    }
+    if (!any || analysis_summary_behind(document) == 0) {
+        return;
+    }
+    snprintf(text, sizeof(text), "Times are those of the %.0f upgraded phone%s of %.0f.", upgraded,
+             analysis_summary_plural(upgraded, "s"), analysis_summary_wanted(document));
+    fprintf(style->to, "%*s", INDENT, "");
+    analysis_summary_wrap(style, INDENT, INDENT, text);
+}
+
 void analysis_summary_thresholds(const struct analysis_style *style, const cJSON *document)
 {
     static const char *const heads[CELLS] = {"metric", "limit", "value", "margin"};
@@ -183,8 +212,13 @@ void analysis_summary_thresholds(const struct analysis_style *style, const cJSON
     }
     int width = INDENT + STATE_WIDTH + widths[0] + widths[1] + widths[2] + widths[3] + 3 * GAP;
     bool in_columns = width <= analysis_summary_width(style);
-    fprintf(style->to, "\n  %s%d of %d thresholds met%s\n",
-            analysis_summary_on(style, met == len ? ANALYSIS_GOOD : ANALYSIS_BAD), met, len,
+    bool interrupted = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(document, "interrupted"));
+    enum analysis_colour colour = met < len     ? ANALYSIS_BAD
+                                  : interrupted ? ANALYSIS_WARN
+                                                : ANALYSIS_GOOD;
+    fprintf(style->to, "\n  %s%d of %d threshold%s met%s%s\n", analysis_summary_on(style, colour),
+            met, len, analysis_summary_plural(len, "s"),
+            interrupted ? " by what happened until the run was interrupted" : "",
             analysis_summary_off(style));
     if (in_columns) {
         fprintf(style->to, "%*s%-*s%-*s%*s  %s\n", INDENT + STATE_WIDTH, "", widths[0] + GAP,
@@ -194,4 +228,5 @@ void analysis_summary_thresholds(const struct analysis_style *style, const cJSON
     {
         print_row(style, t, widths, in_columns);
     }
+    print_times_note(style, document);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/collect.h"
 #include "analysis/report/view_parts.h"
 #include "sim/err.h"
 #include "sim/units.h"
@@ -29,18 +30,40 @@ static void missed_of(const cJSON *result, int *missed, int *all, const char **f
     }
 }
 
-/* The reason that most phones gave; NULL: none. */
-static const char *main_reason(const cJSON *result)
+/* The reason that most phones gave; NULL: none. Those that only ran out of time are no failures. */
+static const cJSON *main_reason(const cJSON *result, bool of_failures)
 {
+    static const char out_of_time[] = "the run ended first";
     const cJSON *reason, *most = NULL;
 
     cJSON_ArrayForEach(reason, member(result, "failures_by_reason"))
     {
-        if (cJSON_IsNumber(reason) && (most == NULL || reason->valuedouble > most->valuedouble)) {
+        if (!cJSON_IsNumber(reason) ||
+            (of_failures && strncmp(reason->string, out_of_time, strlen(out_of_time)) == 0)) {
+            continue;
+        }
+        if (most == NULL || reason->valuedouble > most->valuedouble) {
             most = reason;
         }
     }
-    return most != NULL ? most->string : NULL;
+    return most;
+}
+
+/* "695 of 1200 phones failed, 452 of them: Server busy." */
+static void failure(const cJSON *result, char *text, size_t size)
+{
+    double failed = view_number(result, "phones", "failed");
+    double count = failed > 0 ? failed : view_number(result, "phones", "unfinished");
+    const cJSON *reason = main_reason(result, failed > 0);
+    char a[48], share[48] = "";
+
+    if (reason != NULL && reason->valuedouble < count) {
+        snprintf(share, sizeof(share), ", %.0f of them", reason->valuedouble);
+    }
+    snprintf(text, size, "%.0f of %s %s%s%s%.400s.", count,
+             view_count(view_number(result, "phones", "total"), "phone", a),
+             failed > 0 ? "failed" : "had not finished when the run ended", share,
+             reason != NULL ? ": " : "", reason != NULL ? reason->string : "");
 }
 
 static const char *within(const cJSON *result, char out[SIM_UNITS_TEXT_MAX])
@@ -102,7 +125,7 @@ cJSON *analysis_view_verdict(const cJSON *result)
     double failed = view_number(result, "phones", "failed");
     double unfinished = view_number(result, "phones", "unfinished");
     const cJSON *validity = member(result, "validity");
-    const char *reason = main_reason(result), *status, *first;
+    const char *status, *first;
     char text[700], a[48], sentence[512];
     int missed, all;
 
@@ -115,14 +138,12 @@ cJSON *analysis_view_verdict(const cJSON *result)
                  what != NULL ? what : "the machine fell behind");
     } else if (cJSON_IsTrue(member(result, "interrupted"))) {
         status = "interrupted";
-        snprintf(text, sizeof(text), "The run was interrupted: %.0f of %s %s upgraded by then.",
-                 upgraded, view_count(total, "phone", a), upgraded == 1 ? "was" : "were");
+        snprintf(text, sizeof(text), "The run was interrupted: %.0f of %s %s upgraded by then%s.",
+                 upgraded, view_count(total, "phone", a), upgraded == 1 ? "was" : "were",
+                 all > 0 ? ", and thresholds cover only what happened until then" : "");
     } else if (failed + unfinished > 0) {
         status = "failed";
-        snprintf(text, sizeof(text), "%.0f of %s %s%s%.400s.", failed > 0 ? failed : unfinished,
-                 view_count(total, "phone", a),
-                 failed > 0 ? "failed" : "had not finished when the run ended",
-                 reason != NULL ? ": " : "", reason != NULL ? reason : "");
+        failure(result, text, sizeof(text));
     } else {
         status = missed > 0 ? "missed" : "met";
         success(result, sentence, sizeof(sentence));
@@ -178,12 +199,18 @@ static int add_reason(const struct view_run *run, cJSON *list, const char *reaso
     return rc;
 }
 
+static bool is_other(const cJSON *reason)
+{
+    return strcmp(reason->string, ANALYSIS_OTHER_REASONS) == 0;
+}
+
 int view_failures(struct view_run *run)
 {
     const cJSON *reasons = member(run->result, "failures_by_reason"), *reason;
     cJSON *list = view_list(run->view, "failures");
-    size_t len = 0;
+    size_t len = 0, more = 0;
     double others = 0;
+    char rest[48];
     int rc = 0;
 
     const cJSON **order = malloc(((size_t)cJSON_GetArraySize(reasons) + 1) * sizeof(*order));
@@ -197,14 +224,16 @@ int view_failures(struct view_run *run)
     }
     qsort(order, len, sizeof(*order), compare_reasons);
     for (size_t i = 0; i < len && rc == 0; i++) {
-        if (i < VIEW_REASONS_MAX) {
+        if (i < VIEW_REASONS_MAX && !is_other(order[i])) {
             rc = add_reason(run, list, order[i]->string, order[i]->valuedouble, true);
         } else {
             others += order[i]->valuedouble;
+            more++;
         }
     }
     if (rc == 0 && others > 0) {
-        rc = add_reason(run, list, "other reasons", others, false);
+        snprintf(rest, sizeof(rest), "and %zu more reason%s", more, more == 1 ? "" : "s");
+        rc = add_reason(run, list, rest, others, false);
     }
     free(order);
     return rc;

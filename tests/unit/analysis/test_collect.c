@@ -357,6 +357,34 @@ Test(collect, a_flood_of_reasons_is_kept_in_bounds)
     analysis_figures_free(f);
 }
 
+Test(collect, files_named_after_a_phone_are_one_reason_and_the_most_frequent_comes_first)
+{
+    static const char *const texts[] = {
+        "a.sbn: stalled", "SEP001E13000000.cnf.xml: busy at tftp://s/SEP001E13000000.cnf.xml",
+        "SEP001E1300ABCD.cnf.xml: busy at tftp://s/SEP001E1300ABCD.cnf.xml", "SEP12.cnf.xml: busy"};
+    struct analysis_facts all = facts();
+    struct analysis_figures *f = NULL;
+
+    for (sim_node i = 0; i < 4; i++) {
+        say((struct sim_record){.at = 1,
+                                .node = i,
+                                .kind = SIM_RECORD_OUTCOME,
+                                .a = SIM_OUTCOME_FAILED,
+                                .text = texts[i]});
+    }
+    cr_assert_eq(analysis_figures_new(&f, &all), 0);
+    cJSON *d = analysis_result_document(f);
+    const cJSON *reasons = cJSON_GetObjectItemCaseSensitive(d, "failures_by_reason");
+    const cJSON *second = cJSON_GetArrayItem(reasons, 1); /* six have no outcome */
+    cr_assert_eq(cJSON_GetArraySize(reasons), 4);
+    cr_assert_eq(reasons->child->valuedouble, 6);
+    cr_assert_str_eq(second->string, "SEP*.cnf.xml: busy at tftp://s/SEP*.cnf.xml");
+    cr_assert_eq(second->valuedouble, 2);
+    cr_assert_str_eq(second->next->string, "SEP12.cnf.xml: busy");
+    cJSON_Delete(d);
+    analysis_figures_free(f);
+}
+
 Test(collect, the_trace_hash_does_not_depend_on_lanes_but_on_every_field)
 {
     struct sim_record record = {.at = 1, .node = 0, .kind = SIM_RECORD_LOG, .text = "x"};

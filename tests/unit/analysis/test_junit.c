@@ -14,7 +14,7 @@ static char path[] = "/tmp/pfsim-junit.XXXXXX";
 static char file[64];
 static struct analysis_program program;
 static struct seen {
-    unsigned suites, cases, failures, errors, properties;
+    unsigned suites, cases, failures, errors, skipped, properties;
     unsigned tests_said, failures_said, errors_said; /* by <testsuites> */
     char last_message[256];
 } seen;
@@ -41,6 +41,7 @@ static void on_element(void *context, const XML_Char *name, const XML_Char **att
     seen.cases += strcmp(name, "testcase") == 0;
     seen.failures += strcmp(name, "failure") == 0;
     seen.errors += strcmp(name, "error") == 0;
+    seen.skipped += strcmp(name, "skipped") == 0;
     seen.properties += strcmp(name, "property") == 0;
     for (size_t i = 0; attributes[i] != NULL; i += 2) {
         if (strcmp(attributes[i], "message") == 0) {
@@ -131,6 +132,21 @@ Test(junit, a_failed_phone_a_slow_machine_and_an_interruption_are_cases_that_fai
     cr_assert_eq(seen.cases, 3);
     cr_assert_eq(seen.failures, 1, "the phones");
     cr_assert_eq(seen.errors, 2, "the end and the machine");
+}
+
+Test(junit, thresholds_of_an_interrupted_run_are_neither_met_nor_missed)
+{
+    static const char interrupted[] =
+        "{\"method\":\"pfs\",\"seed\":1,\"interrupted\":true,\"phones\":{\"total\":3,\"upgraded\":"
+        "0,"
+        "\"failed\":0,\"unfinished\":3,\"current\":0},\"validity\":{\"valid\":true,\"reasons\":[]},"
+        "\"thresholds\":[{\"expression\":\"phones.failed == 0\",\"value\":0,\"met\":true}]}";
+
+    write_about((const char *const[]){interrupted}, 1, ANALYSIS_INTERRUPTED);
+    cr_assert_eq(seen.cases, 4);
+    cr_assert_eq(seen.skipped, 2, "the threshold and the validity");
+    cr_assert_eq(seen.errors, 1);
+    cr_assert_eq(seen.failures, 1, "the phones");
 }
 
 Test(junit, a_run_that_was_refused_is_one_error)

@@ -230,6 +230,7 @@ Test(program, a_failed_phone_ends_with_1_and_its_reason)
     SAYS(ran.out, "     3  HTTP 404 from the server");
     SAYS(ran.out, "1 of 2 thresholds met");
     SAYS(ran.out, "MISSED  phones.failed                   == 0        3  3 too much");
+    SAYS(ran.out, "    Times are those of the 27 upgraded phones of 30.\n");
     cJSON *d = cJSON_Parse(read_file("result.json"));
     cr_assert_eq(number(d, "failures_by_reason.HTTP 404 from the server"), 3);
     cJSON_Delete(d);
@@ -259,7 +260,8 @@ Test(program, a_margin_is_told_in_the_metric_s_unit_and_in_percent)
                  1, "%s", ran.err);
     SAYS(ran.out, "4 of 5 thresholds met");
     SAYS(ran.out, "695 ms  305 ms (30.5 %) to spare");
-    SAYS(ran.out, "MISSED  wan.payload_bytes                 <=1.6MB    2 MB  400 kB (25 %) too much");
+    SAYS(ran.out,
+         "MISSED  wan.payload_bytes                 <=1.6MB    2 MB  400 kB (25 %) too much");
     SAYS(ran.out, ">=30         30  just");
 }
 
@@ -394,7 +396,16 @@ Test(program, compare_puts_the_first_over_the_second)
     SAYS(ran.out, "crossed the WAN before the run began");
     cr_assert_eq(pfsim("compare S --methods pfs,traditional"), 0);
     SAYS(ran.out, "2 MB           30 MB   15.0 x more\n");
+    SAYS(ran.out, "2 MB           30 MB   15.0 x more\n");
     cr_assert(longest_line(ran.out) <= 100, "%zu columns", longest_line(ran.out));
+}
+
+Test(program, compare_says_first_who_left_phones_behind)
+{
+    fake.fail_every = 10;
+    cr_assert_eq(pfsim("compare S"), 1);
+    SAYS(ran.out, "\ntraditional left 3 of 30 phones behind; pfs left 3.\n");
+    SAYS(ran.out, "673 ms   -\n");
 }
 
 Test(program, typos_end_with_2_and_the_nearest_word)
