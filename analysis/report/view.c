@@ -244,6 +244,7 @@ static int make_run(cJSON **out, cJSON *result, const char *folder, cJSON **scen
                      "the scenario is not shown");
     }
     if (rc == 0) {
+        run.scenario = found;
         find_start(&run, found);
         cJSON_AddObjectToObject(run.view, "wan");
         cJSON_AddObjectToObject(run.view, "states");

@@ -31,6 +31,10 @@
  *                                                        of sites, at most 12, biggest first
  *     "models": [ { "name": "CP-7961G", "t": [], "done": [], "of": 30 } ],
  *     "wan": { "t": [], "down": [], "up": [], "lan": [], "configured_bit_s": 1536000 | null,
+ *              "configured": { "t": [], "bit_s": [] } | null,
+ *                                  what all lines could carry, when it changes over time; empty:
+ *                                  it does, but how is not known here, and configured_bit_s is its
+ *                                  mean; null: it doesn't
  *              "sites": 1,                               means over (t[i-1], t[i]], all sites
  *              "busiest": { "site": "branch#7", "t": [], "down": [],
  *                           "configured_bit_s": 384000 } | null },

@@ -21,7 +21,7 @@ enum {
     VIEW_SITES_MAX = 1000000, /* of sites.csv: SCENARIO_COPIES_MAX */
     VIEW_TREES_MAX = 400,
     VIEW_FILES_MAX = 200,  /* names in transfers.csv: 88 KB each, twice */
-    VIEW_REASONS_MAX = 50, /* of failures; the rest is one line */
+    VIEW_REASONS_MAX = 12, /* of failures; the rest is one line */
     VIEW_EXAMPLES_MAX = 5, /* phones named for a reason */
 };
 
@@ -40,8 +40,9 @@ struct view_site {
 struct view_run {
     const char *folder; /* of its CSV files; "" is the present one */
     const cJSON *result;
-    cJSON *view;    /* RUN */
-    cJSON *missing; /* in it */
+    const cJSON *scenario; /* as it stands beside the result; NULL: it doesn't */
+    cJSON *view;           /* RUN */
+    cJSON *missing;        /* in it */
     double start_at;
     bool knows_start;
     struct analysis_words_table site_names, classes, models;
@@ -95,10 +96,12 @@ int view_phones_read(struct view_run *run);   /* completion, classes, models; ma
                                                  with_trees sites; after the gantt and the choice */
 int view_phones_choose(struct view_run *run); /* sites whose trees are shown */
 int view_series_read(struct view_run *run);   /* view_series.c: wan, states */
-int view_lag_read(struct view_run *run);      /* lag */
-int view_gantt_read(struct view_run *run);    /* view_gantt.c: phases.csv; before phones_read */
-int view_gantt_phones(struct view_run *run);  /* outcomes; after phones_read */
-int view_trees_read(struct view_run *run);    /* view_trees.c: files and trees; last */
-int view_failures(struct view_run *run);      /* view_verdict.c */
+/* view_capacity.c: wan.configured, in means over `width` seconds each until `end`, as the rates */
+int view_capacity_add(const struct view_run *run, cJSON *wan, double width, double end);
+int view_lag_read(struct view_run *run);     /* lag */
+int view_gantt_read(struct view_run *run);   /* view_gantt.c: phases.csv; before phones_read */
+int view_gantt_phones(struct view_run *run); /* outcomes; after phones_read */
+int view_trees_read(struct view_run *run);   /* view_trees.c: files and trees; last */
+int view_failures(struct view_run *run);     /* view_verdict.c */
 
 #endif /* ANALYSIS_REPORT_VIEW_PARTS_H */

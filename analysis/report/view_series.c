@@ -179,6 +179,7 @@ static int add_wan(struct view_run *run, const struct series *s)
     int rc = add_rates(s, s->end, t, lists, what, 3);
     cJSON_AddItemToObject(wan, "configured_bit_s",
                           isnan(rate) ? cJSON_CreateNull() : cJSON_CreateNumber(rate));
+    rc = rc != 0 ? rc : view_capacity_add(run, wan, s->width, s->end);
     cJSON_AddNumberToObject(wan, "sites", (double)run->site_names.len);
     if (rc != 0 || s->busiest == NULL || !(s->busiest_end > 0)) {
         cJSON_AddNullToObject(wan, "busiest");

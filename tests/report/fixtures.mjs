@@ -12,7 +12,7 @@ function chance(seed) {
 
 const round = (value) => Number(value.toFixed(6));
 
-const PHASES = ['off', 'boot', 'configure', 'elect', 'wait', 'fetch from peer', 'fetch from server',
+const PHASES = ['off', 'boot', 'configure', 'elect', 'wait', 'fetch_peer', 'fetch_server',
   'verify', 'linger', 'apply', 'reboot', 'in service', 'failed'];
 
 export const HOSTILE = {
@@ -60,7 +60,7 @@ export function runView({ phones = 30, files = 3, method = 'pfs', names = {}, fa
       const took = (i === 0 ? 4 : 0.3 + random() * 0.2) * pace;
       add(i, 'elect', done[i], begin + 1, f);
       add(i, 'wait', begin + 1, ready, f);
-      add(i, i === 0 ? 'fetch from server' : 'fetch from peer', ready, ready + took, f);
+      add(i, i === 0 ? 'fetch_server' : 'fetch_peer', ready, ready + took, f);
       add(i, 'verify', ready + took, ready + took + 0.05, f);
       held.push(ready + took + 0.05);
       done[i] = held[i];
@@ -86,7 +86,7 @@ export function runView({ phones = 30, files = 3, method = 'pfs', names = {}, fa
     const finished = times.filter((time) => time <= at).length;
     counts[PHASES.indexOf('in service')][i] = finished;
     counts[PHASES.indexOf('wait')][i] = Math.floor((phones - finished) / 2);
-    counts[PHASES.indexOf('fetch from peer')][i] = phones - finished - Math.floor((phones - finished) / 2);
+    counts[PHASES.indexOf('fetch_peer')][i] = phones - finished - Math.floor((phones - finished) / 2);
   });
   const p = (share) => round(times[Math.min(times.length - 1, Math.floor(share * times.length))]);
   const step = Math.max(1, Math.ceil(times.length / 1000));

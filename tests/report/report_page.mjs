@@ -128,6 +128,9 @@ test('400 pixels, dark, and 1,000 phones', async () => {
     const opened = await openPage(browser, { html, width: 400, dark: true });
     assert.ok(await noSideways(opened.page) <= 0, 'the page scrolls sideways');
     assertDrawn(await pictures(opened.page), least);
+    for (const label of await opened.page.locator('#run-trees svg text').allTextContents()) {
+      assert.ok(!label.includes('127.'), `${label} is too long for a narrow tree`);
+    }
     const back = () => opened.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await back();
     await opened.page.click('#theme');
@@ -143,10 +146,42 @@ test('a comparison: ratios, and each method when it is opened', async () => {
   const text = await page.innerText('main');
   assert.match(text, /pfs finished [\d.]+ \u00d7 as fast as traditional/);
   assert.match(text, /best possible/);
-  await page.locator('details.fold > summary', { hasText: 'pfs' }).click();
+  await page.getByText('All of pfs').click(); /* opens its box */
   await page.waitForSelector('#run1-files[data-drawn]');
   assertDrawn(await pictures(page), 9);
   await closeClean(opened);
+});
+
+test('the WAN: a rate that changes is a curve, a mean is called one, sites beyond ten wait', async () => {
+  const run = (configured, over, options = {}) => {
+    const one = runView(options);
+    one.wan.configured = configured;
+    one.wan.configured_bit_s = 6e6;
+    one.wan.down = one.wan.down.map((value, i) => (i === 3 ? over : 1e6));
+    return one;
+  };
+  const steps = { t: [10, 60], bit_s: [8e6, 2e6] };
+  const shown = async (runs) => {
+    runs[0].result.sites = Array.from({ length: 40 }, (unused, i) => ({ name: `branch#${i + 1}` }));
+    const opened = await openPage(browser, { html: intoPage(empty,
+      view(runs.length > 1 ? 'compare' : 'run', 'a fixture', runs)) });
+    const text = await opened.page.innerText('main');
+    await closeClean(opened);
+    return text;
+  };
+  const late = 'A second may show more than the rate';
+  const curve = await shown([run(steps, 1e6)]);
+  assert.match(curve, /where it could be from 2 Mbit\/s to 8 Mbit\/s/);
+  assert.ok(!curve.includes(late));
+  assert.ok(curve.includes('30 more sites') && !curve.includes('branch#11'), 'every site is listed');
+  assert.ok((await shown([run(null, 7e6)])).includes(late));
+  const mean = await shown([run({ t: [], bit_s: [] }, 7e6)]);
+  assert.ok(mean.includes('mean configured rate') && !mean.includes(late));
+  const both = await shown([run(steps, 1e6), run(steps, 1e6, { method: 'traditional', pace: 5 })]);
+  assert.ok(!both.includes('configured rate: pfs'), 'one line would do');
+  const other = run({ t: [10, 60], bit_s: [8e6, 1e6] }, 1e6, { method: 'traditional' });
+  other.wan.configured.t = [5, 60];
+  assert.ok((await shown([run(steps, 1e6), other])).includes('configured rate: pfs'));
 });
 
 test('a sweep: lines with bands, a heat map, and boxes for the other keys', async () => {

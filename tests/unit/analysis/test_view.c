@@ -138,6 +138,7 @@ Test(view, a_small_run_counted_by_hand)
         {"wan.up", "[80,0,0]"},
         {"wan.lan", "[0,40,0]"},
         {"wan.configured_bit_s", "16000"},
+        {"wan.configured", "null"}, /* it does not change */
         {"wan.sites", "2"},
         {"wan.busiest.site", "\"branch#2\""},
         {"wan.busiest.t", "[1,4]"},
@@ -349,6 +350,59 @@ Test(view, several_results_are_laid_over_one_another)
     put("other/result.json", "{");
     cr_assert_eq(analysis_view_compare(&view, paths, 2, why), SIM_EINVAL);
     cr_assert_not_null(strstr(why, "other"), "%s", why);
+}
+
+/* What stands beside a result of two lines whose `rate` (JSON) changes. */
+static void put_rate(const char *rate)
+{
+    char text[600];
+
+    snprintf(text, sizeof(text),
+             "{\"name\": \"small\", \"firmware\": [{\"model\": \"M\", \"load\": \"L\", \"files\": "
+             "[{\"name\": \"x.sbn\", \"size\": \"1000 B\"}]}], \"sites\": [{\"name\": \"branch\", "
+             "\"count\": 2, \"wan\": {\"rate\": %s, \"rtt\": \"10 ms\"}, \"phones\": [{\"system\": "
+             "\"bare\", \"model\": \"M\", \"count\": 2}]}]}",
+             rate);
+    put("scenario.json", text);
+}
+
+Test(view, a_rate_that_changes_is_a_curve_or_said_to_be_a_mean)
+{
+    put_rate("{\"steps\": [{\"at\": \"0 s\", \"rate\": \"16 kbit/s\"}, "
+             "{\"at\": \"2500 ms\", \"rate\": \"8 kbit/s\"}]}");
+    cJSON *view = view_of(dir);
+    /* Of both lines; the change is within the third second. */
+    expect(run_of(view), "wan.configured.t", "[2,3,4]");
+    expect(run_of(view), "wan.configured.bit_s", "[32000,24000,16000]");
+    cJSON_Delete(view);
+
+    put_rate("{\"trace\": \"elsewhere.trace\"}");
+    view = view_of(dir);
+    expect(run_of(view), "wan.configured", "{\"t\":[],\"bit_s\":[]}");
+    cJSON_Delete(view);
+}
+
+Test(view, the_most_frequent_reasons_and_how_many_more)
+{
+    char text[8000], reasons[600] = "";
+
+    for (int i = 0; i < 15; i++) {
+        size_t len = strlen(reasons);
+        snprintf(reasons + len, sizeof(reasons) - len, "%s\"reason %c\": %d", i > 0 ? ", " : "",
+                 'a' + i, 20 - i);
+    }
+    const char *whole = SMALL_RESULT("pfs"), *key = "\"no progress\": 1";
+    const char *found = strstr(whole, key);
+    cr_assert_not_null(found);
+    snprintf(text, sizeof(text), "%.*s%s%s", (int)(found - whole), whole, reasons,
+             found + strlen(key));
+    put("result.json", text);
+    cJSON *view = view_of(dir);
+    cr_assert_eq(cJSON_GetArraySize(at(run_of(view), "failures")), 13);
+    expect(run_of(view), "failures.0.reason", "\"reason a\"");
+    expect(run_of(view), "failures.12.reason", "\"and 3 more reasons\"");
+    expect(run_of(view), "failures.12.phones", "21");
+    cJSON_Delete(view);
 }
 
 Test(view, verdicts)

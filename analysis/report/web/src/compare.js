@@ -9,20 +9,20 @@ import { methodColour } from './theme.js';
 import { axisNumber, bytes, clock, count, rate, seconds, times } from './units.js';
 
 /* What is set side by side: name, value of a result, how it is written, and whether a ratio says
- * anything. */
+ * anything: always, never, or when all phones were upgraded (times of other phones are no measure). */
 const ROWS = [
   ['phones upgraded', (r) => r.phones?.upgraded, count, false],
   ['phones failed', (r) => r.phones?.failed, count, false],
-  ['first phone done', (r) => r.completion_s?.first, seconds, true],
-  ['half of the phones done', (r) => r.completion_s?.p50, seconds, true],
-  ['95 % of the phones done', (r) => r.completion_s?.p95, seconds, true],
-  ['last phone done', (r) => r.completion_s?.last, seconds, true],
-  ['last back in service', (r) => r.back_in_service_s?.last, seconds, true],
+  ['first phone done', (r) => r.completion_s?.first, seconds, 'whole'],
+  ['half of the phones done', (r) => r.completion_s?.p50, seconds, 'whole'],
+  ['95 % of the phones done', (r) => r.completion_s?.p95, seconds, 'whole'],
+  ['last phone done', (r) => r.completion_s?.last, seconds, 'whole'],
+  ['last back in service', (r) => r.back_in_service_s?.last, seconds, 'whole'],
   ['best possible', (r) => r.bounds?.optimum_s, seconds, false],
   ['distance from it', (r) => r.bounds?.gap, times, false],
   ['firmware over the WAN', (r) => r.wan?.payload_bytes, bytes, true],
   ['all bytes on the WAN', (r) => r.wan?.bytes, bytes, true],
-  ['WAN sending', (r) => r.wan?.busy_s, seconds, true],
+  ['WAN busy', (r) => r.wan?.busy_s, seconds, true],
   ['mean rate on the WAN', (r) => r.wan?.mean_bit_s, rate, false],
   ['between phones', (r) => r.lan?.payload_bytes, bytes, false],
   ['requests to the server', (r) => r.server?.requests, count, true],
@@ -32,7 +32,28 @@ function ratio(first, other) {
   return first > 0 && other > 0 ? first / other : null;
 }
 
+/* Phones that needed the firmware and did not get it. */
+function behind(run) {
+  const phones = run.result.phones ?? {};
+  return Math.max(0, (phones.total ?? 0) - (phones.current ?? 0) - (phones.upgraded ?? 0));
+}
+
+/* Empty when no method left phones behind. */
+function leftBehind(view) {
+  const told = view.runs.filter((run) => behind(run) > 0).map((run) => {
+    const { total = 0, current = 0 } = run.result.phones ?? {};
+    return `${run.method} left ${count(behind(run))} of ${count(total - current)} phones behind`;
+  });
+  const whole = view.runs.filter((run) => behind(run) === 0)
+    .map((run) => `${run.method} upgraded all of them in ${seconds(run.result.completion_s?.last)}`);
+  return told.length > 0 ? `${[...told, ...whole].join('; ')}.` : '';
+}
+
 function sentence(view) {
+  const left = leftBehind(view);
+  if (left !== '') {
+    return left;
+  }
   const [first, ...others] = view.runs;
   return others.map((run) => {
     const faster = ratio(first.result.completion_s?.last, run.result.completion_s?.last);
@@ -49,10 +70,14 @@ function sentence(view) {
 
 function sideBySide(parent, view) {
   const [first, ...others] = view.runs;
+  const lines = first.result.wan?.lines ?? 1;
+  const label = (name) => (name === 'WAN busy' && lines > 1 ? `${name}, ${count(lines)} lines together`
+    : name);
   const rows = ROWS.map(([name, of, text, comparable]) => {
     const values = view.runs.map((run) => of(run.result));
-    return [name, ...values.map(text), ...others.map((run, i) =>
-      (comparable ? times(ratio(values[0], values[i + 1])) : ''))];
+    return [label(name), ...values.map(text), ...others.map((run, i) =>
+      (comparable === 'whole' && behind(first) + behind(others[i]) > 0 ? times(null)
+        : comparable ? times(ratio(values[0], values[i + 1])) : ''))];
   });
   parent.append(table(['figure', ...view.runs.map((run) => ({ name: run.method, number: true })),
     ...others.map((run) => ({ name: `${first.method} / ${run.method}`, number: true }))], rows,
@@ -73,7 +98,9 @@ function distances(parent, view) {
         seconds(p.value)], [null, 'from the best possible', times(optimum ? p.value / optimum : null)]]) },
       xAxis: { type: 'value', name: `time after the start (${time.unit})`, nameLocation: 'middle',
         nameGap: 30, nameTextStyle: { color: c.muted }, axisLabel: { color: c.muted,
-          formatter: time.text, hideOverlap: true, showMaxLabel: false }, interval: time.interval || undefined,
+          formatter: time.text, hideOverlap: true },
+        ...(most > 0 ? { interval: time.interval, max: Math.ceil(most / time.interval) * time.interval }
+          : {}),
         splitLine: { lineStyle: { color: c.line } } },
       yAxis: { type: 'category', inverse: true, data: runs.map((run) => run.method),
         axisLabel: { color: c.text }, axisTick: { show: false } },
@@ -102,6 +129,14 @@ function distances(parent, view) {
   });
 }
 
+/* To the box of a method further down, which opens. */
+function detailsLink(runs, run) {
+  const id = `method${runs.indexOf(run)}`;
+  return el('a', { href: `#${id}`, onclick: () => {
+    document.getElementById(id).open = true;
+  } }, `All of ${run.method}: its charts, phones and trees`);
+}
+
 export function comparePage(parent, view) {
   const [first] = view.runs;
   parent.append(el('h1', {}, view.title), el('p', { class: 'subtitle' },
@@ -113,6 +148,7 @@ export function comparePage(parent, view) {
     validity(short, run);
     short.append(el('h3', {}, run.method), verdict(run));
     careful(short, run);
+    short.append(el('p', {}, detailsLink(view.runs, run)));
   }
   sideBySide(short, view);
   const node = section(parent, 'Over one another', { short: 'Over one another' });
@@ -122,11 +158,14 @@ export function comparePage(parent, view) {
     distances(node, view);
   }
   const each = section(parent, 'Each method for itself', { short: 'Each method' });
-  view.runs.forEach((run, i) => folded(each, run.method, (body) => {
-    thresholds(body, run);
-    failures(body, run);
-    sites(body, run);
-    overTime(body, `run${i}`, run, null);
-    details(body, `run${i}`, run, false);
-  }));
+  view.runs.forEach((run, i) => {
+    const fold = folded(each, run.method, (body) => {
+      thresholds(body, run);
+      failures(body, run);
+      sites(body, run);
+      overTime(body, `run${i}`, run, null);
+      details(body, `run${i}`, run, false);
+    });
+    fold.id = `method${i}`;
+  });
 }

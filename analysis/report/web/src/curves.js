@@ -56,6 +56,12 @@ function steps(curve, end) {
   return points;
 }
 
+/* Since the start; before it, since the run began, so that the axis is not of no length. */
+function elapsed(run) {
+  const now = last(run.wan.t);
+  return now > run.start_at_s ? now - run.start_at_s : now;
+}
+
 /* `runs`: of one scenario. */
 export function completion(parent, id, runs) {
   let unit = 'phones';
@@ -70,8 +76,8 @@ export function completion(parent, id, runs) {
   };
   /* To the last phone, or, while some are not done, to the end of what is known. */
   const end = () => 1.02 * Math.max(0, ...runs.map((one) =>
-    (last(one.completion.done) < one.completion.of && last(one.wan.t) > one.start_at_s
-      ? last(one.wan.t) - one.start_at_s : last(one.completion.t))));
+    (last(one.completion.done) < one.completion.of && last(one.wan.t) > 0
+      ? elapsed(one) : last(one.completion.t))));
   const option = (c, width) => {
     const by = (curve) => (unit === 'phones' ? 1 : curve.of / 100 || 1);
     const list = curves();
@@ -137,6 +143,8 @@ export function completion(parent, id, runs) {
 
 /* ---- The WAN, and the generator's lag under it ---- */
 
+const LIMIT = 'configured rate';
+
 /* A mean holds since the point before; the first one's began with the run. */
 function fromZero(points) {
   return points.length > 0 && points[0][0] > 0 ? [[0, points[0][1]], ...points] : points;
@@ -179,47 +187,98 @@ function wanTable(runs) {
   };
 }
 
-function wanSummary(runs) {
-  const configured = runs[0].wan.configured_bit_s;
-  const sites = runs[0].wan.sites;
-  const lines = sites > 1 ? ` (${count(sites)} lines together)` : '';
-  const parts = runs.map((run) => {
-    const peak = run.wan.down.reduce((max, value) => Math.max(max, value ?? 0), 0);
-    const busy = run.result.wan?.busy_s;
-    return `${runs.length > 1 ? `${run.method}: ` : ''}at most ${rate(peak)}` +
-      (configured ? ` of ${rate(configured)}${lines}` : '') +
-      (busy > 0 && sites === 1 ? `, sending for ${seconds(busy)}` : '');
+/* What the lines of a run could carry, in means until each t; null: not known. `flat`: one figure,
+ * which is the `mean` of a rate that changes where nobody knows how. */
+function limitOf(run) {
+  const { configured, configured_bit_s: rated } = run.wan;
+  if (configured !== null && configured.t.length > 0) {
+    return { t: configured.t, bit_s: configured.bit_s, flat: false, mean: false };
+  }
+  return rated ? { t: [Infinity], bit_s: [rated], flat: true, mean: configured !== null } : null;
+}
+
+function limitAt(limit, t) {
+  const at = limit.t.findIndex((until) => until >= t);
+  return limit.bit_s[at < 0 ? limit.t.length - 1 : at];
+}
+
+/* Of one scenario? The shorter one's last point, which its end may have cut, says nothing. */
+function alike(a, b) {
+  const [short, long] = last(a.t) < last(b.t) ? [a, b] : [b, a];
+  return a.flat === b.flat && a.mean === b.mean && short.t.every((t, i) =>
+    (i > 0 && i === short.t.length - 1) || short.bit_s[i] === limitAt(long, t));
+}
+
+/* The dashed lines: one for all runs where they may carry the same. */
+function limitSeries(c, runs, unit, longest) {
+  const limits = runs.map((run) => [run, limitOf(run)]).filter(([, limit]) => limit !== null)
+    .sort(([, a], [, b]) => last(b.t) - last(a.t));
+  const shared = limits.every(([, limit]) => alike(limit, limits[0][1]));
+  return (shared ? limits.slice(0, 1) : limits).map(([run, limit]) => {
+    const color = shared ? c.text : methodColour(run.method);
+    const name = limit.mean ? `mean ${LIMIT}` : LIMIT;
+    const t = limit.flat ? [longest || 1] : limit.t;
+    return {
+      type: 'line', name: shared ? name : `${name}: ${run.method}`, step: 'start', showSymbol: false,
+      symbolSize: 6, data: fromZero(pairs(t, limit.bit_s, unit.by)),
+      lineStyle: { width: 2, color, type: 'dashed' }, itemStyle: { color },
+    };
   });
-  const joined = `${parts.join('; ')}.`;
-  const text = runs.length > 1 ? joined : joined.charAt(0).toUpperCase() + joined.slice(1);
+}
+
+/* " of 1.54 Mbit/s", and what that is. */
+function ofLimit(run) {
+  const limit = limitOf(run);
+  if (limit === null) {
+    return '';
+  }
+  const { sites } = run.wan;
+  const lines = sites > 1 ? ` (${count(sites)} lines together)` : '';
+  const low = Math.min(...limit.bit_s);
+  const high = Math.max(...limit.bit_s);
+  if (limit.flat || low === high) {
+    return ` of ${rate(limit.bit_s[0])}${limit.mean ? ' (the mean of a rate that changes)' : ''}${lines}`;
+  }
+  return `, where it could be from ${rate(low)} to ${rate(high)}${lines}`;
+}
+
+function wanSummary(runs) {
+  const text = runs.map((run) => {
+    const peak = run.result.wan?.peak_bit_s ??
+      run.wan.down.reduce((max, value) => Math.max(max, value ?? 0), 0);
+    const busy = run.result.wan?.busy_s;
+    return `${runs.length > 1 ? `${run.method}: at` : 'At'} most ${rate(peak)}${ofLimit(run)}` +
+      (busy > 0 && run.wan.sites === 1 ? `, busy for ${seconds(busy)}` : '') + '.';
+  }).join(' ');
   const worst = Math.max(0, ...runs.map((run) => Math.max(0, ...run.lag?.s ?? [])));
   return runs.some((run) => run.lag?.t.length > 0)
     ? `${text} The generator itself was at most ${seconds(worst)} late.` : text;
 }
 
+/* Is a point drawn above what the line could carry? */
+function isOver(run) {
+  const limit = limitOf(run);
+  return limit !== null && !limit.mean && run.wan.t.some((t, i) =>
+    run.wan.down[i] > 1.001 * limitAt(limit, t));
+}
+
 export function wan(parent, id, runs) {
   const lagged = () => runs.filter((run) => run.lag && run.lag.t.length > 0);
   const option = (c, width) => {
-    const configured = runs[0].wan.configured_bit_s;
-    const tops = runs.flatMap((run) => [...run.wan.down, ...run.wan.up]);
-    const unit = axisUnit(Math.max(configured ?? 0, tops.reduce((a, b) => Math.max(a, b ?? 0), 0)),
-      'bit/s');
+    const tops = runs.flatMap((run) =>
+      [...run.wan.down, ...run.wan.up, ...limitOf(run)?.bit_s ?? []]);
+    const most = tops.reduce((a, b) => Math.max(a, b ?? 0), 0);
+    const unit = axisUnit(most, 'bit/s');
     const longest = Math.max(...runs.map(end));
     const lags = lagged();
     const list = wanSeries(c, runs, unit);
     const rates = list.length;
-    if (configured) {
-      list.push({
-        type: 'line', name: 'configured rate', showSymbol: false, symbolSize: 6, data: [
-          [0, configured / unit.by], [longest || 1, configured / unit.by]],
-        lineStyle: { width: 2, color: c.text, type: 'dashed' }, itemStyle: { color: c.text },
-      });
-    }
+    list.push(...limitSeries(c, runs, unit, longest));
     const x = timeAxis(c, longest, width, 'time since the run began');
     const flush = { ...GRID, left: 58, containLabel: false, bottom: 46 }; /* one left edge for both */
     const grids = [{ ...flush, bottom: lags.length > 0 ? 156 : 46 }];
     const xs = [x];
-    const ys = [valueAxis(c, unit.name)];
+    const ys = [valueAxis(c, unit.name, most > 0 ? {} : { max: 1 })];
     if (lags.length > 0) {
       grids.push({ ...flush, top: undefined, height: 62 });
       xs[0] = { ...x, name: '', axisLabel: { show: false } };
@@ -238,7 +297,7 @@ export function wan(parent, id, runs) {
       tooltip: {
         trigger: 'axis',
         formatter: (params) => tip(`until ${seconds(params[0].value[0])}`, params.map((p) =>
-          [p.color, p.seriesName, p.seriesIndex < rates || p.seriesName === 'configured rate'
+          [p.color, p.seriesName, p.seriesIndex < rates || p.seriesName.includes(LIMIT)
             ? rate(p.value[1] * unit.by) : seconds(p.value[1] / 1000)])),
       },
       axisPointer: { link: [{ xAxisIndex: 'all' }] },
@@ -248,6 +307,8 @@ export function wan(parent, id, runs) {
   return addFigure(parent, {
     id, title: 'Use of the WAN over time', option, taller: () => (lagged().length > 0 ? 120 : 0),
     summary: () => wanSummary(runs), table: () => wanTable(runs),
+    note: () => (runs.some(isOver)
+      ? 'A second may show more than the rate: answers are booked when they end.' : ''),
   });
 }
 

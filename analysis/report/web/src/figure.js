@@ -177,7 +177,7 @@ function draw(figure) {
 }
 
 /* spec: { id, title, summary (text or function), option(colours, width), table(), height(width),
- * taller() (than usual), minWidth(), controls: [nodes], canvas, afresh (drawn without a look at what
+ * taller() (than usual), minWidth(), note() (under the picture; '' for none), controls: [nodes], canvas, afresh (drawn without a look at what
  * was there before), ready(chart) }; and, when a reader steps through something else than the chart's
  * series, rows() (how many points each has) and point(row, i) (where it is, and what is told of it).
  * Returns { node, plot, chart(), update() }. */
@@ -196,7 +196,11 @@ export function addFigure(parent, spec) {
     lazyTable(spec.title, () => spec.table()));
   const figure = { spec, plot, says, chart: null, paper: false, at: null, told: '', width: null,
     drawnWidth: 0 };
+  const note = el('p', { class: 'note' });
+  plot.parentNode.after(note);
   const sentence = () => {
+    note.textContent = spec.note?.() ?? '';
+    note.hidden = note.textContent === '';
     summary.textContent = typeof spec.summary === 'function' ? spec.summary() : spec.summary;
     plot.setAttribute('aria-label', `${spec.title}. ${summary.textContent}`);
   };

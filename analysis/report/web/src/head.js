@@ -1,8 +1,11 @@
 /* head.js -- what a reader wants first: the verdict, the figures, the thresholds, what went wrong,
  * what to be careful with. */
 import { el, section } from './dom.js';
+import { folded } from './figure.js';
 import { table } from './table.js';
 import { bytes, count, percent, rate, seconds, times } from './units.js';
+
+const SITES_OPEN = 10; /* before the first chart: our choice */
 
 const STATUS = {
   met: ['good', '\u2713', 'Passed'], missed: ['bad', '\u2717', 'Threshold missed'],
@@ -77,6 +80,7 @@ export function failures(parent, run) {
   node.append(table(['reason', { name: 'phones', number: true }, 'for example'],
     run.failures.map((one) => [one.reason, count(one.phones), one.examples.join(', ')]),
     'Failures by reason'));
+  node.lastChild.classList.add('whole');
 }
 
 /* What to be careful with, as a list. */
@@ -89,11 +93,24 @@ export function careful(parent, run) {
 
 export function cautions(parent, run) {
   if ((run.result.caution ?? []).length + run.missing.length > 0) {
-    careful(section(parent, 'Read with care', { level: 3 }), run);
+    careful(section(parent, 'Mind', { level: 3 }), run);
   }
 }
 
-/* The sites, worst first, as the result lists them. */
+function sitesTable(list, caption) {
+  const node = table(['site', 'class', { name: 'upgraded', number: true },
+    { name: 'last phone done', number: true }, { name: 'firmware over the WAN', number: true },
+    { name: 'line in use', number: true }, { name: 'from the best', number: true }],
+  list.map((site) => [site.name, site.class ?? '', `${count(site.phones?.upgraded)} of ` +
+    `${count(site.phones?.total)}`, seconds(site.completion_s?.last),
+  bytes(site.wan?.payload_bytes), percent(site.wan?.utilisation), times(site.bounds?.gap)]), caption);
+  if (list.length <= SITES_OPEN) {
+    node.classList.add('whole');
+  }
+  return node;
+}
+
+/* The sites, worst first, as the result lists them: a screen of them, then a box for the rest. */
 export function sites(parent, run) {
   const list = run.result.sites ?? [];
   if (list.length < 2) {
@@ -101,11 +118,10 @@ export function sites(parent, run) {
   }
   const node = section(parent, 'Sites', { level: 3 });
   node.append(el('p', { class: 'summary' }, `Worst first; sites.csv has every one.`));
-  node.append(table(['site', 'class', { name: 'upgraded', number: true },
-    { name: 'last phone done', number: true }, { name: 'firmware over the WAN', number: true },
-    { name: 'line in use', number: true }, { name: 'from the best', number: true }],
-  list.map((site) => [site.name, site.class ?? '', `${count(site.phones?.upgraded)} of ` +
-    `${count(site.phones?.total)}`, seconds(site.completion_s?.last),
-  bytes(site.wan?.payload_bytes), percent(site.wan?.utilisation), times(site.bounds?.gap)]),
-  'Sites'));
+  node.append(sitesTable(list.slice(0, SITES_OPEN), 'Sites'));
+  const more = list.slice(SITES_OPEN);
+  if (more.length > 0) {
+    const title = `${count(more.length)} more site${more.length === 1 ? '' : 's'}`;
+    folded(node, title, (body) => body.append(sitesTable(more, title)));
+  }
 }

@@ -5,6 +5,9 @@ import { addFigure, tip } from './figure.js';
 import { methodColour, nth, onRamp, ramp } from './theme.js';
 import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
 
+const LETTER = 6.8;    /* pixels, about */
+const AXIS_SIDES = 90; /* pixels beside an axis */
+const TURN = 35;       /* degrees */
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
 
 /* What the reader chose: which key runs along the axis, which one makes the lines, where the rest
@@ -45,33 +48,43 @@ function figures(sweep, point, metric) {
   return [point.mean[metric] ?? null, point.low?.[metric] ?? null, point.high?.[metric] ?? null];
 }
 
-function xAxis(c, key) {
+/* Every value is named: names that would not fit beside one another are turned. */
+function axisNames(key, width) {
+  const longest = key.values.reduce((max, value) => Math.max(max, value.length), 0) * LETTER;
+  const turned = key.values.length <= TICKS_MAX &&
+    (longest + 10) * key.values.length > width - AXIS_SIDES;
+  return turned ? { label: { rotate: TURN, hideOverlap: false }, gap: 24 + Math.ceil(longest * 0.6) }
+    : { label: { hideOverlap: true }, gap: 32 };
+}
+
+function xAxis(c, key, width) {
+  const names = axisNames(key, width);
   const base = {
-    name: key.path, nameLocation: 'middle', nameGap: 32, nameTextStyle: { color: c.muted },
+    name: key.path, nameLocation: 'middle', nameGap: names.gap, nameTextStyle: { color: c.muted },
     axisLine: { lineStyle: { color: c.axis } }, splitLine: { show: false },
   };
   const numbers = key.numbers;
   if (!numbers || (key.log && numbers.some((number) => number <= 0))) {
     return { ...base, type: 'category', data: key.values,
-      axisLabel: { color: c.muted, hideOverlap: true }, boundaryGap: numbers ? false : true };
+      axisLabel: { color: c.muted, ...names.label }, boundaryGap: numbers ? false : true };
   }
   const named = new Map(numbers.map((number, i) => [number, key.values[i]]));
   const custom = numbers.length <= TICKS_MAX ? { customValues: numbers } : {};
   return {
     ...base, type: key.log ? 'log' : 'value', min: Math.min(...numbers), max: Math.max(...numbers),
     name: `${key.path}${key.log ? ' (logarithmic)' : ''}`,
-    axisTick: { ...custom }, axisLabel: { color: c.muted, hideOverlap: true, ...custom,
+    axisTick: { ...custom }, axisLabel: { color: c.muted, ...names.label, ...custom,
       formatter: (value) => named.get(value) ?? axisNumber(value) },
   };
 }
 
 function lineOption(sweep, chosen, metric, about) {
-  return (c) => {
+  return (c, width) => {
     const key = sweep.keys[chosen.x];
     const list = lines(sweep, chosen);
     const most = about.most();
     const unit = axisUnit(most, about.unit);
-    const axis = xAxis(c, key);
+    const axis = xAxis(c, key, width);
     const x = (i) => (axis.type === 'category' ? i : key.numbers[i]);
     const series = list.flatMap((line, i) => {
       const style = chosen.by >= 0 && sweep.keys[chosen.by].path === 'method'
@@ -97,7 +110,7 @@ function lineOption(sweep, chosen, metric, about) {
     const time = about.unit === 's' ? clock(most, 5) : null;
     const step = time && most > 0 ? time.interval : undefined;
     return {
-      grid: { ...GRID, top: list.length > 1 ? 60 : 36, right: 30 },
+      grid: { ...GRID, top: list.length > 1 ? 60 : 36, right: 38 },
       legend: legend(c, { show: list.length > 1 }),
       tooltip: {
         trigger: 'axis',

@@ -18,7 +18,7 @@ const DARK = {
 const METHODS = { pfs: 'blue', traditional: 'orange', 'load-server': 'purple' };
 const PHASES = {
   off: 'pale', boot: 'grey', configure: 'slate', elect: 'violet', wait: 'yellow',
-  'fetch from peer': 'green', 'fetch from server': 'orange', verify: 'sky', linger: 'mint',
+  'from a peer': 'green', 'from the server': 'orange', verify: 'sky', linger: 'mint',
   apply: 'brown', reboot: 'tan', 'in service': 'navy', failed: 'red',
 };
 const OTHERS = ['blue', 'orange', 'green', 'purple', 'sky', 'brown', 'slate', 'yellow'];

@@ -1,7 +1,7 @@
 /* trees.js -- the sharing tree of a file: who got it from whom, and when. */
 import { el, select } from './dom.js';
 import { addFigure, tip } from './figure.js';
-import { ramp } from './theme.js';
+import { colours, ramp } from './theme.js';
 import { count, seconds } from './units.js';
 
 const LEVELS = 4;         /* of a big tree, at first */
@@ -10,6 +10,8 @@ const OFFERED = 12;       /* levels to choose from one by one */
 const DEPTH_MAX = 500;    /* levels drawn at all: a browser's stack is finite, a file's chain is not */
 const WHOLE_MAX = 1500;   /* phones: bigger trees are only opened branch by branch */
 const ROW = 32;           /* pixels a leaf, with half of them between cousins */
+const NARROW = 600;       /* pixels: narrower than this addresses are cut to what tells them apart */
+const COLUMN_NARROW = 44; /* the same, cut */
 const COLUMN = 125;       /* pixels a level: an address and its line */
 const COLUMN_FAILED = 165; /* the same, where some address says that it failed */
 
@@ -63,13 +65,13 @@ function doneRange(tree) {
 }
 
 /* The same nodes with their looks, cut off at `levels`. */
-function dress(c, tree, nested, levels) {
+function dress(c, tree, nested, levels, prefix) {
   const [low, high] = doneRange(tree);
   const colour = (at) => (tree.done[at] == null ? c.panel
     : ramp(high > low ? (tree.done[at] - low) / (high - low) : 0));
   for (const node of nested.order) {
     const { at } = node;
-    const words = [node.name];
+    const words = [at >= 0 ? node.name.slice(prefix.length) : node.name];
     if (at === SERVER || at === NEVER) {
       node.symbol = at === SERVER ? 'rect' : 'triangle';
       node.symbolSize = 13;
@@ -91,19 +93,31 @@ function dress(c, tree, nested, levels) {
   }
 }
 
+/* What all addresses begin with, up to a dot and without it: ".12" is short for "127.1.0.12". */
+function commonPrefix(tree) {
+  const [first] = tree.phone;
+  let len = first.lastIndexOf('.');
+  while (len > 0 && !tree.phone.every((name) => name.startsWith(`${first.slice(0, len)}.`))) {
+    len = first.lastIndexOf('.', len - 1);
+  }
+  return first.slice(0, Math.max(len, 0));
+}
+
 function leaves(nested, levels) {
   return nested.order.filter((node) => node.depth <= levels &&
     (node.children.length === 0 || node.depth === levels)).length;
 }
 
-function key(tree) {
+function key(tree, prefix) {
   const [low, high] = doneRange(tree);
   const scale = el('i', { class: 'ramp', 'aria-hidden': 'true' });
   scale.style.background =
     `linear-gradient(to right, ${[0, 0.25, 0.5, 0.75, 1].map(ramp).join(', ')})`;
   const marks = ['\u25a0 server', '\u25c6 root', '\u25cf phone', '\u25b2 failed'];
   return [...marks.map((mark) => el('span', { class: 'mark' }, mark)),
-    el('span', {}, `held the file after ${seconds(low)}`), scale, el('span', {}, seconds(high))];
+    el('span', {}, `held the file after ${seconds(low)}`), scale, el('span', {}, seconds(high)),
+    prefix === '' ? null : el('span', {}, `${prefix} stands before every dot`)]
+    .filter((node) => node !== null);
 }
 
 /* The tree to begin with: where phones failed, else the one that took the longest. */
@@ -145,10 +159,14 @@ export function trees(parent, id, run) {
       ? [select('Levels open', offered, String(levels), choose)] : []));
   };
   let figure = null;
+  /* The page, not the chart, which may be as wide as its tree. */
+  const isNarrow = () => !colours().paper && window.innerWidth < NARROW;
   take(first);
   const option = (c) => {
-    dress(c, tree, nested, levels);
-    keyed.replaceChildren(...key(tree));
+    const narrow = isNarrow();
+    const prefix = narrow ? commonPrefix(tree) : '';
+    dress(c, tree, nested, levels, prefix);
+    keyed.replaceChildren(...key(tree, prefix));
     return {
       tooltip: {
         trigger: 'item',
@@ -167,7 +185,8 @@ export function trees(parent, id, run) {
         },
       },
       series: [{
-        type: 'tree', data: [nested.server], top: 16, bottom: 16, left: 60, right: 150,
+        type: 'tree', data: [nested.server], top: 16, bottom: 16, left: narrow ? 40 : 60,
+        right: narrow ? 76 : 150,
         orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
         animationDuration: 0, animationDurationUpdate: 0,
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
@@ -188,8 +207,8 @@ export function trees(parent, id, run) {
       figure.update();
     }), depths],
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
-    minWidth: () => 220 + wide() * (tree.phone.some((phone, at) => failed(tree, at))
-      ? COLUMN_FAILED : COLUMN),
+    minWidth: () => (isNarrow() ? 116 + wide() * COLUMN_NARROW
+      : 220 + wide() * (tree.phone.some((phone, at) => failed(tree, at)) ? COLUMN_FAILED : COLUMN)),
     summary: () => `${tree.file} in ${tree.site}: ${count(tree.phone.length)} phones, ` +
       `${count(Math.max(nested.depth - 1, 0))} levels below the root` +
       `${tree.root == null ? '' : ` ${tree.root}`}` +

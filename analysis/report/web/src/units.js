@@ -78,11 +78,16 @@ export function quantity(value, unit) {
 /* How the time axis of a chart that ends at `end` seconds writes its times: what the axis says its
  * unit is, a formatter, and a distance of ticks that people count in. */
 export function clock(end, ticks = 8) {
-  const steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
+  const steps = [1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120,
     300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   const wanted = end / ticks;
   const interval = steps.find((step) => step >= wanted) ?? Math.ceil(wanted / 86400) * 86400;
   const two = (value) => String(value).padStart(2, '0');
+  const small = end > 0 && end < 1e-3 ? [1e6, 'us'] : end > 0 && end < 1 ? [1e3, 'ms'] : null;
+  if (small !== null) {
+    const [by, unit] = small;
+    return { unit, interval, text: (t) => String(Number((t * by).toFixed(3))) };
+  }
   if (end < 120) {
     return { unit: 's', interval, text: (t) => String(Number(t.toFixed(3))) };
   }

@@ -33,12 +33,13 @@ function wan(source) {
     configured_bit_s: number(from.busiest.configured_bit_s),
   };
   return { ...columns(from, ['t', 'down', 'up', 'lan']), sites: number(from.sites) ?? 1,
+    configured: from.configured == null ? null : columns(from.configured, ['t', 'bit_s']),
     configured_bit_s: number(from.configured_bit_s), busiest };
 }
 
 /* Phases as people call them; files and events name them by a word without spaces. */
-const phases = (value) => texts(value).map((name) =>
-  name.replace('fetch_', 'fetch from ').replaceAll('_', ' '));
+const PHASES = { fetch_peer: 'from a peer', fetch_server: 'from the server' };
+const phases = (value) => texts(value).map((name) => PHASES[name] ?? name.replaceAll('_', ' '));
 
 function states(source) {
   const from = object(source);
