@@ -9,7 +9,7 @@ import { methodColour } from './theme.js';
 import { axisNumber, bytes, clock, count, rate, seconds, times } from './units.js';
 
 /* What is set side by side: name, value of a result, how it is written, and whether a ratio says
- * anything: always, never, or when all phones were upgraded (times of other phones are no measure). */
+ * anything: always, never, or when all phones were upgraded (times of others are no measure). */
 const ROWS = [
   ['phones upgraded', (r) => r.phones?.upgraded, count, false],
   ['phones failed', (r) => r.phones?.failed, count, false],
@@ -45,7 +45,8 @@ function leftBehind(view) {
     return `${run.method} left ${count(behind(run))} of ${count(total - current)} phones behind`;
   });
   const whole = view.runs.filter((run) => behind(run) === 0)
-    .map((run) => `${run.method} upgraded all of them in ${seconds(run.result.completion_s?.last)}`);
+    .map((run) => `${run.method} upgraded all of them in ` +
+      seconds(run.result.completion_s?.last));
   return told.length > 0 ? `${[...told, ...whole].join('; ')}.` : '';
 }
 
@@ -71,7 +72,8 @@ function sentence(view) {
 function sideBySide(parent, view) {
   const [first, ...others] = view.runs;
   const lines = first.result.wan?.lines ?? 1;
-  const label = (name) => (name === 'WAN busy' && lines > 1 ? `${name}, ${count(lines)} lines together`
+  const label = (name) => (name === 'WAN busy' && lines > 1
+    ? `${name}, ${count(lines)} lines together`
     : name);
   const rows = ROWS.map(([name, of, text, comparable]) => {
     const values = view.runs.map((run) => of(run.result));
