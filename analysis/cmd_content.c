@@ -1,6 +1,7 @@
 /* analysis/cmd_content.c -- pfsim content: a scenario's files on disk, for any server to serve. */
 #include <string.h>
 
+#include "analysis/output.h"
 #include "analysis/program.h"
 #include "scenarios/content.h"
 #include "sim/units.h"
@@ -50,7 +51,8 @@ int analysis_cmd_content(const struct analysis_program *program, int argc, char 
         return status;
     }
     method = method_name != NULL ? method : s->method;
-    if (scenario_content_write(s, method, out, &count, &bytes, why) != 0) {
+    if (analysis_output_folder(out, why) != 0 ||
+        scenario_content_write(s, method, out, &count, &bytes, why) != 0) {
         status = analysis_program_fail(program, "content", ANALYSIS_REFUSED, "%s", why);
     } else {
         fprintf(program->out, "%s: %llu files, %s\n", out, (unsigned long long)count,
