@@ -72,6 +72,14 @@ run_status 3 "a port that is taken" "$PFSIM" run "$WORK/small.json" --quiet
 grep -q "$port" "$WORK/err" || fail "it does not say which port"
 kill "${CHILDREN[-1]}"; wait "${CHILDREN[-1]}" 2>/dev/null; CHILDREN=()
 
+# Nobody reads any more ("| head"): nothing is said about it.
+mkfifo "$WORK/pipe"
+exec 8<>"$WORK/pipe" 9>"$WORK/pipe" 8>&-
+"$PFSIM" version >&9 2>"$WORK/err"
+expect "status without a reader" 3 $?
+[ -s "$WORK/err" ] && fail "it complains of a pipe without a reader: $(cat "$WORK/err")"
+exec 9>&-
+
 # An address of a stranger is no target.
 run_status 2 "a stranger's address" "$PFSIM" run "$WORK/small.json" --quiet --set 'server.url=http://192.0.2.1/'
 grep -q 'allow' "$WORK/err" "$WORK/out" || fail "it does not say how to allow it"

@@ -385,6 +385,29 @@ Test(collect, files_named_after_a_phone_are_one_reason_and_the_most_frequent_com
     analysis_figures_free(f);
 }
 
+Test(collect, refusals_name_the_limit_that_made_them)
+{
+    struct analysis_facts all = facts();
+    struct scenario limited = *scenario;
+    struct analysis_figures *f = NULL;
+
+    limited.server.max_transfers = 500;
+    limited.server.overflow = SIM_OVERFLOW_REFUSE;
+    all.scenario = &limited;
+    all.has_server = true;
+    for (uint64_t refused = 0; refused < 2; refused++) {
+        all.server.refused = refused;
+        cr_assert_eq(analysis_figures_new(&f, &all), 0);
+        cJSON *d = analysis_result_document(f);
+        char *text = cJSON_PrintUnformatted(cJSON_GetObjectItem(d, "caution"));
+        bool told = strstr(text, "refused 1 transfer: server.max_transfers is 500 at once") != NULL;
+        cr_assert_eq(told, refused == 1, "%s", text);
+        cJSON_free(text);
+        cJSON_Delete(d);
+        analysis_figures_free(f);
+    }
+}
+
 Test(collect, the_trace_hash_does_not_depend_on_lanes_but_on_every_field)
 {
     struct sim_record record = {.at = 1, .node = 0, .kind = SIM_RECORD_LOG, .text = "x"};
