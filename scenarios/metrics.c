@@ -174,6 +174,13 @@ static bool find(enum scenario_scope scope, const char *path, enum scenario_unit
     return false;
 }
 
+bool scenario_metric_unit(const char *text, enum scenario_unit *unit)
+{
+    struct scenario_metric m;
+
+    return scenario_metric_split(text, &m) && find(m.scope, m.path, unit);
+}
+
 static const char *nearest_number(enum scenario_scope scope, const char *path)
 {
     const char *names[METRICS_LEN + 1];

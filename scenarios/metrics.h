@@ -45,6 +45,9 @@ struct scenario_metric {
  */
 bool scenario_metric_split(const char *text, struct scenario_metric *out);
 
+/* What it counts, of any scenario. False: no result has such a number. */
+bool scenario_metric_unit(const char *text, enum scenario_unit *unit);
+
 enum scenario_metric_verdict {
     SCENARIO_METRIC_GOOD,
     SCENARIO_METRIC_NO_FORM,   /* "sites[" without "NAME]." */
