@@ -80,7 +80,8 @@ static int parse(const struct analysis_program *program, const struct flags *f,
     if (f->finish_by != NULL &&
         (sim_units_parse_duration(f->finish_by, &plan->asked.finish_by) != 0 ||
          plan->asked.finish_by == 0)) {
-        return refuse(program, "finish-by", f->finish_by, "a time with its unit, like \"4 h\"");
+        return refuse(program, "finish-by", f->finish_by,
+                      "a number with ms, s, min or h, like \"4 h\"");
     }
     if (f->wan_share != NULL) {
         plan->asked.wan_share = strtod(f->wan_share, &end);

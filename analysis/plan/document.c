@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "analysis/plan/inner.h"
+#include "analysis/quantity.h"
 #include "sim/units.h"
 
 static double seconds(sim_duration d)
@@ -94,13 +95,13 @@ static void note_of_none(const struct plan *p, const struct plan_class *c, cJSON
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(closest, "text"));
     const char *misses = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(trial, "nearest"));
     const cJSON *margin = cJSON_GetObjectItemCaseSensitive(trial, "margin");
-    char text[400], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
+    char text[400], need[ANALYSIS_QUANTITY_TEXT_MAX], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
 
     if (what != NULL && misses != NULL && cJSON_IsNumber(margin)) {
         snprintf(
             text, sizeof(text),
             "no measure keeps everything; nearest is \"%.100s\", which misses %.120s by %.0f %%",
-            what, misses, -100 * margin->valuedouble);
+            what, analysis_quantity_expression(misses, need), -100 * margin->valuedouble);
         note(notes, text);
     }
     if (!c->site->wan.none && c->site->wan.down.exact == NULL &&

@@ -1,7 +1,7 @@
 /* analysis/plan/print.h -- a plan as people read it: the verdict, the classes and what makes each
  * fit, what was tried, and the closed forms to check it by hand.
  *
- * Written from the plan's document alone; ASCII, some 100 columns. */
+ * Written from the plan's document alone, in people's units; fits the page. */
 #ifndef ANALYSIS_PLAN_PRINT_H
 #define ANALYSIS_PLAN_PRINT_H
 
