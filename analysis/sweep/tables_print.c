@@ -4,20 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/columns.h"
+#include "analysis/quantity.h"
 #include "analysis/sweep/tables.h"
 
 enum {
-    ROWS_MAX = 40,    /* combinations shown; of more the extremes */
-    EXTREMES = 10,    /* at each end */
-    COLUMNS_MAX = 16, /* keys and metrics */
-    CELL_MAX = 100,   /* bytes with the NUL */
-    PAGE_WIDTH = 120,
+    ROWS_MAX = 40,  /* combinations shown; of more the extremes */
+    EXTREMES = 10,  /* at each end */
+    SHOWN_MAX = 16, /* keys and metrics; each metric is two columns */
+    SENTENCE_MAX = 1200,
 };
 
 struct table {
     const cJSON *sweep;
     int keys, metrics; /* shown */
-    int width[COLUMNS_MAX];
+    struct analysis_columns *columns;
 };
 
 static const cJSON *get(const cJSON *object, const char *key)
@@ -36,98 +37,76 @@ static const char *text_of(const cJSON *item, const char *otherwise)
     return text != NULL ? text : otherwise;
 }
 
-/* A figure as people write it. */
-static void format_value(double value, const char *unit, char out[ANALYSIS_CELL_MAX])
+/* The value of a key in a point or a failure. */
+static const char *value_of(const cJSON *sweep, const cJSON *point, int key)
 {
-    if (strcmp(unit, "s") == 0) {
-        analysis_summary_seconds(value, out);
-    } else if (strcmp(unit, "B") == 0) {
-        analysis_summary_size(value, out);
-    } else if (strcmp(unit, "bit/s") == 0) {
-        analysis_summary_rate(value, out);
-    } else if (isnan(value)) {
-        snprintf(out, ANALYSIS_CELL_MAX, "-");
-    } else if (value == floor(value) && fabs(value) < 1e9) {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.0f", value);
-    } else {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.3g", value);
-    }
+    const cJSON *values = get(cJSON_GetArrayItem(get(sweep, "keys"), key), "values");
+    const cJSON *at = cJSON_GetArrayItem(get(point, "at"), key);
+
+    return text_of(cJSON_GetArrayItem(values, cJSON_IsNumber(at) ? at->valueint : 0), "?");
 }
 
-/* Column `column` of a point, or of the heading when `point` is NULL. */
-static void cell(const struct table *t, const cJSON *point, int column, char out[CELL_MAX])
+static const char *key_of(const cJSON *sweep, int key)
 {
-    char mean[ANALYSIS_CELL_MAX], half[ANALYSIS_CELL_MAX];
+    return text_of(get(cJSON_GetArrayItem(get(sweep, "keys"), key), "path"), "?");
+}
 
-    if (column < t->keys) {
-        const cJSON *key = cJSON_GetArrayItem(get(t->sweep, "keys"), column);
-        const cJSON *at = cJSON_GetArrayItem(get(point, "at"), column);
-        snprintf(out, CELL_MAX, "%.40s",
-                 point == NULL ? text_of(get(key, "path"), "?")
-                               : text_of(cJSON_GetArrayItem(get(key, "values"),
-                                                            cJSON_IsNumber(at) ? at->valueint : 0),
-                                         "?"));
-        return;
+static const char *metric_of(const cJSON *sweep, int metric)
+{
+    return text_of(get(cJSON_GetArrayItem(get(sweep, "metrics"), metric), "name"), "?");
+}
+
+/* Keys, then each figure with half of its interval, which goes where the page is narrow. */
+static struct analysis_columns *new_columns(const struct table *t)
+{
+    struct analysis_column list[ANALYSIS_COLUMNS_MAX] = {{.head = NULL}};
+    size_t len = 0;
+
+    for (int k = 0; k < t->keys; k++) {
+        list[len++] = (struct analysis_column){.head = key_of(t->sweep, k), .left = true};
     }
-    int m = column - t->keys;
-    const cJSON *metric = cJSON_GetArrayItem(get(t->sweep, "metrics"), m);
-    if (point == NULL) {
-        snprintf(out, CELL_MAX, "%.40s", text_of(get(metric, "name"), "?"));
-        return;
+    for (int m = 0; m < t->metrics; m++) {
+        /* The first stays, the last goes before the others. */
+        list[len++] = (struct analysis_column){.head = metric_of(t->sweep, m),
+                                               .drop = m > 0 ? 1 + t->metrics - m : 0};
+        list[len++] = (struct analysis_column){.head = "", .left = true, .joined = true, .drop = 1};
     }
-    const char *unit = text_of(get(metric, "unit"), "");
+    list[len++] = (struct analysis_column){.head = "runs met", .left = true};
+    return analysis_columns_new(list, len);
+}
+
+static void add_figure(const struct table *t, const cJSON *point, int m)
+{
+    const char *name = metric_of(t->sweep, m);
     double value = number_of(cJSON_GetArrayItem(get(point, "mean"), m));
     double high = number_of(cJSON_GetArrayItem(get(point, "high"), m));
-    format_value(value, unit, mean);
-    format_value(high - value, unit, half);
-    if (isnan(high) || high <= value) {
-        snprintf(out, CELL_MAX, "%.45s", mean);
-    } else {
-        snprintf(out, CELL_MAX, "%.45s +- %.45s", mean, half);
+    char cell[ANALYSIS_CELL_MAX], half[ANALYSIS_CELL_MAX + 4] = "";
+
+    analysis_columns_add(t->columns, ANALYSIS_PLAIN, analysis_quantity_format(name, value, cell));
+    if (high > value) {
+        snprintf(half, sizeof(half), "+- %s", analysis_quantity_format(name, high - value, cell));
     }
+    analysis_columns_add(t->columns, ANALYSIS_PLAIN, half);
 }
 
-static void print_row(const struct table *t, const struct analysis_style *style, const cJSON *point)
+static void add_row(const struct table *t, const cJSON *point)
 {
-    char text[CELL_MAX];
-
-    for (int c = 0; c < t->keys + t->metrics; c++) {
-        cell(t, point, c, text);
-        fprintf(style->to, c < t->keys ? "%-*s  " : "%*s  ", t->width[c], text);
-    }
     double runs = number_of(get(point, "runs")), met = number_of(get(point, "all_met"));
     double failed = number_of(get(point, "failed"));
-    if (point == NULL) {
-        fprintf(style->to, "runs met\n");
-    } else {
-        bool good = met >= runs && failed == 0;
-        fprintf(style->to, "%s%.0f of %.0f%s", good ? "" : analysis_summary_on(style, ANALYSIS_BAD),
-                met, runs + failed, good ? "" : analysis_summary_off(style));
-        if (failed > 0) {
-            fprintf(style->to, ", %.0f without a result", failed);
-        }
-        fputc('\n', style->to);
-    }
-}
+    char cell[ANALYSIS_CELL_MAX];
 
-static void measure(struct table *t, const cJSON *point)
-{
-    for (int c = 0; c < t->keys + t->metrics; c++) {
-        char text[CELL_MAX];
-        cell(t, point, c, text);
-        int len = (int)strlen(text);
-        t->width[c] = len > t->width[c] ? len : t->width[c];
+    for (int k = 0; k < t->keys; k++) {
+        analysis_columns_add(t->columns, ANALYSIS_PLAIN, value_of(t->sweep, point, k));
     }
-}
-
-static int width(const struct table *t)
-{
-    int sum = 10;
-
-    for (int c = 0; c < t->keys + t->metrics; c++) {
-        sum += t->width[c] + 2;
+    for (int m = 0; m < t->metrics; m++) {
+        add_figure(t, point, m);
     }
-    return sum;
+    int len = snprintf(cell, sizeof(cell), "%.0f of %.0f", met, runs + failed);
+    if (failed > 0 && len > 0 && len < 40) {
+        snprintf(cell + len, sizeof(cell) - (size_t)len, ", %.0f without a result", failed);
+    }
+    analysis_columns_add(t->columns, met >= runs && failed == 0 ? ANALYSIS_PLAIN : ANALYSIS_BAD,
+                         cell);
 }
 
 /* ---- Which rows ---- */
@@ -201,25 +180,53 @@ static void print_verdict(const struct analysis_style *style, const cJSON *view)
     double repeat = number_of(get(sweep, "repeat"));
     bool good = met >= runs && failed == 0 && missing == 0;
 
-    fprintf(style->to, "%s%s: %d combination%s x %.0f seed%s, %s world%s\n",
-            analysis_summary_on(style, ANALYSIS_BOLD), text_of(get(view, "title"), "?"), points,
-            points == 1 ? "" : "s", repeat, repeat == 1 ? "" : "s",
-            text_of(get(view, "world"), "?"), analysis_summary_off(style));
-    fprintf(style->to, "%s", analysis_summary_on(style, good ? ANALYSIS_GOOD : ANALYSIS_BAD));
+    char line[SENTENCE_MAX];
+    int len;
+
+    snprintf(line, sizeof(line), "%.200s: %d combination%s x %.0f seed%s, %.40s world",
+             text_of(get(view, "title"), "?"), points, points == 1 ? "" : "s", repeat,
+             repeat == 1 ? "" : "s", text_of(get(view, "world"), "?"));
+    fprintf(style->to, "%s", analysis_summary_on(style, ANALYSIS_BOLD));
+    analysis_summary_wrap(style, 0, 2, line);
+    fprintf(style->to, "%s%s", analysis_summary_off(style),
+            analysis_summary_on(style, good ? ANALYSIS_GOOD : ANALYSIS_BAD));
     if (good) {
-        fprintf(style->to, "All %.0f runs upgraded every phone and met every threshold.", runs);
+        len = snprintf(line, sizeof(line),
+                       "All %.0f runs upgraded every phone and met every threshold.", runs);
     } else {
-        fprintf(style->to, "%.0f of %.0f runs upgraded every phone and met every threshold", met,
-                runs + failed + missing);
+        len = snprintf(line, sizeof(line),
+                       "%.0f of %.0f runs upgraded every phone and met every threshold", met,
+                       runs + failed + missing);
         if (failed > 0) {
-            fprintf(style->to, "; %.0f left no result", failed);
+            len +=
+                snprintf(line + len, sizeof(line) - (size_t)len, "; %.0f left no result", failed);
         }
         if (missing > 0) {
-            fprintf(style->to, "; %.0f are still to be run", missing);
+            len += snprintf(line + len, sizeof(line) - (size_t)len, "; %.0f are still to be run",
+                            missing);
         }
-        fputc('.', style->to);
+        snprintf(line + len, sizeof(line) - (size_t)len, ".");
     }
-    fprintf(style->to, "%s\n\n", analysis_summary_off(style));
+    analysis_summary_wrap(style, 0, 0, line);
+    fprintf(style->to, "%s\n", analysis_summary_off(style));
+}
+
+static void print_failure(const struct analysis_style *style, const cJSON *sweep, const cJSON *item)
+{
+    const char *status = text_of(get(item, "status"), "?");
+    char line[SENTENCE_MAX];
+    int len = snprintf(line, sizeof(line), ", seed %.24s", text_of(get(item, "seed"), "?"));
+
+    for (int k = 0; k < cJSON_GetArraySize(get(sweep, "keys")); k++) {
+        if (len < SENTENCE_MAX - 160) {
+            len += snprintf(line + len, sizeof(line) - (size_t)len, ", %.80s=%.60s",
+                            key_of(sweep, k), value_of(sweep, item, k));
+        }
+    }
+    snprintf(line + len, sizeof(line) - (size_t)len, ": %s", text_of(get(item, "why"), "?"));
+    fprintf(style->to, "%s%s%s", analysis_summary_on(style, ANALYSIS_BAD), status,
+            analysis_summary_off(style));
+    analysis_summary_wrap(style, (int)strlen(status), 2, line);
 }
 
 static void print_failures(const struct analysis_style *style, const cJSON *sweep)
@@ -231,25 +238,30 @@ static void print_failures(const struct analysis_style *style, const cJSON *swee
     cJSON_ArrayForEach(item, failures)
     {
         if (shown++ == SHOWN) {
-            fprintf(style->to, "... and %d more: SELECT run, why FROM runs WHERE why <> ''\n",
-                    cJSON_GetArraySize(failures) - SHOWN);
+            char line[100];
+            snprintf(line, sizeof(line),
+                     "... and %d more: SELECT run, why FROM runs WHERE why <> ''",
+                     cJSON_GetArraySize(failures) - SHOWN);
+            analysis_summary_wrap(style, 0, 2, line);
             break;
         }
-        fprintf(style->to, "%s%s%s, seed %s", analysis_summary_on(style, ANALYSIS_BAD),
-                text_of(get(item, "status"), "?"), analysis_summary_off(style),
-                text_of(get(item, "seed"), "?"));
-        for (int k = 0; k < cJSON_GetArraySize(get(sweep, "keys")); k++) {
-            const cJSON *key = cJSON_GetArrayItem(get(sweep, "keys"), k);
-            const cJSON *at = cJSON_GetArrayItem(get(item, "at"), k);
-            fprintf(style->to, ", %s=%s", text_of(get(key, "path"), "?"),
-                    text_of(cJSON_GetArrayItem(get(key, "values"),
-                                               cJSON_IsNumber(at) ? at->valueint : 0),
-                            "?"));
-        }
-        fprintf(style->to, ": %s\n", text_of(get(item, "why"), "?"));
+        print_failure(style, sweep, item);
     }
     if (shown > 0) {
         fprintf(style->to, "the same command runs these again\n");
+    }
+}
+
+/* Below the table: what "+-" is, or where it is. */
+static void print_interval(const struct analysis_style *style, const cJSON *sweep, bool left_out)
+{
+    fputc('\n', style->to);
+    if (number_of(get(sweep, "repeat")) > 1) {
+        analysis_summary_wrap(style, 0, 0,
+                              left_out
+                                  ? "mean over the seeds; a wider page, like sweep.csv, also has "
+                                    "the 95 % confidence interval"
+                                  : "mean over the seeds +- half of its 95 % confidence interval");
     }
 }
 
@@ -260,6 +272,7 @@ void analysis_tables_print(const struct analysis_style *style, const cJSON *view
     struct table t = {.sweep = sweep};
     int len = 0, gap = 0;
     const cJSON **rows = choose(get(sweep, "points"), &len, &gap);
+    char line[SENTENCE_MAX];
 
     if (rows == NULL) {
         return;
@@ -268,30 +281,23 @@ void analysis_tables_print(const struct analysis_style *style, const cJSON *view
     t.keys = cJSON_GetArraySize(get(sweep, "keys"));
     int all = cJSON_GetArraySize(get(sweep, "metrics"));
     t.metrics = all < (int)metrics ? all : (int)metrics;
-    t.metrics = t.metrics > COLUMNS_MAX - t.keys ? COLUMNS_MAX - t.keys : t.metrics;
-    measure(&t, NULL);
-    for (int i = 0; i < len; i++) {
-        measure(&t, rows[i]);
-    }
-    while (t.metrics > 1 && width(&t) > PAGE_WIDTH) {
-        t.metrics--;
-    }
-    print_row(&t, style, NULL);
+    t.metrics = t.metrics > SHOWN_MAX - t.keys ? SHOWN_MAX - t.keys : t.metrics;
+    t.columns = new_columns(&t);
     for (int i = 0; i < len; i++) {
         if (gap > 0 && i == gap) {
-            fprintf(style->to, "... %d more between the lowest and the highest ...\n",
-                    cJSON_GetArraySize(get(sweep, "points")) - len);
+            snprintf(line, sizeof(line), "... %d more between the lowest and the highest ...",
+                     cJSON_GetArraySize(get(sweep, "points")) - len);
+            analysis_columns_line(t.columns, line);
         }
-        print_row(&t, style, rows[i]);
+        add_row(&t, rows[i]);
     }
-    if (number_of(get(sweep, "repeat")) > 1) {
-        fprintf(style->to, "\nmean over the seeds +- half of its 95 %% confidence interval\n");
-    } else {
-        fputc('\n', style->to);
-    }
+    print_interval(style, sweep, analysis_columns_print(t.columns, style, 0));
     print_failures(style, sweep);
     if (dir != NULL) {
-        fprintf(style->to, "files in %s: sweep.sqlite, sweep.csv, sweep.json, report.html\n", dir);
+        snprintf(line, sizeof(line),
+                 "files in %.1000s: sweep.sqlite, sweep.csv, sweep.json, report.html", dir);
+        analysis_summary_wrap(style, 0, 2, line);
     }
+    analysis_columns_free(t.columns);
     free(rows);
 }
