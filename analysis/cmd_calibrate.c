@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/columns.h"
 #include "analysis/document.h"
 #include "analysis/fit.h"
 #include "analysis/fit_data.h"
@@ -356,37 +357,89 @@ static void say_verdict(const struct analysis_fit_outcome *o, size_t p, char out
     }
 }
 
-static void print_row(FILE *to, const char *what, double before, double after, double of)
+/* A difference in seconds, and as a share: "-19.1 s" "(-16.2 %)". */
+static void add_difference(struct analysis_columns *t, double by, double of)
 {
-    fprintf(to, "  %-30s %8.3f s (%5.1f %%) %12.3f s (%5.1f %%)\n", what, before,
-            of > 0 ? 100 * before / of : 0, after, of > 0 ? 100 * after / of : 0);
+    char value[ANALYSIS_CELL_MAX], cell[ANALYSIS_CELL_MAX + 2];
+
+    analysis_summary_seconds(fabs(by), value);
+    snprintf(cell, sizeof(cell), "%s%s", by < 0 ? "-" : "", value);
+    analysis_columns_add(t, ANALYSIS_PLAIN, cell);
+    snprintf(cell, sizeof(cell), "(%.1f %%)", of > 0 ? 100 * by / of : 0);
+    analysis_columns_add(t, ANALYSIS_PLAIN, cell);
 }
 
-static void print_outcome(const struct calibrate *c, const struct analysis_fit_outcome *o,
-                          const double *start, const struct distance *before)
+static void add_row(struct analysis_columns *t, const char *what, double before, double after,
+                    double of)
 {
-    FILE *to = c->program->out;
-    const struct distance *after = &c->distance;
+    analysis_columns_add(t, ANALYSIS_PLAIN, what);
+    add_difference(t, before, of);
+    add_difference(t, after, of);
+}
 
-    fprintf(to, "%-24s %12s %12s  %s\n", "constant", "was", "is", "95 %");
+static void print_constants(const struct analysis_style *style,
+                            const struct analysis_fit_outcome *o, const double *start)
+{
+    static const struct analysis_column list[] = {
+        {.head = "constant", .left = true},
+        {.head = "was"},
+        {.head = "is"},
+        {.head = "95 %", .left = true, .wraps = true},
+    };
+    struct analysis_columns *t = analysis_columns_new(list, sizeof(list) / sizeof(list[0]));
+
     for (size_t p = 0; p < CONSTANTS; p++) {
-        char name[CELL], was[CELL], is[CELL], verdict[2 * CELL];
-        name_of(p, name);
-        format_value(p, start[p], was);
-        format_value(p, o->values[p], is);
+        char cell[CELL], verdict[2 * CELL];
+        name_of(p, cell);
+        analysis_columns_add(t, ANALYSIS_PLAIN, cell);
+        format_value(p, start[p], cell);
+        analysis_columns_add(t, ANALYSIS_PLAIN, cell);
+        format_value(p, o->values[p], cell);
+        analysis_columns_add(t, ANALYSIS_PLAIN, cell);
         say_verdict(o, p, verdict);
-        fprintf(to, "%-24s %12s %12s  %s\n", name, was, is, verdict);
+        analysis_columns_add(t, ANALYSIS_PLAIN, verdict);
     }
-    fprintf(to, "\n  %-30s %20s %24s\n", "completion of the model", "before", "after");
-    print_row(to, "mean error of a phone", before->mean, after->mean, after->measured_mean);
-    print_row(to, "p95, model - measured", before->p95, after->p95, after->measured_p95);
-    print_row(to, "last, model - measured", before->last, after->last, after->measured_last);
+    analysis_columns_print(t, style, 0);
+    analysis_columns_free(t);
+}
+
+static void print_distances(const struct analysis_style *style, const struct distance *before,
+                            const struct distance *after)
+{
+    static const struct analysis_column list[] = {
+        {.head = "completion of the model", .left = true},
+        {.head = "before"},
+        {.head = "", .joined = true},
+        {.head = "after"},
+        {.head = "", .joined = true},
+    };
+    struct analysis_columns *t = analysis_columns_new(list, sizeof(list) / sizeof(list[0]));
+
+    add_row(t, "mean error of a phone", before->mean, after->mean, after->measured_mean);
+    add_row(t, "p95, model - measured", before->p95, after->p95, after->measured_p95);
+    add_row(t, "last, model - measured", before->last, after->last, after->measured_last);
+    fputc('\n', style->to);
+    analysis_columns_print(t, style, 2);
+    analysis_columns_free(t);
+}
+
+static void print_outcome(const struct calibrate *c, const struct analysis_style *style,
+                          const struct analysis_fit_outcome *o, const double *start,
+                          const struct distance *before)
+{
+    const struct distance *after = &c->distance;
+    char line[200];
+
+    print_constants(style, o, start);
+    print_distances(style, before, after);
     if (after->phones != after->measured_phones) {
-        fprintf(to, "  %zu phones finished in the model, %zu in the measured run\n", after->phones,
-                after->measured_phones);
+        snprintf(line, sizeof(line), "  %zu phones finished in the model, %zu in the measured run",
+                 after->phones, after->measured_phones);
+        analysis_summary_wrap(style, 0, 2, line);
     }
-    fprintf(to, "  %u runs of the model%s\n", o->runs,
-            o->stopped ? "; more of them might still gain a little" : "");
+    snprintf(line, sizeof(line), "  %u runs of the model%s", o->runs,
+             o->stopped ? "; more of them might still gain a little" : "");
+    analysis_summary_wrap(style, 0, 2, line);
 }
 
 static bool is_new(const struct analysis_fit_outcome *o, const double *start, size_t p)
@@ -394,22 +447,27 @@ static bool is_new(const struct analysis_fit_outcome *o, const double *start, si
     return o->verdicts[p] == ANALYSIS_FIT_FITTED && o->values[p] != start[p];
 }
 
-static void print_sets(const struct calibrate *c, const struct analysis_fit_outcome *o,
+/* Ready to be copied, so no flag is broken. */
+static void print_sets(const struct analysis_style *style, const struct analysis_fit_outcome *o,
                        const double *start)
 {
-    FILE *to = c->program->out;
-    bool any = false;
+    char line[CONSTANTS * 3 * CELL] = "";
+    size_t len = 0;
 
     for (size_t p = 0; p < CONSTANTS; p++) {
         char name[CELL], value[CELL];
         if (is_new(o, start, p)) {
             name_of(p, name);
             format_value(p, o->values[p], value);
-            fprintf(to, "%s--set %s='%s'", any ? " " : "\n", name, value);
-            any = true;
+            len += (size_t)snprintf(line + len, sizeof(line) - len, "%s--set\x01%s='%s'",
+                                    len > 0 ? " " : "", name, value);
         }
     }
-    fprintf(to, any ? "\n" : "\nno change: the model fits as it stands\n");
+    for (char *c = strchr(line, '\''); c != NULL && *c != '\0'; c++) {
+        *c = *c == ' ' && c[1] != '-' ? '\x01' : *c; /* '3 ms' stays together */
+    }
+    fputc('\n', style->to);
+    analysis_summary_wrap(style, 0, 0, len > 0 ? line : "no change: the model fits as it stands");
 }
 
 /* ---- Documents ---- */
@@ -591,6 +649,23 @@ static int fit_it(struct calibrate *c, struct analysis_fit_outcome *o, double *s
     return rc;
 }
 
+static void print_all(const struct calibrate *c, const struct inputs *in,
+                      const struct analysis_fit_outcome *o, const double *start,
+                      const struct distance *before)
+{
+    struct analysis_style style = analysis_summary_style(c->program->out);
+    char line[ANALYSIS_PATH_MAX + 200];
+
+    snprintf(line, sizeof(line),
+             "%s: %.40s, method %.40s, %zu phones finished, %zu durations compared", in->result,
+             text_of(in->document, "world"), text_of(in->document, "method"),
+             before->measured_phones, c->residuals_len);
+    analysis_summary_wrap(&style, 0, 2, line);
+    fputc('\n', style.to);
+    print_outcome(c, &style, o, start, before);
+    print_sets(&style, o, start);
+}
+
 static int tell(struct calibrate *c, const struct inputs *in, const char *out, bool json)
 {
     struct analysis_fit_outcome o;
@@ -612,12 +687,7 @@ static int tell(struct calibrate *c, const struct inputs *in, const char *out, b
             return status;
         }
     } else {
-        fprintf(c->program->out,
-                "%s: %s, method %s, %zu phones finished, %zu durations compared\n\n", in->result,
-                text_of(in->document, "world"), text_of(in->document, "method"),
-                before.measured_phones, c->residuals_len);
-        print_outcome(c, &o, start, &before);
-        print_sets(c, &o, start);
+        print_all(c, in, &o, start, &before);
     }
     if (out != NULL) {
         int status = write_scenario(c, out, &o, start);
