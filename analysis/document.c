@@ -24,6 +24,28 @@ static int unreadable(const char *path, int errnum, char why[ANALYSIS_WHY_MAX])
     return sim_err_from_errno(errnum);
 }
 
+/* A plan's folder has no result, but what makes one. `file` is room for a path. */
+static bool find_plan(const char *path, char file[ANALYSIS_PATH_MAX], char why[ANALYSIS_WHY_MAX])
+{
+    struct stat st;
+    int n = snprintf(file, ANALYSIS_PATH_MAX, "%s/plan.json", path);
+
+    if (n >= ANALYSIS_PATH_MAX || stat(file, &st) != 0) {
+        return false;
+    }
+    n = snprintf(file, ANALYSIS_PATH_MAX, "%s/planned.json", path);
+    if (n < ANALYSIS_PATH_MAX && stat(file, &st) == 0) {
+        snprintf(why, ANALYSIS_WHY_MAX,
+                 "%.150s holds a plan, which has no result of its own: pfsim run "
+                 "%.150s/planned.json --out FOLDER makes one",
+                 path, path);
+    } else {
+        snprintf(why, ANALYSIS_WHY_MAX,
+                 "%.300s holds a plan that found no measure: there is nothing to report on", path);
+    }
+    return true;
+}
+
 int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
                            char why[ANALYSIS_WHY_MAX])
 {
@@ -42,6 +64,9 @@ int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
         if (n < ANALYSIS_PATH_MAX && stat(out, &st) == 0) {
             return 0;
         }
+    }
+    if (find_plan(path, out, why)) {
+        return SIM_ENOTFOUND;
     }
     snprintf(
         why, ANALYSIS_WHY_MAX,

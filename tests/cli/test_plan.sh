@@ -70,6 +70,12 @@ expect "no plan" "false false" "$(json "$WORK/out" '[d.found, d.classes[0].solve
 [ ! -e "$WORK/no/planned.json" ] || fail "a plan that is none is handed over"
 run_status 1 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "3 s" --methods pfs "${thin[@]}"
 grep -q 'even one copy takes 4 s' "$WORK/out" || fail "it does not say what even one copy takes"
+grep -q 'must hold: completion_s.last <= 3 s' "$WORK/out" || fail "a limit is not in people's units"
+grep -q 'ruled out by closed forms: takes 4 s at least' "$WORK/out" || fail "what was ruled out on paper is not told"
+expect "no line is too wide or ends in blanks" "" "$(grep -E '.{101}| $' "$WORK/out")"
+run_status 3 "no report of a plan that is none" "$PFSIM" report "$WORK/no"
+run_status 3 "nor of a plan" "$PFSIM" report "$WORK/share"
+grep -q 'pfsim run .*/planned.json' "$WORK/err" || fail "it does not say how to come to a report"
 
 # Several classes: each its own; faults and thresholds of one site stay with it. The same bytes however many at once.
 several=(--set 'sites[1]={"name":"thin","wan":{"rate":"300 kbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":8}]}'
@@ -85,6 +91,8 @@ cmp "$WORK/a/planned.json" "$WORK/b/planned.json" || fail "so does what is hande
 
 run_status 2 "nothing to plan for" "$PFSIM" plan "$WORK/one.json"
 grep -q -- '--finish-by' "$WORK/err" || fail "it does not say what is missing"
+run_status 2 "unknown unit" "$PFSIM" plan "$WORK/one.json" --finish-by "4 hours"
+grep -q 'ms, s, min or h' "$WORK/err" || fail "it does not name the units"
 for flags in "--finish-by 4" "--wan-share 30" "--seeds 0" "--cost tea=1" "--methods telepathy" "--max-failures few" "--jobs 0"; do
     # shellcheck disable=SC2086
     run_status 2 "$flags" "$PFSIM" plan "$WORK/one.json" --finish-by "4 h" $flags
