@@ -17,9 +17,9 @@ const DARK = {
 
 const METHODS = { pfs: 'blue', traditional: 'orange', 'load-server': 'purple' };
 const PHASES = {
-  off: 'pale', boot: 'grey', configure: 'slate', elect: 'violet', wait: 'yellow',
-  'from a peer': 'green', 'from the server': 'orange', verify: 'sky', linger: 'mint',
-  apply: 'brown', reboot: 'tan', 'in service': 'navy', failed: 'red',
+  off: 'pale', booting: 'grey', configuring: 'slate', electing: 'violet', waiting: 'yellow',
+  'from a peer': 'green', 'from the server': 'orange', verifying: 'sky', 'serving others': 'mint',
+  applying: 'brown', rebooting: 'tan', 'in service': 'navy', failed: 'red',
 };
 const OTHERS = ['blue', 'orange', 'green', 'purple', 'sky', 'brown', 'slate', 'yellow'];
 const DASHES = ['solid', 'dashed', 'dotted', [10, 3, 2, 3]];

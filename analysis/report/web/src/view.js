@@ -38,7 +38,11 @@ function wan(source) {
 }
 
 /* Phases as people call them; files and events name them by a word without spaces. */
-const PHASES = { fetch_peer: 'from a peer', fetch_server: 'from the server' };
+const PHASES = {
+  boot: 'booting', configure: 'configuring', elect: 'electing', wait: 'waiting',
+  fetch_peer: 'from a peer', fetch_server: 'from the server', verify: 'verifying',
+  linger: 'serving others', apply: 'applying', reboot: 'rebooting',
+};
 const phases = (value) => texts(value).map((name) => PHASES[name] ?? name.replaceAll('_', ' '));
 
 function states(source) {
