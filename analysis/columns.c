@@ -173,16 +173,19 @@ static int span(const struct analysis_columns *t, const struct layout *l, size_t
     return width;
 }
 
+static bool is_dropped(const struct analysis_columns *t, const struct layout *l, size_t column)
+{
+    return t->list[column].drop > 0 && t->list[column].drop <= l->level;
+}
+
 static void lay_out(const struct analysis_columns *t, struct layout *l, int indent)
 {
     for (size_t c = 0; c < t->len; c++) {
-        bool dropped = t->list[c].drop > 0 && t->list[c].drop <= l->level;
-        l->width[c] = dropped ? 0 : content_width(t, c);
+        l->width[c] = is_dropped(t, l, c) ? 0 : content_width(t, c);
     }
     l->total = indent;
     for (size_t c = 0; c < t->len; c++) {
-        bool dropped = t->list[c].drop > 0 && t->list[c].drop <= l->level;
-        if (t->list[c].joined || dropped) {
+        if (t->list[c].joined || is_dropped(t, l, c)) {
             continue;
         }
         int head = head_width(t->list[c].head, l->two_line), wide = span(t, l, c);
@@ -302,18 +305,15 @@ static void print_line(const struct analysis_style *style, const struct cell *ro
     analysis_summary_wrap(style, column, column, row->text != NULL ? row->text : "");
 }
 
-/* What the page has no room for. */
-static bool print_dropped(const struct analysis_columns *t, const struct layout *l,
+/* Names what the page has no room for. */
+static void print_dropped(const struct analysis_columns *t, const struct layout *l,
                           const struct analysis_style *style, int indent)
 {
     char text[400] = "";
     size_t len = 0;
-    bool any = false;
 
     for (size_t c = 0; c < t->len; c++) {
-        bool dropped = t->list[c].drop > 0 && t->list[c].drop <= l->level;
-        any = any || (dropped && content_width(t, c) > 0);
-        if (dropped && t->list[c].head[0] != '\0' && len < sizeof(text) - 80) {
+        if (is_dropped(t, l, c) && !t->list[c].joined && len < sizeof(text) - 100) {
             int n = snprintf(text + len, sizeof(text) - len, "%s%.60s",
                              len == 0 ? "(a wider page also has: " : ", ", t->list[c].head);
             len += n > 0 ? (size_t)n : 0;
@@ -324,7 +324,20 @@ static bool print_dropped(const struct analysis_columns *t, const struct layout 
         fprintf(style->to, "%*s", indent, "");
         analysis_summary_wrap(style, indent, indent, text);
     }
-    return any;
+}
+
+/* Is a column there without one that is joined to it and has something to say? */
+static bool lacks_joined(const struct analysis_columns *t, const struct layout *l)
+{
+    bool leader = false;
+
+    for (size_t c = 0; c < t->len; c++) {
+        leader = t->list[c].joined ? leader : !is_dropped(t, l, c);
+        if (t->list[c].joined && leader && is_dropped(t, l, c) && content_width(t, c) > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- A paragraph a row ---- */
@@ -393,5 +406,8 @@ bool analysis_columns_print(const struct analysis_columns *t, const struct analy
             print_paragraph(t, style, row, indent);
         }
     }
-    return fits && print_dropped(t, &l, style, indent);
+    if (fits) {
+        print_dropped(t, &l, style, indent);
+    }
+    return fits && lacks_joined(t, &l);
 }

@@ -19,7 +19,8 @@ struct analysis_column {
     bool left;        /* else against the right edge */
     bool joined;      /* belongs to the column before it, a blank between: "5 min" "+- 2 s" */
     bool wraps;       /* the last column only: sentences, broken between words */
-    int drop;         /* narrow pages leave out the columns with 1 first, then 2 ...; 0: never */
+    int drop;         /* narrow pages leave out the columns with 1 first, then 2 ...; 0: never; of a
+                         joined one no later than of what it is joined to */
 };
 
 struct analysis_columns;
@@ -33,7 +34,8 @@ void analysis_columns_add(struct analysis_columns *t, enum analysis_colour colou
                           const char *text);
 /* A line of its own between rows; between whole rows only. */
 void analysis_columns_line(struct analysis_columns *t, const char *text);
-/* `indent`: blanks in front of each row. Returns whether columns were left out. */
+/* `indent`: blanks in front of each row. Returns whether joined columns were left
+ * out of those that are there, which nothing else tells. */
 bool analysis_columns_print(const struct analysis_columns *t, const struct analysis_style *style,
                             int indent);
 

@@ -13,6 +13,7 @@ enum {
     EXTREMES = 10,  /* at each end */
     SHOWN_MAX = 16, /* keys and metrics; each metric is two columns */
     SENTENCE_MAX = 1200,
+    FEW = 3, /* figures that outlive their intervals on a narrow page */
 };
 
 struct table {
@@ -56,20 +57,30 @@ static const char *metric_of(const cJSON *sweep, int metric)
     return text_of(get(cJSON_GetArrayItem(get(sweep, "metrics"), metric), "name"), "?");
 }
 
-/* Keys, then each figure with half of its interval, which goes where the page is narrow. */
+/* When a figure goes from a narrow page: those behind the third first, the last of them before the
+ * others; then all intervals; then the third and the second. The first stays. */
+static int drop_of(int metrics, int m)
+{
+    int few = metrics < FEW ? metrics : FEW;
+
+    return m >= FEW ? metrics - m : m > 0 ? metrics - few + 1 + few - m : 0;
+}
+
+/* Keys, then each figure with half of its interval. */
 static struct analysis_columns *new_columns(const struct table *t)
 {
     struct analysis_column list[ANALYSIS_COLUMNS_MAX] = {{.head = NULL}};
+    int intervals = t->metrics > FEW ? t->metrics - FEW + 1 : 1;
     size_t len = 0;
 
     for (int k = 0; k < t->keys; k++) {
         list[len++] = (struct analysis_column){.head = key_of(t->sweep, k), .left = true};
     }
     for (int m = 0; m < t->metrics; m++) {
-        /* The first stays, the last goes before the others. */
-        list[len++] = (struct analysis_column){.head = metric_of(t->sweep, m),
-                                               .drop = m > 0 ? 1 + t->metrics - m : 0};
-        list[len++] = (struct analysis_column){.head = "", .left = true, .joined = true, .drop = 1};
+        int drop = drop_of(t->metrics, m);
+        list[len++] = (struct analysis_column){.head = metric_of(t->sweep, m), .drop = drop};
+        list[len++] = (struct analysis_column){
+            .head = "", .left = true, .joined = true, .drop = m >= FEW ? drop : intervals};
     }
     list[len++] = (struct analysis_column){.head = "runs met", .left = true};
     return analysis_columns_new(list, len);
