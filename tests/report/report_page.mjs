@@ -311,7 +311,9 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
       verdict: { status: 'interrupted', sentence: 'It has begun.' } });
     run.gantt.phones.phone = [];
     run.trees.list = [];
-    return view('run', 'watched', [run]);
+    const begins = view('run', 'watched', [run]);
+    begins.scenario = { sites: [{ wan: { rate: { down: { steps: [] } } } }] };
+    return begins;
   };
   server.start(() => JSON.stringify(begun()));
   const opened = await openPage(browser, { url: server.url, wait: '#live-completion[data-drawn]' });
@@ -322,6 +324,7 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
   }
   await page.getByText('4500 seconds in').waitFor();
   await page.locator('.cards', { hasText: '30 of 30' }).waitFor();
+  await page.locator('.cards', { hasText: 'of 6 Mbit/s in the mean' }).waitFor();
   assertDrawn(await pictures(page), 3);
   await page.locator('figure:has(#live-wan) details summary').click();
   assert.ok(await page.locator('figure:has(#live-wan) tbody tr').count() <= 1000);

@@ -67,7 +67,8 @@ function liveCards(run, sample) {
       sample?.failed > 0 ? `${count(sample.failed)} failed` : 'none failed'),
     card('elapsed', seconds(sample?.t ?? at(wan.t) ?? 0), null),
     card('WAN now', rate(sample?.down ?? at(wan.down) ?? 0),
-      wan.configured_bit_s ? `of ${rate(wan.configured_bit_s)}` : null));
+      wan.configured_bit_s
+        ? `of ${rate(wan.configured_bit_s)}${wan.configured === null ? '' : ' in the mean'}` : null));
 }
 
 /* `build(view)` draws a whole page into #main, `read(text)` makes a view of a message. */

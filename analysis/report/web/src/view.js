@@ -26,14 +26,25 @@ function curve(source) {
   return { ...columns(from, ['t', 'done']), of: number(from.of) ?? 0, name: text(from.name) };
 }
 
-function wan(source) {
+/* Does the rate of any line change over time? */
+function changes(scenario) {
+  const isOverTime = (rate) => object(rate).steps !== undefined || object(rate).trace !== undefined;
+  return list(object(scenario).sites).some((site) => {
+    const { rate } = object(object(site).wan);
+    return isOverTime(rate) || isOverTime(object(rate).down);
+  });
+}
+
+/* `changing`: what a run under way does not say itself. */
+function wan(source, changing) {
   const from = object(source);
   const busiest = from.busiest == null ? null : {
     ...columns(from.busiest, ['t', 'down']), site: text(from.busiest.site),
     configured_bit_s: number(from.busiest.configured_bit_s),
   };
   return { ...columns(from, ['t', 'down', 'up', 'lan']), sites: number(from.sites) ?? 1,
-    configured: from.configured == null ? null : columns(from.configured, ['t', 'bit_s']),
+    configured: from.configured == null && !(changing && from.configured === undefined) ? null
+      : columns(from.configured, ['t', 'bit_s']),
     configured_bit_s: number(from.configured_bit_s), busiest };
 }
 
@@ -101,7 +112,7 @@ function times(source) {
   return keys.some((key) => out[key] === null) ? null : out;
 }
 
-function run(source) {
+function run(source, changing) {
   const from = object(source);
   const verdict = object(from.verdict);
   const trees = object(from.trees);
@@ -110,7 +121,7 @@ function run(source) {
     verdict: { status: text(verdict.status), sentence: text(verdict.sentence) },
     start_at_s: number(from.start_at_s) ?? 0, completion: curve(from.completion),
     classes: list(from.classes).map(curve), models: list(from.models).map(curve),
-    wan: wan(from.wan), states: states(from.states), gantt: gantt(from.gantt),
+    wan: wan(from.wan, changing), states: states(from.states), gantt: gantt(from.gantt),
     trees: { of: number(trees.of) ?? 0, how: text(trees.how),
       list: list(trees.list).map(tree).filter((one) => one.phone.length > 0) },
     files: list(from.files).map((file) => ({ file: text(file.file), size: number(file.size),
@@ -143,8 +154,10 @@ export function readView(json) {
     throw new Error(`this page draws reports of format ${FORMAT}, and this is format ` +
       `${text(from.format) || 'unknown'}: make the report with one version of pfsim`);
   }
+  const changing = changes(from.scenario);
   const out = {
-    kind: text(from.kind), title: text(from.title), runs: list(from.runs).map(run),
+    kind: text(from.kind), title: text(from.title),
+    runs: list(from.runs).map((one) => run(one, changing)),
     sweep: from.kind === 'sweep' ? sweep(from.sweep) : null, scenario: from.scenario ?? null,
     versions: object(from.versions),
   };
