@@ -105,8 +105,8 @@ Test(watch_run, metrics_have_exact_numbers_and_escaped_labels)
     char *text = analysis_watch_metrics(&names, &sample, &len);
     static const char *const wanted[] = {
         "pfsim_build_info{version=\"9.9.9\"} 1\n",
-        "pfsim_wan_bytes_total{method=\"pfs\",scenario=\"a \\\"b\\\"\\\\c\\nd\","
-        "direction=\"down\"} 18446744073709551615\n",
+        ("pfsim_wan_bytes_total{method=\"pfs\",scenario=\"a \\\"b\\\"\\\\c\\nd\","
+         "direction=\"down\"} 18446744073709551615\n"),
         "phase=\"fetch_peer\"} 7\n",
         "outcome=\"failed\"} 2\n",
         "seed=\"18446744073709551615\",world=\"live\"} 1\n",
