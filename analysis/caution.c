@@ -81,6 +81,7 @@ struct speaker {
     void (*say)(void *context, const char *text);
     void *context;
     bool is_silent, has_spoken;
+    size_t *crowds; /* classes whose flows have too little room, so far */
 };
 
 static void speak(struct speaker *to, const char *text)
@@ -107,15 +108,23 @@ static void say_of_tcp(struct speaker *to, const struct scenario_site *site, uin
         speak(to, text);
     }
     if (flows > 0 && (delay_bytes + queue_bytes) / flows < ANALYSIS_CAUTION_SEGMENTS * segment) {
-        snprintf(text, sizeof(text),
-                 "Site %s: up to %" PRIu64 " phones fetch at once, and line and queue (%s) have "
-                 "room for %.1f segments of each, under %d: real TCP flows then finish far "
-                 "apart, and the even sharing of a fluid line is 13 to 50 %% off in the mean, more "
-                 "the less room there is; some may get no byte for server.stall and fail, which a "
-                 "fluid never shows; take \"network\": \"packet\".",
-                 site->name, flows, sim_units_format_size(delay_bytes + queue_bytes, a),
-                 (double)(delay_bytes + queue_bytes) / (double)(flows * segment),
-                 ANALYSIS_CAUTION_SEGMENTS);
+        double each = (double)(delay_bytes + queue_bytes) / (double)(flows * segment);
+        sim_units_format_size(delay_bytes + queue_bytes, a);
+        if (*to->crowds > 0) { /* said at length already */
+            snprintf(text, sizeof(text),
+                     "Site %s: the same with up to %" PRIu64 " phones and room (%s) for %.1f "
+                     "segments of each.",
+                     site->name, flows, a, each);
+        } else {
+            snprintf(text, sizeof(text),
+                     "Site %s: up to %" PRIu64 " phones fetch at once, and line and queue (%s) "
+                     "have room for %.1f segments of each, under %d: real TCP flows then finish "
+                     "far apart, and the even sharing of a fluid line is 13 to 50 %% off in the "
+                     "mean, more the less room there is; some may get no byte for server.stall "
+                     "and fail, which a fluid never shows; take \"network\": \"packet\".",
+                     site->name, flows, a, each, ANALYSIS_CAUTION_SEGMENTS);
+        }
+        ++*to->crowds;
         speak(to, text);
     }
 }
@@ -227,11 +236,13 @@ void analysis_caution_fluid(const struct scenario *s, enum scenario_method metho
                             void (*say)(void *context, const char *text), void *context)
 {
     char text[ANALYSIS_CAUTION_TEXT_MAX];
-    size_t classes = 0;
+    size_t classes = 0, crowds = 0;
 
     for (size_t i = 0; s->network == SCENARIO_FLUID && i < s->sites_len; i++) {
-        struct speaker to = {
-            .say = say, .context = context, .is_silent = classes >= ANALYSIS_CAUTION_CLASSES};
+        struct speaker to = {.say = say,
+                             .context = context,
+                             .is_silent = classes >= ANALYSIS_CAUTION_CLASSES,
+                             .crowds = &crowds};
         say_of_class(&to, s, method, &s->sites[i]);
         classes += to.has_spoken;
     }

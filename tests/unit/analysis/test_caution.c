@@ -64,6 +64,18 @@ Test(caution, many_flows_on_a_short_line_are_named_with_their_figures)
     SAYS("\"network\": \"packet\"");
 }
 
+Test(caution, the_next_crowded_line_is_said_in_a_line)
+{
+    const char *six = "{\"system\":\"bare\",\"model\":\"A\",\"count\":6}";
+
+    set = "sites[1]={\"name\":\"shop\",\"wan\":{\"rate\":\"1 Mbit/s\",\"rtt\":\"80 ms\"},"
+          "\"phones\":[{\"system\":\"bare\",\"model\":\"A\",\"count\":12}]}";
+    cr_assert_eq(cautions("", "", six, SCENARIO_TRADITIONAL), 2, "%s", said);
+    set = NULL;
+    SAYS("Site branch: up to 6 phones fetch at once");
+    SAYS("Site shop: the same with up to 12 phones and room (160 kB) for 8.9 segments of each.");
+}
+
 Test(caution, with_sharing_only_roots_and_those_alone_compete)
 {
     cr_assert_eq(cautions("", "", thirty, SCENARIO_PFS), 0, "%s", said);
