@@ -16,8 +16,9 @@
 
 struct analysis_output {
     FILE *file;
-    bool borrowed; /* the caller's stream; no names then */
-    int errnum;    /* of the first write that failed; 0 */
+    bool borrowed;  /* the caller's stream; no names then */
+    bool is_device; /* or a pipe: `final` is written to as it stands */
+    int errnum;     /* of the first write that failed; 0 */
     char dir[ANALYSIS_PATH_MAX];
     char temp[ANALYSIS_PATH_MAX];
     char final[ANALYSIS_PATH_MAX];
@@ -58,6 +59,49 @@ int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX])
     return S_ISDIR(st.st_mode) ? 0 : refuse(why, "use the folder", dir, ENOTDIR);
 }
 
+/* Fills the three names. A link stays a link: what it points to is replaced. Devices, pipes and
+ * sockets are nothing to rename a file over (as root that would take /dev/null from everybody). */
+static bool name_files(struct analysis_output *o, const char *dir, const char *name)
+{
+    char path[ANALYSIS_PATH_MAX];
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t)n >= sizeof(path)) {
+        return false;
+    }
+    o->is_device = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    if (!o->is_device && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+        char *target = realpath(path, NULL); /* NULL: it points nowhere, and is replaced */
+        char *slash = target != NULL ? strrchr(target, '/') : NULL;
+        if (slash != NULL && slash != target && strlen(target) < sizeof(path)) {
+            *slash = '\0';
+            bool fits = name_files(o, target, slash + 1);
+            free(target);
+            return fits;
+        }
+        free(target);
+    }
+    int a = snprintf(o->dir, sizeof(o->dir), "%s", dir);
+    int b = snprintf(o->final, sizeof(o->final), "%s", path);
+    int c = snprintf(o->temp, sizeof(o->temp), "%s/.%s.XXXXXX", dir, name);
+    return a >= 0 && b >= 0 && c >= 0 && (size_t)a < sizeof(o->dir) && (size_t)c < sizeof(o->temp);
+}
+
+/* A pipe that nobody reads is an error at once, not a wait. */
+static int open_device(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK) != 0) {
+        int errnum = errno;
+        close(fd);
+        errno = errnum;
+        return -1;
+    }
+    return fd;
+}
+
 int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
                          char why[ANALYSIS_WHY_MAX])
 {
@@ -66,14 +110,16 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
     if (o == NULL) {
         return refuse(why, "write", name, ENOMEM);
     }
-    int a = snprintf(o->dir, sizeof(o->dir), "%s", dir);
-    int b = snprintf(o->final, sizeof(o->final), "%s/%s", dir, name);
-    int c = snprintf(o->temp, sizeof(o->temp), "%s/.%s.XXXXXX", dir, name);
-    if (a < 0 || b < 0 || c < 0 || (size_t)c >= sizeof(o->temp)) {
+    if (!name_files(o, dir, name)) {
         free(o);
         return refuse(why, "write", name, ENAMETOOLONG);
     }
-    int fd = mkostemp(o->temp, O_CLOEXEC);
+    int fd = o->is_device ? open_device(o->final) : mkostemp(o->temp, O_CLOEXEC);
+    if (fd < 0 && o->is_device && errno == ENXIO) {
+        snprintf(why, ANALYSIS_WHY_MAX, "can't write %.300s: nobody reads this pipe", o->final);
+        free(o);
+        return sim_err_from_errno(ENXIO);
+    }
     if (fd < 0) {
         int rc = refuse(why, "write", o->final, errno);
         free(o);
@@ -82,10 +128,12 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
     mode_t mask = umask(0);
     umask(mask);
     /* mkstemp makes 0600; results are meant to be read like any other file. */
-    if (fchmod(fd, 0666 & ~mask) != 0 || (o->file = fdopen(fd, "w")) == NULL) {
+    if ((!o->is_device && fchmod(fd, 0666 & ~mask) != 0) || (o->file = fdopen(fd, "w")) == NULL) {
         int rc = refuse(why, "write", o->final, errno);
         close(fd);
-        unlink(o->temp);
+        if (!o->is_device) {
+            unlink(o->temp);
+        }
         free(o);
         return rc;
     }
@@ -221,14 +269,16 @@ int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]
     if (fclose(o->file) != 0 && errnum == 0) {
         errnum = errno;
     }
-    if (errnum == 0 && rename(o->temp, o->final) != 0) {
+    if (errnum == 0 && !o->is_device && rename(o->temp, o->final) != 0) {
         errnum = errno;
     }
     int rc = 0;
     if (errnum != 0) {
-        unlink(o->temp);
         rc = refuse(why, "write", o->final, errnum);
-    } else {
+        if (!o->is_device) {
+            unlink(o->temp);
+        }
+    } else if (!o->is_device) {
         sync_folder(o->dir);
     }
     free(o);
@@ -242,6 +292,8 @@ void analysis_output_discard(struct analysis_output *o)
     }
     if (!o->borrowed) {
         fclose(o->file);
+    }
+    if (!o->borrowed && !o->is_device) {
         unlink(o->temp);
     }
     free(o);

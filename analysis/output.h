@@ -1,8 +1,9 @@
 /* analysis/output.h -- result files: whole under their final name, or not there at all.
  *
  * A file is written under a temporary name in its own folder, flushed to the disk and then
- * renamed. The first error sticks and every later write is a no-op, so callers write on and look
- * once, at commit. Not here: what is in the files. */
+ * renamed; of a symbolic link what it points to. What is a device or a pipe already is written to
+ * as it stands. The first error sticks and every later write is a no-op, so callers write on and
+ * look once, at commit. Not here: what is in the files. */
 #ifndef ANALYSIS_OUTPUT_H
 #define ANALYSIS_OUTPUT_H
 

@@ -1,0 +1,92 @@
+/* Goal: a result file replaces a file, never a pipe, a device or a link. Method: each of them in a
+ * folder of its own. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analysis/output.h"
+
+static char folder[] = "/tmp/pfsim-output-XXXXXX";
+static char why[ANALYSIS_WHY_MAX];
+
+static const char *at(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+static void begin(void)
+{
+    cr_assert_not_null(mkdtemp(folder));
+}
+
+static void end(void)
+{
+    static const char *const names[] = {"pipe", "link", "there", "x"};
+    for (size_t i = 0; i < 4; i++) {
+        unlink(at(names[i]));
+    }
+    cr_assert_eq(rmdir(folder), 0, "something was left behind");
+}
+
+static int write_to(const char *name)
+{
+    struct analysis_output *o = NULL;
+    int rc = analysis_output_open(&o, folder, name, why);
+
+    if (rc == 0) {
+        analysis_output_print(o, "hello");
+        rc = analysis_output_commit(o, why);
+    }
+    return rc;
+}
+
+static mode_t kind_of(const char *name)
+{
+    struct stat st;
+    cr_assert_eq(lstat(at(name), &st), 0, "%s is gone", name);
+    return st.st_mode & S_IFMT;
+}
+
+Test(output, a_pipe_is_written_to_and_stays_one, .init = begin, .fini = end)
+{
+    char text[8] = "";
+
+    cr_assert_eq(mkfifo(at("pipe"), 0600), 0);
+    int fd = open(at("pipe"), O_RDONLY | O_NONBLOCK);
+    cr_assert_eq(write_to("pipe"), 0, "%s", why);
+    cr_assert_eq(read(fd, text, sizeof(text)), 5);
+    cr_assert_str_eq(text, "hello");
+    close(fd);
+    cr_assert_eq(kind_of("pipe"), S_IFIFO);
+    cr_assert_neq(write_to("pipe"), 0, "it waits for a reader that never comes");
+    cr_assert(strstr(why, "nobody reads") != NULL, "%s", why);
+    cr_assert_eq(kind_of("pipe"), S_IFIFO);
+}
+
+Test(output, of_a_link_the_target_is_replaced, .init = begin, .fini = end)
+{
+    cr_assert_eq(write_to("there"), 0, "%s", why);
+    cr_assert_eq(symlink("there", at("link")), 0);
+    cr_assert_eq(truncate(at("there"), 0), 0);
+    cr_assert_eq(write_to("link"), 0, "%s", why);
+    cr_assert_eq(kind_of("link"), S_IFLNK);
+    struct stat st;
+    cr_assert(stat(at("there"), &st) == 0 && st.st_size == 5);
+}
+
+Test(output, what_is_dropped_leaves_the_old_file, .init = begin, .fini = end)
+{
+    struct analysis_output *o = NULL;
+    struct stat st;
+
+    cr_assert_eq(write_to("x"), 0, "%s", why);
+    cr_assert_eq(analysis_output_open(&o, folder, "x", why), 0, "%s", why);
+    analysis_output_print(o, "something longer");
+    analysis_output_discard(o);
+    cr_assert(stat(at("x"), &st) == 0 && st.st_size == 5);
+}
