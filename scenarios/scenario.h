@@ -211,6 +211,11 @@ int scenario_load_text(const char *path, const char *text, size_t len, const cha
                        size_t sets_len, struct scenario **out, struct scenario_errors *errors);
 void scenario_free(struct scenario *s);
 
+/* The scenario's text for a file in another folder: firmware's directories, traces and tls.ca_file
+ * from the root on, as they are relative to the scenario's own folder. Without such keys it is
+ * `text`, to the byte. The caller's (free()); NULL: no memory. */
+char *scenario_text_absolute(const struct scenario *s);
+
 /* schema.json as it was at build time. */
 const char *scenario_schema_text(void);
 

@@ -411,6 +411,28 @@ Test(load, a_folder_without_index_gives_its_files_in_ciscos_order)
     scenario_free(s);
 }
 
+/* For a file elsewhere its folder is named from the root on; without such keys nothing changes. */
+Test(load, the_text_for_another_folder_names_files_from_the_root_on)
+{
+    char *text, expected[200], *real;
+
+    make_folder();
+    struct scenario *s = load_folder();
+    cr_assert(s != NULL);
+    text = scenario_text_absolute(s);
+    real = realpath(folder, NULL);
+    remove_folder();
+    cr_assert(text != NULL && real != NULL);
+    snprintf(expected, sizeof(expected), "\"directory\":\"%.150s/fw\"", real);
+    cr_assert(strstr(text, expected) != NULL, "%s", text);
+    free(text);
+    text = scenario_text_absolute(s); /* the folder is gone: left as it was written */
+    cr_assert_str_eq(text, s->text);
+    free(text);
+    free(real);
+    scenario_free(s);
+}
+
 Test(load, a_folder_with_index_gives_what_it_names)
 {
     static const char *const names[] = {"zeta.sbn", "dsp41.sbn"};
