@@ -135,6 +135,21 @@ static int write_file(const struct analysis_program *program, const char *dir, c
                    : analysis_program_fail(program, "plan", ANALYSIS_REFUSED, "%s", why);
 }
 
+/* The folder is made and a file in it tried, before hours of searching. */
+static int try_folder(const struct analysis_program *program, const char *dir)
+{
+    struct analysis_output *o = NULL;
+    char why[ANALYSIS_WHY_MAX];
+
+    int rc = analysis_output_folder(dir, why);
+    if (rc == 0) {
+        rc = analysis_output_open(&o, dir, "plan.json", why);
+    }
+    analysis_output_discard(o);
+    return rc == 0 ? ANALYSIS_OK
+                   : analysis_program_fail(program, "plan", ANALYSIS_REFUSED, "%s", why);
+}
+
 static int conclude(const struct analysis_program *program, const struct flags *f,
                     const cJSON *document, const char *planned, int status)
 {
@@ -162,15 +177,14 @@ static int plan_it(const struct analysis_program *program, const struct flags *f
 {
     struct scenario *scenario = NULL;
     cJSON *document = NULL;
-    char *planned = NULL, why[ANALYSIS_WHY_MAX];
+    char *planned = NULL;
 
     int status = analysis_program_load(program, "plan", path, &f->sets, &scenario);
     if (status != ANALYSIS_OK) {
         return status;
     }
-    if (f->out != NULL && analysis_output_folder(f->out, why) != 0) {
-        status = analysis_program_fail(program, "plan", ANALYSIS_REFUSED, "%s", why);
-    } else {
+    status = f->out != NULL ? try_folder(program, f->out) : ANALYSIS_OK;
+    if (status == ANALYSIS_OK) {
         plan->scenario = scenario;
         status = analysis_plan_make(plan, &document, &planned);
     }

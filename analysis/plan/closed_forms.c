@@ -116,7 +116,7 @@ static void add_model(const struct scenario *s, const struct scenario_site *site
     uint64_t port = site->lan.rate_bit_s;
     struct analysis_kumar_ross k = {m->bytes, m->phones, wan, port, port};
     struct analysis_tree_form t = {
-        .bytes = m->bytes,
+        /* no bytes: the hops; the line is shared by all models */
         .last_bytes = f->files_len > 0 ? f->files[f->files_len - 1].size : m->bytes,
         .phones = m->phones,
         .fanout = s->pfs.fanout,
@@ -139,6 +139,8 @@ static void add_model(const struct scenario *s, const struct scenario_site *site
     out->models++;
     out->copy_bytes += m->bytes;
     out->phones += m->phones;
+    out->largest = m->bytes > out->largest ? m->bytes : out->largest;
+    out->fewest = out->models == 1 || m->phones < out->fewest ? m->phones : out->fewest;
     out->all_bytes += m->bytes * m->phones;
     out->lock_step = longer(out->lock_step, lock_step);
     out->mundinger = longer(out->mundinger,
@@ -169,6 +171,20 @@ void analysis_closed_site(const struct scenario *s, const struct scenario_site *
         }
     }
     c.one_copy = analysis_closed_copies(c.copy_bytes, 1, wan);
+    c.tree = sim_time_add(c.one_copy, c.tree);
+    c.kumar_ross = longer(c.kumar_ross, c.one_copy);
     c.all_copies = analysis_closed_copies(c.all_bytes, 1, wan);
     *out = c;
+}
+
+uint64_t analysis_closed_least_bytes(const struct analysis_closed_site *c, bool shares,
+                                     uint64_t failures)
+{
+    unsigned __int128 saved = (unsigned __int128)c->largest * failures;
+
+    if (shares && failures < c->fewest) {
+        return c->copy_bytes; /* somebody of every model gets there */
+    }
+    uint64_t all = shares ? c->copy_bytes : c->all_bytes;
+    return saved < all ? all - (uint64_t)saved : 0;
 }

@@ -7,6 +7,7 @@
 #ifndef ANALYSIS_PLAN_CLOSED_FORMS_H
 #define ANALYSIS_PLAN_CLOSED_FORMS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "scenarios/scenario.h"
@@ -78,21 +79,27 @@ sim_duration analysis_closed_tree(const struct analysis_tree_form *t);
 
 /* All of them for one copy of a class, with the line, the ports and the server as the scenario has
  * them now; of a line that changes its mean counts. Several models: one copy of each crosses the
- * line, and the tree forms are those of the model that takes longest. */
+ * line, which no form may be quicker than; in the site it is the model that takes longest. */
 struct analysis_closed_site {
     uint64_t copy_bytes;     /* one copy of every model wanted there */
     uint64_t all_bytes;      /* every phone its own */
     uint64_t phones;         /* that want one */
     uint32_t models;         /* wanted there */
+    uint64_t largest;        /* load of a model wanted there, bytes */
+    uint64_t fewest;         /* phones of a model that want it */
     sim_duration one_copy;   /* copy_bytes / line */
     sim_duration all_copies; /* all_bytes / line */
     sim_duration lock_step;  /* one phone's load by TFTP, alone on the line; the slowest model */
     sim_duration mundinger;  /* one model's phones behind its root, over ports */
-    sim_duration kumar_ross; /* one model */
-    sim_duration tree;       /* store-and-forward */
+    sim_duration kumar_ross; /* one model, and never less than one_copy */
+    sim_duration tree;       /* store-and-forward: one_copy and the longest way down */
     uint32_t depth;
 };
 void analysis_closed_site(const struct scenario *s, const struct scenario_site *site,
                           struct analysis_closed_site *out);
+/* Bytes that cross the line at least, where phones share or not, when so many may fail: they want
+ * no copy, and a model whose phones all fail wants none at all. */
+uint64_t analysis_closed_least_bytes(const struct analysis_closed_site *c, bool shares,
+                                     uint64_t failures);
 
 #endif /* ANALYSIS_PLAN_CLOSED_FORMS_H */

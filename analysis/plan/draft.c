@@ -31,9 +31,22 @@ static bool is_of_each(const char *path, const char *op)
             op[0] != '>');
 }
 
-static void add_need(struct analysis_draft *d, int site, const char *path, const char *expression)
+static double limit_of(const struct analysis_need *n)
 {
-    struct analysis_need n = {.site = site};
+    return strtod(n->expression + strspn(n->expression, "<>= "), NULL);
+}
+
+static bool is_tighter(const struct analysis_need *a, const struct analysis_need *b)
+{
+    return a->expression[0] == b->expression[0] &&
+           ((a->expression[0] == '<' && limit_of(a) < limit_of(b)) ||
+            (a->expression[0] == '>' && limit_of(a) > limit_of(b)));
+}
+
+static void add(struct analysis_draft *d, int site, const char *path, const char *expression,
+                bool alone)
+{
+    struct analysis_need n = {.site = site, .alone = alone};
 
     if (site >= 0) {
         snprintf(n.metric, sizeof(n.metric), "sites[%s].%.70s", d->scenario->sites[site].name,
@@ -43,11 +56,34 @@ static void add_need(struct analysis_draft *d, int site, const char *path, const
     }
     snprintf(n.expression, sizeof(n.expression), "%.47s", expression);
     for (size_t i = 0; i < d->needs_len; i++) {
-        if (strcmp(d->needs[i].metric, n.metric) == 0) {
+        struct analysis_need *before = &d->needs[i];
+        if (strcmp(before->metric, n.metric) == 0 && before->alone == alone) {
+            if (alone && is_tighter(&n, before)) {
+                *before = n; /* another copy's */
+            }
             return; /* a threshold's own site, or the command line, came first */
         }
     }
     d->needs[d->needs_len++] = n;
+}
+
+static void add_need(struct analysis_draft *d, int site, const char *path, const char *expression)
+{
+    add(d, site, path, expression, false);
+}
+
+/* The class of a copy: "branch#2" is of "branch"; -1: no copy's name. */
+static int class_of_copy(const struct scenario *s, const char *name)
+{
+    const char *hash = strrchr(name, '#');
+    size_t len = hash != NULL ? (size_t)(hash - name) : 0;
+
+    for (size_t i = 0; hash != NULL && i < s->sites_len; i++) {
+        if (strlen(s->sites[i].name) == len && strncmp(s->sites[i].name, name, len) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
 }
 
 static int class_of(const struct scenario *s, const char *name)
@@ -84,6 +120,10 @@ static void add_thresholds(struct analysis_draft *d, bool of_sites)
         }
         int site = of_sites ? class_of(s, m.name) : -1;
         add_need(d, site, site >= 0 ? m.path : t->metric, expression);
+        int of_copy = of_sites && site < 0 ? class_of_copy(s, m.name) : -1;
+        if (of_copy >= 0) { /* measures are the class's, and its copies are equal */
+            add(d, of_copy, m.path, expression, true);
+        }
         if (!of_sites) {
             spread_need(d, m.path, t->op, expression);
         }
@@ -160,7 +200,7 @@ static void add_defaults(struct analysis_draft *d, const struct analysis_needs_a
 int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
                         const struct analysis_needs_asked *asked, char why[ANALYSIS_WHY_MAX])
 {
-    size_t room = (s->thresholds_len + 5) * (s->sites_len + 1) + ASKS;
+    size_t room = (2 * s->thresholds_len + 5) * (s->sites_len + 1) + ASKS;
 
     *d = (struct analysis_draft){.scenario = s};
     if (s->thresholds_len == 0 && asked->finish_by == SIM_NEVER && asked->wan_share <= 0 &&
@@ -170,7 +210,9 @@ int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
                  "0.3, or \"thresholds\" in the scenario");
         return SIM_EINVAL;
     }
-    d->root = cJSON_Parse(s->text);
+    char *absolute = scenario_text_absolute(s); /* what is handed over stands elsewhere */
+    d->root = absolute != NULL ? cJSON_Parse(absolute) : NULL;
+    free(absolute);
     d->needs = calloc(room, sizeof(*d->needs));
     if (d->root == NULL || d->needs == NULL || !add_asked(d, asked)) {
         snprintf(why, ANALYSIS_WHY_MAX, "out of memory");
@@ -203,7 +245,7 @@ static bool read_need(const struct analysis_need *n, const char *path, double *l
     if (n->site < 0 || at == NULL || strcmp(at + 2, path) != 0 || n->expression[0] != '<') {
         return false;
     }
-    *limit = strtod(n->expression + strspn(n->expression, "<>= "), NULL);
+    *limit = limit_of(n);
     return *limit > 0;
 }
 
@@ -224,6 +266,22 @@ sim_duration analysis_draft_deadline(const struct analysis_draft *d, size_t site
     return least;
 }
 
+uint64_t analysis_draft_failures(const struct analysis_draft *d, size_t site)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        const char *path = n->site == (int)site ? strstr(n->metric, "].") : NULL;
+        if (path == NULL || n->alone ||
+            (strcmp(path, "].phones.failed") != 0 && strcmp(path, "].phones.unfinished") != 0)) {
+            continue;
+        }
+        sum += n->expression[0] == '>' ? UINT32_MAX : limit_of(n);
+    }
+    return sum < UINT32_MAX ? (uint64_t)sum : UINT32_MAX;
+}
+
 uint64_t analysis_draft_limit(const struct analysis_draft *d, size_t site)
 {
     uint64_t least = 0;
@@ -241,6 +299,22 @@ uint64_t analysis_draft_limit(const struct analysis_draft *d, size_t site)
 
 /* ---- Documents ---- */
 
+/* Does `n` belong into a document of class `site` (-1: all), and is there none tighter there? Two
+ * of the same name are one of the class and one of a copy of it. */
+static bool counts(const struct analysis_draft *d, const struct analysis_need *n, int site)
+{
+    if (site < 0 ? n->alone : n->site != site) {
+        return false;
+    }
+    for (size_t i = 0; site >= 0 && i < d->needs_len; i++) {
+        const struct analysis_need *other = &d->needs[i];
+        if (other != n && strcmp(other->metric, n->metric) == 0 && is_tighter(other, n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Needs of class `site` (-1: all), and what the tables show of it. */
 static bool set_needs(const struct analysis_draft *d, cJSON *root, int site)
 {
@@ -250,7 +324,7 @@ static bool set_needs(const struct analysis_draft *d, cJSON *root, int site)
 
     for (size_t i = 0; good && i < d->needs_len; i++) {
         const struct analysis_need *n = &d->needs[i];
-        if (site < 0 || n->site == site) {
+        if (counts(d, n, site)) {
             good = put_threshold(thresholds, n->metric, n->expression);
         }
     }

@@ -29,6 +29,7 @@ struct analysis_need {
     char metric[SCENARIO_NAME_MAX + 80]; /* "sites[branch].completion_s.last" */
     char expression[48];                 /* "<= 14400" */
     int site;                            /* index of its class; -1: of the whole run */
+    bool alone;                          /* of one of its copies: the class keeps it when alone */
 };
 
 struct analysis_draft { /* zero it before first use */
@@ -54,6 +55,8 @@ char *analysis_draft_planned(const struct analysis_draft *d,
 
 /* When class `site` must be done: the least limit of the last phone; SIM_NEVER: none. */
 sim_duration analysis_draft_deadline(const struct analysis_draft *d, size_t site);
+/* Phones of one copy that may fail or hang; UINT32_MAX: all. */
+uint64_t analysis_draft_failures(const struct analysis_draft *d, size_t site);
 /* What it may use its line with at most, bit/s; 0: no such need. */
 uint64_t analysis_draft_limit(const struct analysis_draft *d, size_t site);
 

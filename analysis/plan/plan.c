@@ -133,7 +133,8 @@ struct lone {
     int status; /* why a run could not be */
 };
 
-/* The least that any run takes: one copy over the line where phones share, else one for each. */
+/* The least that any run takes: one copy over the line where phones share, else one for each that
+ * may not fail. */
 static sim_duration lone_bound(void *context, const struct analysis_measure *m)
 {
     const struct lone *l = context;
@@ -153,7 +154,9 @@ static sim_duration lone_bound(void *context, const struct analysis_measure *m)
     if ((m->parts & ANALYSIS_MEASURE_LIMIT) != 0) {
         rate = m->limit_bit_s < rate || rate == SIM_RATE_NONE ? m->limit_bit_s : rate;
     }
-    return analysis_closed_copies(shares ? c->closed.copy_bytes : c->closed.all_bytes, 1, rate);
+    uint64_t failures = analysis_draft_failures(&l->plan->draft, l->index);
+    return analysis_closed_copies(analysis_closed_least_bytes(&c->closed, shares, failures), 1,
+                                  rate);
 }
 
 /* The worst of the seeds; the first that misses is enough. */

@@ -64,7 +64,7 @@ static int try_one(struct run *r, const struct analysis_measure *m, struct analy
     t->ran = true;
     if (s->rejected != NULL && s->rejected[m->parts] && t->trial.met) {
         t->trial.met = false;
-        snprintf(t->why, sizeof(t->why), "does alone, not beside the others");
+        snprintf(t->why, sizeof(t->why), "keeps its own limits, not beside the others");
     }
     return 0;
 }

@@ -180,6 +180,14 @@ static double or_zero(double value)
     return isnan(value) ? 0 : value;
 }
 
+/* Is it the class, or a copy of it ("branch#2")? */
+static bool is_of_class(const char *name, const char *site)
+{
+    size_t len = strlen(site);
+
+    return strncmp(name, site, len) == 0 && (name[len] == '\0' || name[len] == '#');
+}
+
 void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const char *site)
 {
     const cJSON *item;
@@ -206,10 +214,10 @@ void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const 
         struct scenario_metric m;
         struct expression e;
         if (text == NULL || !parse_expression(text, &e) || !scenario_metric_split(e.metric, &m) ||
-            (site != NULL && (m.scope != SCENARIO_SCOPE_SITE || strcmp(m.name, site) != 0))) {
+            (site != NULL && (m.scope != SCENARIO_SCOPE_SITE || !is_of_class(m.name, site)))) {
             continue;
         }
-        if (site != NULL) {
+        if (site != NULL && strcmp(m.name, site) == 0) {
             take_figure(t, m.path, value);
         }
         if (strcmp(e.op, ">=") != 0 || e.limit != -1) {

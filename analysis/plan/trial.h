@@ -44,10 +44,10 @@ int analysis_trial_run(const struct analysis_program *program, const char *path,
 /* A threshold that asks for a figure and judges nothing: METRIC >= -1. */
 #define ANALYSIS_TRIAL_ASKS ">= -1"
 
-/* Judges the document's thresholds: those of the class `site` ("sites[NAME]." in front), or all of
- * them with `site` NULL, whose figures are then those of the whole run. Of a class the figures are
- * those that thresholds ask for: completion_s.p95, completion_s.last, wan.peak_bit_s, phones.failed
- * and phones.unfinished. */
+/* Judges the document's thresholds: those of the class `site` ("sites[NAME]." in front) and of its
+ * copies ("sites[NAME#2]."), or all of them with `site` NULL, whose figures are then those of the
+ * whole run. Of a class the figures are those that thresholds ask for: completion_s.p95,
+ * completion_s.last, wan.peak_bit_s, phones.failed and phones.unfinished. */
 void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const char *site);
 
 /* {"met", "margin", "completion_s": {...}, ...}; its way back, false for what is none. */

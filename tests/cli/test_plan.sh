@@ -89,6 +89,26 @@ plan 0 "again, side by side" "${several[@]}" --jobs 3 --out "$WORK/b"
 cmp "$WORK/first" "$WORK/out" || fail "the plan depends on the number of processes"
 cmp "$WORK/a/planned.json" "$WORK/b/planned.json" || fail "so does what is handed over"
 
+# A threshold of one copy is its class's too, and what it misses is said there.
+copy=(--set 'thresholds={"sites[branch#2].completion_s.last":"< 20"}')
+plan 0 "a threshold of one copy" "${thin[@]}" "${copy[@]}"
+expect "its class needs it" "pfs false" "$(class 'measure.parts.join()') $(class as_it_is.met)"
+
+# Who may fail wants no copy: on paper 8 copies take 32 s, but 6 of the phones may be turned away.
+plan 0 "with failures allowed" --finish-by "20 s" --max-failures 6 --methods traditional "${thin[@]}" \
+    --set 'sites[0].count=1' --set server.max_transfers=1 --set server.retries=0
+expect "a longer start is not ruled out" "spread false" "$(class 'measure.parts.join()') $(class as_it_is.met)"
+
+# What is handed over stands in another folder: files that the scenario names are found from there.
+mkdir "$WORK/near" && mkdir "$WORK/near/fw"
+head -c 100000 /dev/zero >"$WORK/near/fw/jar.sbn"
+sed 's/"files": \[.*\] } \],/"directory": "fw" } ],/' "$WORK/one.json" >"$WORK/near/two.json"
+here=$PWD
+cd "$WORK/near" || exit 1
+run_status 0 "firmware in a folder" "$PFSIM" plan two.json --quiet --finish-by "20 s" "${thin[@]}" --out "$WORK/far"
+cd "$here" || exit 1
+run_status 0 "is found from elsewhere" "$PFSIM" run "$WORK/far/planned.json" --quiet
+
 run_status 2 "nothing to plan for" "$PFSIM" plan "$WORK/one.json"
 grep -q -- '--finish-by' "$WORK/err" || fail "it does not say what is missing"
 run_status 2 "unknown unit" "$PFSIM" plan "$WORK/one.json" --finish-by "4 hours"
@@ -100,4 +120,6 @@ done
 run_status 2 "no scenario" "$PFSIM" plan
 run_status 0 "help" "$PFSIM" plan --help
 run_status 3 "a folder that cannot be" "$PFSIM" plan "$WORK/one.json" --quiet --finish-by "4 h" --out "$WORK/one.json/x"
+run_status 3 "a folder that takes no file, said first" "$PFSIM" plan "$WORK/one.json" --finish-by "4 h" --out /proc
+expect "before anything ran" "" "$(grep 'all sites' "$WORK/err")"
 finish

@@ -111,10 +111,15 @@ Test(closed_forms, a_class_has_them_all)
     cr_assert_eq(c.lock_step, 800 * SIM_MS + 4256 * SIM_MS);
     /* A: 6 phones behind the root, 2 files: (1 + 2 / 2) x 0.4 s */
     cr_assert_eq(c.mundinger, 800 * SIM_MS);
-    cr_assert_eq(c.kumar_ross, 4 * SIM_S);
+    cr_assert_eq(c.kumar_ross, 6 * SIM_S, "one copy of both, over the one line");
     /* A: 7 phones, depth 2, its last file 0.1 s a hop */
     cr_assert_eq(c.depth, 2);
-    cr_assert_eq(c.tree, 4 * SIM_S + 200 * SIM_MS);
+    cr_assert_eq(c.tree, 6 * SIM_S + 200 * SIM_MS);
+    cr_assert_eq(analysis_closed_least_bytes(&c, false, 0), 32000);
+    cr_assert_eq(analysis_closed_least_bytes(&c, false, 3), 32000 - 3 * 4000);
+    cr_assert_eq(analysis_closed_least_bytes(&c, false, 9), 0);
+    cr_assert_eq(analysis_closed_least_bytes(&c, true, 1), 6000, "one of B remains");
+    cr_assert_eq(analysis_closed_least_bytes(&c, true, 2), 0, "none need remain");
     scenario_errors_free(&errors);
     scenario_free(s);
 }

@@ -291,6 +291,8 @@ Test(trial, reads_a_result_of_all_or_of_a_class)
         "\"server\":{\"refused\":4},\"thresholds\":["
         "{\"expression\":\"sites[a > b].completion_s.last <= 10\",\"value\":8,\"met\":true},"
         "{\"expression\":\"sites[a > b].wan.peak_bit_s >= -1\",\"value\":3,\"met\":true},"
+        "{\"expression\":\"sites[d].completion_s.last <= 10\",\"value\":8,\"met\":true},"
+        "{\"expression\":\"sites[d#2].completion_s.last <= 5\",\"value\":7,\"met\":false},"
         "{\"expression\":\"sites[c].completion_s.last <= 10\",\"value\":null,\"met\":false}]}";
     cJSON *d = cJSON_Parse(text);
     struct analysis_trial t, back;
@@ -300,6 +302,8 @@ Test(trial, reads_a_result_of_all_or_of_a_class)
     cr_assert(fabs(t.margin - 0.2) < 1e-9);
     analysis_trial_read(&t, d, "c");
     cr_assert(!t.met && isnan(t.last) && fabs(t.margin + 1) < 1e-9);
+    analysis_trial_read(&t, d, "d"); /* one of its copies is late; its figures are the class's */
+    cr_assert(!t.met && t.last == 8 && fabs(t.margin + 0.4) < 1e-9);
     analysis_trial_read(&t, d, NULL);
     cr_assert(!t.met && t.last == 9 && t.failed == 3 && t.refused == 4);
     cr_assert_eq(t.seed, UINT64_MAX);
