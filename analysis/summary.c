@@ -33,9 +33,11 @@ struct analysis_style analysis_summary_style(FILE *to)
     bool is_terminal = isatty(fileno(to)) == 1;
     bool force = is_set("CLICOLOR_FORCE") && strcmp(forced, "0") != 0;
     bool is_dumb = term == NULL || strcmp(term, "dumb") == 0;
+    /* mpirun gives its ranks a terminal, wherever its own output goes. */
+    bool is_launched = is_set("OMPI_COMM_WORLD_SIZE") || is_set("PMIX_RANK");
     struct winsize size;
 
-    style.colour = !is_set("NO_COLOR") && (force || (is_terminal && !is_dumb));
+    style.colour = !is_set("NO_COLOR") && (force || (is_terminal && !is_dumb && !is_launched));
     if (is_terminal && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         style.width = size.ws_col;
     }

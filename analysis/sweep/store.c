@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analysis/program.h"
@@ -78,6 +79,24 @@ uint64_t analysis_store_seed(const struct analysis_store *s, uint32_t run)
 
 /* ---- Trouble ---- */
 
+/* Why the file can't be opened or written: SQLite does not say it of every code. */
+static int reason(const struct analysis_store *s)
+{
+    char folder[ANALYSIS_PATH_MAX];
+    struct stat st;
+
+    snprintf(folder, sizeof(folder), "%.*s", (int)(strlen(s->path) - sizeof(ANALYSIS_STORE_NAME)),
+             s->path);
+    if (stat(s->path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return EISDIR;
+    }
+    if ((access(s->path, W_OK) != 0 && errno != ENOENT) || access(folder, W_OK | X_OK) != 0) {
+        return errno;
+    }
+    int code = s->db != NULL ? sqlite3_system_errno(s->db) : 0;
+    return code != 0 ? code : access(s->path, F_OK) != 0 ? errno : EACCES;
+}
+
 /* One sentence for a code of SQLite; it says what to do. */
 static int refuse(const struct analysis_store *s, int code, char why[ANALYSIS_WHY_MAX])
 {
@@ -102,6 +121,11 @@ static int refuse(const struct analysis_store *s, int code, char why[ANALYSIS_WH
                  "it alone",
                  s->path);
         return SIM_EPROTO;
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        snprintf(why, ANALYSIS_WHY_MAX, "can't write %.300s: %s; choose another --out", s->path,
+                 strerror(reason(s)));
+        return SIM_EIO;
     case SQLITE_NOMEM:
         snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
         return SIM_ENOMEM;
@@ -284,6 +308,31 @@ static int make(struct analysis_store *s, const struct analysis_store_config *co
 }
 
 /* ---- Found ---- */
+
+/* A database that somebody else made is nobody's to change, nor --fresh's to drop. */
+static int ours(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])
+{
+    char *tables = get_text(s, "SELECT count(*) FROM sqlite_schema");
+    int code = sqlite3_errcode(s->db);
+    int rc = 0;
+
+    if (tables == NULL) {
+        rc = refuse(s, code, why);
+    } else if (strcmp(tables, "0") != 0) {
+        char *format = get_text(s, "SELECT value FROM meta WHERE key = 'format'");
+        code = sqlite3_errcode(s->db);
+        if (format == NULL && (code == SQLITE_OK || code == SQLITE_ERROR)) {
+            snprintf(why, ANALYSIS_WHY_MAX, "%.300s is not a sweep of pfsim; choose another --out",
+                     s->path);
+            rc = SIM_EEXIST;
+        } else if (format == NULL) {
+            rc = refuse(s, code, why);
+        }
+        free(format);
+    }
+    free(tables);
+    return rc;
+}
 
 static int differs(const struct analysis_store *s, const char *what, const char *was,
                    const char *is, char why[ANALYSIS_WHY_MAX])
@@ -499,19 +548,42 @@ static int lock_folder(struct analysis_store *s, const char *dir, char why[ANALY
     return 0;
 }
 
+/* What --fresh drops: an earlier sweep, or what is no database any more. */
+static int drop_old(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])
+{
+    char journal[ANALYSIS_PATH_MAX + 16];
+    int rc = 0;
+
+    if (access(s->path, F_OK) == 0) {
+        int code =
+            sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        if (code == SQLITE_OK) {
+            sqlite3_busy_timeout(s->db, ANALYSIS_STORE_BUSY_MS);
+        }
+        rc = code == SQLITE_OK ? ours(s, why) : refuse(s, code, why);
+        sqlite3_close(s->db);
+        s->db = NULL;
+    }
+    if (rc != 0 && rc != SIM_EPROTO) {
+        return rc;
+    }
+    if (unlink(s->path) != 0 && errno != ENOENT) {
+        snprintf(why, ANALYSIS_WHY_MAX, "can't drop %.300s: %s; choose another --out", s->path,
+                 strerror(errno));
+        return SIM_EIO;
+    }
+    snprintf(journal, sizeof(journal), "%s-journal", s->path);
+    unlink(journal);
+    return 0;
+}
+
 static int open_file(struct analysis_store *s, const struct analysis_store_config *config,
                      char why[ANALYSIS_WHY_MAX])
 {
     if (config->dir != NULL) {
         int rc = lock_folder(s, config->dir, why);
-        if (rc != 0) {
+        if (rc != 0 || (config->fresh && (rc = drop_old(s, why)) != 0)) {
             return rc;
-        }
-        if (config->fresh) {
-            char journal[ANALYSIS_PATH_MAX + 16];
-            snprintf(journal, sizeof(journal), "%s-journal", s->path);
-            unlink(journal);
-            unlink(s->path);
         }
     }
     int code = sqlite3_open_v2(
@@ -520,10 +592,11 @@ static int open_file(struct analysis_store *s, const struct analysis_store_confi
         return refuse(s, code, why);
     }
     sqlite3_busy_timeout(s->db, ANALYSIS_STORE_BUSY_MS);
-    return execute(s,
-                   "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; "
-                   "PRAGMA trusted_schema = OFF;",
-                   why);
+    int rc = execute(s, "PRAGMA trusted_schema = OFF", why);
+    if (rc != 0 || (rc = ours(s, why)) != 0) { /* before the journal's mode is changed */
+        return rc;
+    }
+    return execute(s, "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL", why);
 }
 
 /* One transaction: a sweep is there with all its combinations, or not at all. */
@@ -727,6 +800,18 @@ int analysis_store_commit(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])
     int rc = execute(s, "COMMIT", why);
     s->in_transaction = rc != 0 && sqlite3_get_autocommit(s->db) == 0;
     return rc;
+}
+
+void analysis_store_rollback(struct analysis_store *s)
+{
+    char why[ANALYSIS_WHY_MAX]; /* what led here has been said */
+
+    if (sqlite3_get_autocommit(s->db) == 0) { /* on a full disk SQLite may have done it */
+        execute(s, "ROLLBACK", why);
+    }
+    s->in_transaction = sqlite3_get_autocommit(s->db) == 0;
+    memset(s->status, ANALYSIS_STORE_MISSING, s->runs * sizeof(*s->status));
+    read_statuses(s, why);
 }
 
 /* ---- Figures ---- */

@@ -45,8 +45,9 @@ struct analysis_store_config {
 };
 
 /* Opens or makes it. What an earlier sweep of the same question finished is there again; runs that
- * failed or were invalid are forgotten, to be run again. 0, or SIM_E* with a sentence: another
- * question, another version, locked, no database, no room. */
+ * failed, were invalid or have no figures are forgotten, to be run again. 0, or SIM_E* with a
+ * sentence: another question, another version, somebody else's database (`fresh` leaves that alone
+ * too), locked, no database, no room. */
 int analysis_store_open(struct analysis_store **out, const struct analysis_store_config *config,
                         char why[ANALYSIS_WHY_MAX]);
 /* What was not committed is dropped. NULL is fine. */
@@ -65,6 +66,9 @@ int analysis_store_put(struct analysis_store *s, uint32_t run, const char *parce
 /* To the disk. 0, SIM_EBUSY with a sentence (another program reads just now: commit again later,
  * nothing is lost), or another SIM_E* with a sentence. */
 int analysis_store_commit(struct analysis_store *s, char why[ANALYSIS_WHY_MAX]);
+/* After trouble that ends the sweep: what was not committed is missing again, so that nobody counts
+ * a run that the file does not have. */
+void analysis_store_rollback(struct analysis_store *s);
 
 /* A figure of every run, NAN where it has none: values[run]. 0, or SIM_E* with a sentence. */
 int analysis_store_values(struct analysis_store *s, const char *name, double *values,

@@ -89,11 +89,11 @@
     "\n    back_last_s, wan_bytes, wan_payload_bytes, wan_utilisation, gap"                        \
     "\n  FROM runs"
 
-/* What is run again. */
+/* What is run again: in the end every run without figures, whoever took them. */
 #define STORE_FORGET                                                                               \
     "DELETE FROM figures WHERE run IN (SELECT run FROM runs WHERE status IN "                      \
     "('failed', 'invalid'));"                                                                      \
-    "DELETE FROM sites WHERE run IN (SELECT run FROM runs WHERE status IN ('failed', 'invalid'));" \
-    "DELETE FROM runs WHERE status IN ('failed', 'invalid');"
+    "DELETE FROM sites WHERE NOT EXISTS (SELECT 1 FROM figures WHERE figures.run = sites.run);"    \
+    "DELETE FROM runs WHERE NOT EXISTS (SELECT 1 FROM figures WHERE figures.run = runs.run);"
 
 #endif /* ANALYSIS_SWEEP_STORE_SCHEMA_H */

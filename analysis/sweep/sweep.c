@@ -55,7 +55,7 @@ struct sweep {
     bool any_lost;
     uint32_t to_run, ended, missed, failed; /* of this sweep, stored ones not counted */
     uint64_t began, committed, busy_since, next_progress, next_alive;
-    bool warned, is_live, is_drawn;
+    bool warned, told /* that the file is locked */, gave_up /* the file */, is_live, is_drawn;
     int status;
 };
 
@@ -175,12 +175,29 @@ static void be_patient(struct sweep *s, uint64_t now, const char *why)
         s->busy_since = now;
     }
     if (now - s->busy_since > BUSY_LIMIT) {
-        fail(s, why);
+        fail(s, why); /* nothing is lost yet: the end tries once more */
+        s->told = true;
     } else if (!s->warned && !s->config->quiet) {
         fprintf(s->config->program->err, "%spfsim sweep: warning: %s\n",
                 s->is_drawn ? "\r\033[K" : "", why);
         s->warned = true;
         s->is_drawn = false;
+    }
+}
+
+/* The file can't be written: only what is in it counts from here on, and one sentence is enough. */
+static void give_up_file(struct sweep *s, const char *why)
+{
+    uint32_t missing = 0;
+
+    analysis_store_rollback(s->store);
+    for (uint32_t run = 0; run < analysis_store_runs(s->store); run++) {
+        missing += analysis_store_status(s->store, run) == ANALYSIS_STORE_MISSING;
+    }
+    s->ended = missing < s->to_run ? s->to_run - missing : 0;
+    s->gave_up = true;
+    if (!s->told) {
+        fail(s, why);
     }
 }
 
@@ -215,7 +232,7 @@ static void store(struct sweep *s, bool all)
     if (rc == SIM_EBUSY && !all) {
         be_patient(s, now, why);
     } else if (rc != 0) {
-        fail(s, why);
+        give_up_file(s, why);
     } else {
         s->busy_since = 0;
     }
@@ -438,7 +455,7 @@ static void show_progress(struct sweep *s)
     uint64_t now = sim_live_clock();
     char passed[SIM_UNITS_TEXT_MAX], left[SIM_UNITS_TEXT_MAX];
 
-    if (config->quiet || now < s->next_progress) {
+    if (config->quiet || s->gave_up || now < s->next_progress) {
         return;
     }
     s->next_progress = now + (s->is_live ? LIVE_EVERY : PLAIN_EVERY);
@@ -553,8 +570,6 @@ static cJSON *conclude(struct sweep *s)
         print_json(s, view);
     } else {
         struct analysis_style style = analysis_summary_style(config->program->out);
-        /* mpirun gives its ranks a terminal, wherever its own output goes. */
-        style.colour = style.colour && config->ranks == NULL;
         analysis_tables_print(&style, view, config->columns,
                               s->status == ANALYSIS_REFUSED ? NULL : out);
     }
@@ -585,7 +600,9 @@ static void go(struct sweep *s)
         fprintf(config->program->err, "\r\033[K");
         s->is_drawn = false;
     }
-    store(s, true);
+    if (!s->gave_up) {
+        store(s, true);
+    }
     if (analysis_interrupt_seen()) {
         s->status = ANALYSIS_INTERRUPTED;
         fprintf(config->program->err, "pfsim sweep: interrupted: %u of %u runs are finished%s\n",

@@ -98,6 +98,21 @@ run_status 2 "no such figure" sweep --metric completion_s.p5x
 echo 'not a database, for sure; not one at all, whatever its name may say' >"$WORK/killed/sweep.sqlite"
 run_status 3 "no database" sweep --out "$WORK/killed"
 grep -q 'damaged or no SQLite file' "$WORK/err" || fail "not said: $(cat "$WORK/err")"
+# Somebody else's database is left alone, and so is a folder.
+mkdir -p "$WORK/foreign" "$WORK/folder/sweep.sqlite"
+sqlite3 "$WORK/foreign/sweep.sqlite" 'CREATE TABLE mine (a); INSERT INTO mine VALUES (7)'
+for fresh in "" --fresh; do
+    run_status 3 "a foreign database $fresh" sweep $fresh --out "$WORK/foreign"
+    grep -q 'is not a sweep of pfsim; choose another --out' "$WORK/err" || fail "not said: $(cat "$WORK/err")"
+    expect "a foreign database $fresh" 7 "$(sqlite3 "$WORK/foreign/sweep.sqlite" 'SELECT a FROM mine')"
+    run_status 3 "a folder of that name $fresh" sweep $fresh --out "$WORK/folder"
+    grep -q 'sweep.sqlite: Is a directory; choose another --out' "$WORK/err" || fail "not said: $(cat "$WORK/err")"
+done
+# Runs that lost their figures are run again.
+cp -r "$WORK/w1" "$WORK/bare"
+sqlite3 "$WORK/bare/sweep.sqlite" 'DELETE FROM figures WHERE run < 5'
+run_status 0 "runs without figures" sweep --out "$WORK/bare"
+expect "bytes when figures were lost" "$want" "$(sum "$WORK/bare")"
 
 # Locked by another program.
 sqlite3 "$WORK/w1/sweep.sqlite" 'BEGIN EXCLUSIVE' '.shell touch "'"$WORK"'/locked"; while [ ! -e "'"$WORK"'/done" ]; do sleep 0.1; done' &
@@ -120,6 +135,23 @@ if unshare -Urm true 2>/dev/null && mkdir "$WORK/disk"; then
     grep -q 'not taken up again' "$WORK/err" && fail "it does not go on when there is room: $(cat "$WORK/err")"
 else
     echo "no mount namespace here: the full disk is not tried"
+fi
+# The table counts what the file has, nothing that was rolled back; one sentence says what is wrong.
+count='mount -t tmpfs -o size=$2 tmpfs "$1" && cd "$1" && shift 2 && "$@"; status=$?; sqlite3 "$0" "SELECT count(*) FROM runs" >&2; exit $status'
+if [ -d "$WORK/disk" ]; then
+    for size in 150k 300k 600k 1500k; do
+        timeout 100 unshare -rm bash -c "$count" "$WORK/disk/s/sweep.sqlite" "$WORK/disk" $size "$PFSIM" sweep "${ask[@]}" \
+            --repeat 20 --quiet --out "$WORK/disk/s" 2>"$WORK/err" >"$WORK/out"
+        expect "status on a disk of $size" 3 $?
+        expect "sentences on a disk of $size" 1 "$(grep -c '^pfsim sweep:' "$WORK/err")"
+        grep -q 'no space left; free some' "$WORK/err" || fail "a full disk is not named: $(cat "$WORK/err")"
+        kept=$(tail -1 "$WORK/err")
+        if [ "$kept" = 0 ]; then
+            [ ! -s "$WORK/out" ] || fail "a table of no run: $(head -2 "$WORK/out")"
+        else
+            grep -q "$kept of 240 runs" "$WORK/out" || fail "$kept runs are in the file: $(head -3 "$WORK/out")"
+        fi
+    done
 fi
 
 # A run whose process is killed is tried again; killed twice, it is said, and the others go on.
@@ -159,6 +191,7 @@ if command -v mpirun >/dev/null && "$PFSIM" version | grep -q 'Open MPI'; then
     for ranks in 1 2 3; do
         run_status 0 "$ranks ranks" timeout -k 5 100 mpirun -n $ranks "$PFSIM" sweep "${ask[@]}" --quiet --out "$WORK/r$ranks"
         expect "bytes with $ranks ranks" "$want" "$(sum "$WORK/r$ranks")"
+        grep -q $'\033' "$WORK/out" && fail "colours in a file, with $ranks ranks"
     done
     run_status 2 "a mistake under mpirun" timeout -k 5 100 mpirun -n 2 "$PFSIM" sweep "$WORK/s.json" --vary seed=1,2
     expect "said once" 1 "$(cat "$WORK/out" "$WORK/err" | grep -c 'pfsim sweep: --vary seed')"
