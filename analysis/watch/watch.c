@@ -434,6 +434,16 @@ bool analysis_watch_parse(const char *text, sim_addr *addr, uint16_t *port,
     return false;
 }
 
+/* What to do about a listener that could not start: only some reasons go away with the port. */
+static const char *advice(int rc)
+{
+    if (rc == SIM_EUNREACHABLE) {
+        return "; choose another address";
+    }
+    return rc == SIM_EADDRINUSE || rc == SIM_EACCES ? "; choose another port, or 0 for a free one"
+                                                    : "";
+}
+
 int analysis_watch_open(struct analysis_watch **out, const struct analysis_program *program,
                         const char *command, const char *listen, bool many)
 {
@@ -465,11 +475,11 @@ int analysis_watch_open(struct analysis_watch **out, const struct analysis_progr
     memcpy(config.documents, documents, sizeof(documents));
     config.documents_len = sizeof(documents) / sizeof(documents[0]);
     config.context = w;
-    if (sim_server_watch_start(&w->server, &config, sentence) != 0) {
+    int rc = sim_server_watch_start(&w->server, &config, sentence);
+    if (rc != 0) {
         free(w);
-        return analysis_program_fail(program, command, ANALYSIS_REFUSED,
-                                     "--listen: %s; choose another port, or 0 for a free one",
-                                     sentence);
+        return analysis_program_fail(program, command, ANALYSIS_REFUSED, "--listen: %s%s", sentence,
+                                     advice(rc));
     }
     sim_addr_format(config.addr, addr);
     fprintf(program->err, "watch it at http://%s:%u/ (figures for Prometheus at /metrics)\n",
