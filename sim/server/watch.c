@@ -363,6 +363,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (*of_request == NULL) { /* the head alone: who answers now closes the connection */
         *of_request = &has_head;
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                  (unsigned)SIM_SERVER_WATCH_IDLE_S);
         return MHD_YES;
     }
     if (*upload_len > 0) { /* a body behind a GET: dropped */
@@ -408,7 +410,7 @@ static struct MHD_Daemon *start_daemon(struct sim_server_watch *w, int listener)
         MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)SIM_SERVER_WATCH_CONNECTIONS_MAX,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)SIM_SERVER_WATCH_IDLE_S, MHD_OPTION_END);
+        (unsigned)SIM_SERVER_WATCH_SILENT_S, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return daemon;
 }

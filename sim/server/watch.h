@@ -22,8 +22,10 @@ enum {
     SIM_SERVER_WATCH_STREAMS_MAX = 32,             /* clients that follow; others get status 503 */
     SIM_SERVER_WATCH_WAITING_MAX = 16,             /* clients that wait for the end; the same */
     SIM_SERVER_WATCH_BEHIND_MAX = 2 * 1024 * 1024, /* bytes that a client may have to take yet */
-    SIM_SERVER_WATCH_IDLE_S = 20, /* without a byte either way; does not count while a stream has
-                                     nothing to say */
+    SIM_SERVER_WATCH_SILENT_S = 5, /* without a byte before the first request: who connects and says
+                                      nothing holds one of the connections that long */
+    SIM_SERVER_WATCH_IDLE_S = 20,  /* without a byte either way since then; does not count while a
+                                      stream has nothing to say */
     SIM_SERVER_WATCH_DOCUMENTS_MAX = 16,
 };
 
