@@ -86,6 +86,9 @@ int analysis_cmd_merge(const struct analysis_program *program, int argc, char **
     }
     status = analysis_merge_run(&merge, &document);
     if (document != NULL) {
+        const char *name =
+            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "scenario"));
+        junit.scenario = name != NULL ? name : junit.scenario; /* a share's folder says nothing */
         status = print(program, &options, document, status);
     }
     status = analysis_junit_close(&junit, &document, document != NULL ? 1 : 0, status);

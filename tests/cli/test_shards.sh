@@ -73,7 +73,8 @@ expect "the last of seven" '{"index":6,"of":7,"first_site":5,"sites":0}' \
     "$(json "$WORK/shares/6/result.json" 'JSON.stringify(d.shard)')"
 expect "an empty share" "0 true" "$(json "$WORK/shares/6/result.json" 'd.phones.total + " " + d.validity.valid')"
 run_status 0 "an empty share runs" "$PFSIM" run "$WORK/three.json" --shard 6/7
-run_status 1 "a result.json for a folder" "$PFSIM" merge "$WORK"/shares/*/result.json --json
+run_status 1 "a result.json for a folder" "$PFSIM" merge "$WORK"/shares/*/result.json --json --junit "$WORK/merged.xml"
+grep -q "<testsuites name=\"$(json "$WORK/out" d.scenario)\"" "$WORK/merged.xml" || fail "the JUnit file does not name the scenario"
 expect "the merged document" 39 "$(json "$WORK/out" d.phones.total)"
 
 # Each method of a comparison is merged by itself.
