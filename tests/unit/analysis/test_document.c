@@ -42,6 +42,9 @@ Test(document, a_good_one_and_a_comparison_of_it_are_read)
 
     cr_assert_eq(parse(SMALL_RESULT("pfs")), 0, "%s", why);
     cr_assert_eq(parse(comparison), 0, "%s", why);
+    /* One that was interrupted in its first run. */
+    cr_assert_eq(parse("{\"runs\": [" SMALL_RESULT("traditional") "], \"ratio\": {}}"), 0, "%s",
+                 why);
 }
 
 Test(document, further_keys_are_left_alone)

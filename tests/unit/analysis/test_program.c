@@ -350,6 +350,7 @@ Test(program, an_interruption_ends_with_130_and_partial_results)
     cr_assert_eq(fake.runs, 1, "an interruption is meant for all methods");
     cr_assert(has_file("traditional/result.json"));
     cr_assert(has_file("compare.json"));
+    cr_assert(has_file("report.html"), "of what there is");
     SAYS(read_file("traditional/result.json"), "\"interrupted\":\ttrue");
 }
 
