@@ -162,6 +162,12 @@ static int run_all(const struct analysis_program *program,
         cJSON *document = NULL;
         status = analysis_program_worse(status, analysis_session_run(&session, &document));
         if (document != NULL) {
+            /* The report of an earlier comparison is none of the files that are there now. */
+            char why[ANALYSIS_WHY_MAX];
+            if (options->out != NULL && analysis_report_remove(options->out, why) != 0) {
+                status = analysis_program_worse(
+                    status, analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why));
+            }
             documents[documents_len++] = document;
         }
         /* Refused once is refused again; an interruption is meant for all of it. */

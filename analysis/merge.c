@@ -401,7 +401,7 @@ static int read_parts(struct merge *m)
 static int publish(struct merge *m, const struct analysis_figures *figures, const cJSON *document)
 {
     const char *out = m->config->out;
-    int rc = 0;
+    int rc = analysis_report_remove(out, m->why);
 
     for (size_t i = 0; rc == 0 && i < m->tables_len; i++) {
         rc = analysis_output_commit(m->tables[i], m->why);

@@ -467,7 +467,8 @@ static int finish(struct session *s, const struct analysis_figures *f, const cJS
     int rc = 0;
 
     if (s->config->out != NULL &&
-        ((rc = write_tables(s, f, &shard, why)) != 0 ||
+        ((rc = analysis_report_remove(s->config->out, why)) != 0 ||
+         (rc = write_tables(s, f, &shard, why)) != 0 ||
          (rc = analysis_files_documents(s->config->out, s->config->scenario, document, why)) !=
              0)) {
         status = fail(s, ANALYSIS_REFUSED, why);

@@ -56,7 +56,8 @@
  *            parent: index into `phone`; -1: the server; -2: it never got the file. done: when it
  *            held the file. A phone that lost a parent stands under the last one that gave it bytes.
  *     "files": [ { "file": "x.sbn", "size": 1630052, "peer": TIMES, "server": TIMES } ],
- *            of finished transfers; TIMES: { "count": 29, "p5": 1.2, "p50": 2.0, "p95": 3.1,
+ *            as the result has them, of whole transfers; a name that two models have is told with
+ *            the model's, "x.sbn (CP-7961G)"; TIMES: { "count": 29, "p5": 1.2, "p50": 2.0, "p95": 3.1,
  *            "max": 3.3 }, null: none
  *     "failures": [ { "reason": "...", "phones": 3, "examples": ["127.1.0.9 (branch)"] } ],
  *                                                        most phones first

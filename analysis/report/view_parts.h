@@ -20,7 +20,7 @@ enum {
     VIEW_BARS_MAX = 40000,
     VIEW_SITES_MAX = 1000000, /* of sites.csv: SCENARIO_COPIES_MAX */
     VIEW_TREES_MAX = 400,
-    VIEW_FILES_MAX = 200,  /* names in transfers.csv: 88 KB each, twice */
+    VIEW_FILES_MAX = 200,  /* names in transfers.csv; entries of the result */
     VIEW_REASONS_MAX = 12, /* of failures; the rest is one line */
     VIEW_EXAMPLES_MAX = 5, /* phones named for a reason */
 };

@@ -1,6 +1,8 @@
 /* analysis/report/view_phones.c -- sites.csv and phones.csv: who was done when, and whose trees are
  * worth showing. */
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +60,7 @@ struct phones {
     uint64_t *of_class, *of_model; /* phones that needed the firmware, by number */
     size_t classes_cap, models_cap;
     uint64_t of;
+    uint64_t rows;
 };
 
 static int compare_done(const void *a, const void *b)
@@ -200,6 +203,7 @@ static int take_row(struct view_run *run, struct phones *p, const struct analysi
         analysis_csv_value(csv, FROM_SERVER, &from_server, why) != 0) {
         return SIM_EINVAL;
     }
+    p->rows++;
     double files = fmin(from_peer + from_server, UINT16_MAX);
     site->phones++;
     site->files = files > site->files ? (uint32_t)files : site->files;
@@ -207,11 +211,25 @@ static int take_row(struct view_run *run, struct phones *p, const struct analysi
     p->of += !current;
     bool room = current || (count_up(&p->of_class, &p->classes_cap, site->class_number) &&
                             count_up(&p->of_model, &p->models_cap, model));
-    if (room && !isnan(done)) {
+    if (room && !current && !isnan(done)) { /* never more than there are */
         room = add_done(
             p, (struct done){.t = done, .class_number = site->class_number, .model = model});
     }
     return room ? 0 : SIM_ENOMEM;
+}
+
+/* A file of another run, or a cut one: its curves are drawn as they are, but not as this run's. */
+static int check_rows(struct view_run *run, const struct phones *p)
+{
+    double total = view_number(run->result, "phones", "total");
+    char text[128];
+
+    if (isnan(total) || !((double)p->rows < total || (double)p->rows > total)) {
+        return 0;
+    }
+    snprintf(text, sizeof(text), "phones.csv has %" PRIu64 " phones, the result %.0f", p->rows,
+             total);
+    return view_missing(run, text, "they are not of the same run, or damaged");
 }
 
 static int add_completion(struct view_run *run, struct phones *p)
@@ -257,6 +275,8 @@ int view_phones_read(struct view_run *run)
     }
     if (rc == SIM_EINVAL || more < 0) {
         rc = view_missing(run, why, "phones behind it are not in this report");
+    } else if (rc == 0 && csv != NULL) {
+        rc = check_rows(run, &p);
     }
     if (rc == 0) {
         rc = add_completion(run, &p);

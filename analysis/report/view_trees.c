@@ -1,5 +1,5 @@
-/* analysis/report/view_trees.c -- transfers.csv, read twice: the time that each file takes, then
- * who got it from whom in the sites that were chosen. */
+/* analysis/report/view_trees.c -- the time that each file takes, from the result; transfers.csv,
+ * read twice: which files there are, then who got them from whom in the sites that were chosen. */
 #include "analysis/report/view_trees.h"
 
 #include <math.h>
@@ -8,33 +8,115 @@
 #include <string.h>
 
 #include "analysis/report/view_parts.h"
-#include "analysis/stats.h"
 #include "sim/err.h"
 
 enum { PHONE, FILE_NAME, FROM, VIA, START, END, BYTES, OUTCOME };
 static const char *const columns[] = {"phone", "file",  "from",    "via", "start_s",
                                       "end_s", "bytes", "outcome", NULL};
 
-enum { CELLS_MAX = 16 << 20 }; /* of the grid: 384 MB at most, for a site of a million phones */
-
-struct file {
-    double size;                   /* of its largest transfer */
-    struct analysis_stats *via[2]; /* NULL: none; peer, server */
-};
+enum { VIEW_LABEL_MAX = 2064 }; /* two names */
+enum { CELLS_MAX = 16 << 20 };  /* of the grid: 384 MB at most, for a site of a million phones */
 
 struct trees {
     struct view_run *run;
     struct analysis_words_table files;
-    struct file list[VIEW_FILES_MAX];
+    double sizes[VIEW_FILES_MAX];    /* of their largest transfers */
     size_t shown_files;              /* the largest so many have columns in the grid */
     uint32_t column[VIEW_FILES_MAX]; /* of a file; ANALYSIS_WORDS_NONE: not in the grid */
     uint32_t file_of[VIEW_FILES_MAX];
     struct view_cell *cells; /* phones x shown_files */
 };
 
+static const cJSON *member(const cJSON *o, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+/* ---- Times ---- */
+
+static bool same_text(const cJSON *a, const cJSON *b)
+{
+    return cJSON_IsString(a) && cJSON_IsString(b) && strcmp(a->valuestring, b->valuestring) == 0;
+}
+
+/* "x.sbn", or "x.sbn (CP-7961G)" when another model has a file of that name. */
+static void label_of(const cJSON *files, const cJSON *file, char out[VIEW_LABEL_MAX])
+{
+    const char *name = cJSON_GetStringValue(member(file, "file"));
+    const char *model = cJSON_GetStringValue(member(file, "model"));
+    const cJSON *other;
+    bool alike = false;
+
+    cJSON_ArrayForEach(other, files)
+    {
+        alike = alike || (other != file && same_text(member(other, "file"), member(file, "file")));
+    }
+    name = name != NULL ? name : "?";
+    if (alike && model != NULL) {
+        snprintf(out, VIEW_LABEL_MAX, "%s (%s)", name, model);
+    } else {
+        snprintf(out, VIEW_LABEL_MAX, "%s", name);
+    }
+}
+
+/* TIMES of a spread: null when nothing was counted. */
+static int add_times(cJSON *to, const char *key, const cJSON *spread)
+{
+    static const char *const names[] = {"count", "p5", "p50", "p95", "max"};
+    const cJSON *count = member(spread, "count");
+
+    if (!cJSON_IsNumber(count) || !(count->valuedouble > 0)) {
+        return cJSON_AddNullToObject(to, key) == NULL ? SIM_ENOMEM : 0;
+    }
+    cJSON *o = cJSON_AddObjectToObject(to, key);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const cJSON *value = member(spread, names[i]);
+        double number = cJSON_IsNumber(value) ? view_us(value->valuedouble) : (double)NAN;
+        if (cJSON_AddNumberToObject(o, names[i], number) == NULL) { /* NAN gives null */
+            return SIM_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+/* The run counted whole transfers only; tails of resumed ones stand in transfers.csv as well. */
+static int add_files(struct view_run *run)
+{
+    const cJSON *files = member(run->result, "files"), *file;
+    cJSON *list = view_list(run->view, "files");
+    size_t len = 0;
+    int rc = 0;
+
+    if (!cJSON_IsArray(files)) {
+        return view_missing(run, "the result has no files", "times per file are not shown");
+    }
+    cJSON_ArrayForEach(file, files)
+    {
+        char label[VIEW_LABEL_MAX];
+        if (!(view_number(file, "peer", "count") > 0) &&
+            !(view_number(file, "server", "count") > 0)) {
+            continue; /* nobody got it whole */
+        }
+        cJSON *o = cJSON_CreateObject();
+        label_of(files, file, label);
+        if (!cJSON_AddItemToArray(list, o) || cJSON_AddStringToObject(o, "file", label) == NULL) {
+            return SIM_ENOMEM;
+        }
+        const cJSON *size = member(file, "size");
+        double bytes = cJSON_IsNumber(size) ? size->valuedouble : (double)NAN;
+        rc = cJSON_AddNumberToObject(o, "size", bytes) == NULL ? SIM_ENOMEM : 0;
+        rc = rc != 0 ? rc : add_times(o, "peer", member(file, "peer"));
+        rc = rc != 0 ? rc : add_times(o, "server", member(file, "server"));
+        if (rc != 0 || ++len == VIEW_FILES_MAX) {
+            break;
+        }
+    }
+    return rc;
+}
+
 /* ---- First time: files ---- */
 
-static int take_time(struct trees *t, const struct analysis_csv *csv, char why[ANALYSIS_WHY_MAX])
+static int take_file(struct trees *t, const struct analysis_csv *csv, char why[ANALYSIS_WHY_MAX])
 {
     double start = 0, end = 0, bytes = 0;
 
@@ -51,73 +133,22 @@ static int take_time(struct trees *t, const struct analysis_csv *csv, char why[A
     if (number == ANALYSIS_WORDS_NONE) {
         return SIM_ENOMEM;
     }
-    if (strcmp(analysis_csv_text(csv, OUTCOME), "ok") != 0) {
-        return 0;
-    }
-    struct file *file = &t->list[number];
-    bool server = strcmp(analysis_csv_text(csv, VIA), "server") == 0;
-    struct analysis_stats **stats = &file->via[server];
-    if (*stats == NULL) {
-        if ((*stats = malloc(sizeof(**stats))) == NULL) {
-            return SIM_ENOMEM;
-        }
-        analysis_stats_init(*stats);
-    }
-    analysis_stats_add(*stats, (sim_duration)llround(fmin(fmax(end - start, 0), 1e9) * 1e9));
-    file->size = fmax(file->size, isnan(bytes) ? 0 : bytes);
+    t->sizes[number] = fmax(t->sizes[number], isnan(bytes) ? 0 : bytes);
     return 0;
 }
 
-static int read_times(struct trees *t)
+static int read_files(struct trees *t)
 {
     char why[ANALYSIS_WHY_MAX];
-    struct analysis_csv *csv =
-        view_csv(t->run, "transfers.csv", columns, "trees and times per file are not shown");
+    struct analysis_csv *csv = view_csv(t->run, "transfers.csv", columns, "trees are not shown");
     int rc = 0, more = csv != NULL;
 
     while (more > 0 && rc == 0 && (more = analysis_csv_next(csv, why)) > 0) {
-        rc = take_time(t, csv, why);
+        rc = take_file(t, csv, why);
     }
     analysis_csv_close(csv);
     if (rc == SIM_EINVAL || more < 0) {
         rc = view_missing(t->run, why, "what stands behind it is not in this report");
-    }
-    return rc;
-}
-
-static int add_times(cJSON *to, const char *key, const struct analysis_stats *stats)
-{
-    static const struct {
-        const char *name;
-        uint32_t millionths;
-    } quantiles[] = {{"p5", 50000}, {"p50", 500000}, {"p95", 950000}, {"max", ANALYSIS_STATS_ALL}};
-
-    if (stats == NULL) {
-        return cJSON_AddNullToObject(to, key) == NULL ? SIM_ENOMEM : 0;
-    }
-    cJSON *o = cJSON_AddObjectToObject(to, key);
-    bool whole = cJSON_AddNumberToObject(o, "count", (double)stats->count) != NULL;
-    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
-        double value = (double)analysis_stats_quantile(stats, quantiles[i].millionths) / 1e9;
-        whole = cJSON_AddNumberToObject(o, quantiles[i].name, view_us(value)) != NULL && whole;
-    }
-    return whole ? 0 : SIM_ENOMEM;
-}
-
-static int add_files(struct trees *t)
-{
-    cJSON *list = view_list(t->run->view, "files");
-    int rc = 0;
-
-    for (size_t i = 0; i < t->files.len && rc == 0; i++) {
-        cJSON *o = cJSON_CreateObject();
-        if (!cJSON_AddItemToArray(list, o) ||
-            cJSON_AddStringToObject(o, "file", t->files.words[i]) == NULL ||
-            cJSON_AddNumberToObject(o, "size", t->list[i].size) == NULL) {
-            return SIM_ENOMEM;
-        }
-        rc = add_times(o, "peer", t->list[i].via[0]);
-        rc = rc != 0 ? rc : add_times(o, "server", t->list[i].via[1]);
     }
     return rc;
 }
@@ -133,8 +164,7 @@ static int make_grid(struct trees *t)
     for (size_t i = 0; i < t->files.len; i++) {
         size_t larger = 0; /* files before it in order of size */
         for (size_t k = 0; k < t->files.len; k++) {
-            larger += t->list[k].size > t->list[i].size ||
-                      (k < i && !(t->list[k].size < t->list[i].size));
+            larger += t->sizes[k] > t->sizes[i] || (k < i && !(t->sizes[k] < t->sizes[i]));
         }
         t->column[i] = ANALYSIS_WORDS_NONE;
         if (larger < most) {
@@ -208,13 +238,10 @@ struct tree {
     size_t len;
     size_t left;   /* of ANALYSIS_VIEW_NODES */
     size_t listed; /* trees */
+    size_t alone;  /* of these: no phone got the file from another */
+    bool chosen;   /* some are left out for want of room */
     bool cut;      /* below a depth */
 };
-
-static const cJSON *member(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
 
 static bool is_text(const cJSON *o, const char *key, const char *text)
 {
@@ -236,6 +263,26 @@ static const cJSON *entry_of(const struct view_run *run, const char *site, const
         }
     }
     return NULL;
+}
+
+/* Worth showing though nobody shared: a root was elected, or somebody failed to get the file. Trees
+ * that the result does not list may be of phones that share nothing. */
+static bool is_told(const struct trees *t, const struct tree *tree, size_t column)
+{
+    const struct view_run *run = t->run;
+    bool lost = false;
+
+    if (tree->len == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < tree->len; i++) {
+        lost = lost || (tree->cells[i]->from > 0 && !tree->cells[i]->held);
+    }
+    const struct view_phone *first = &run->phones[tree->phones[0]];
+    const cJSON *entry =
+        entry_of(run, run->site_names.words[first->site], run->models.words[first->model],
+                 t->files.words[t->file_of[column]]);
+    return entry != NULL && (lost || cJSON_IsString(member(entry, "root")));
 }
 
 static int add_head(struct trees *t, const struct tree *tree, cJSON *o, size_t column)
@@ -318,7 +365,11 @@ static int add_tree(struct trees *t, struct tree *tree, cJSON *list, const uint3
     int rc = 0;
     /* The first one is shown whatever it takes. */
     bool fits = tree->len <= tree->left || tree->listed == 0;
-    if (shared && fits && tree->listed < VIEW_TREES_MAX) {
+    bool worth = shared || is_told(t, tree, column);
+    bool listed = worth && fits && tree->listed < VIEW_TREES_MAX;
+    tree->chosen = tree->chosen || (worth && !listed);
+    if (listed) {
+        tree->alone += !shared;
         cJSON *o = cJSON_CreateObject();
         uint32_t depth = UINT32_MAX;
         view_trees_link(tree->cells, tree->len, tree->place, tree->parents, tree->depths);
@@ -353,7 +404,7 @@ static int compare_phones(const void *a, const void *b, void *context)
 
 static int add_how(cJSON *trees, const struct tree *tree, double of)
 {
-    char text[320], a[48];
+    char text[400], a[48];
 
     if (of == 0 && tree->listed == 0) {
         snprintf(text, sizeof(text), "No file was shared between phones.");
@@ -362,11 +413,18 @@ static int add_how(cJSON *trees, const struct tree *tree, double of)
     } else if ((double)tree->listed >= of) {
         snprintf(text, sizeof(text), of == 1 ? "The only tree." : "All %s.",
                  view_count((double)tree->listed, "tree", a));
+    } else if (!tree->chosen) {
+        snprintf(text, sizeof(text), "%zu of %s: in the others no phone began the file.",
+                 tree->listed, view_count(of, "tree", a));
     } else {
         snprintf(text, sizeof(text),
                  "%zu of %s: of the sites that failed or were last, the worst one of each class "
                  "of sites first.",
                  tree->listed, view_count(of, "tree", a));
+    }
+    if (tree->alone > 0) {
+        size_t len = strlen(text);
+        snprintf(text + len, sizeof(text) - len, " Nothing was shared in %zu.", tree->alone);
     }
     if (tree->cut) {
         size_t len = strlen(text);
@@ -386,6 +444,10 @@ static int add_groups(struct trees *t, struct tree *tree, cJSON *list)
     size_t phones = 0;
     int rc = 0;
 
+    tree->chosen = t->shown_files < t->files.len;
+    for (uint32_t i = 0; i < run->site_names.len; i++) {
+        tree->chosen = tree->chosen || (run->sites[i].phones > 0 && !run->sites[i].with_trees);
+    }
     for (uint32_t i = 0; i < run->phone_names.len; i++) {
         tree->place[i] = -1;
         if (run->phones[i].site != ANALYSIS_WORDS_NONE &&
@@ -451,14 +513,10 @@ int view_trees_read(struct view_run *run)
         return SIM_ENOMEM;
     }
     t->run = run;
-    int rc = read_times(t);
-    rc = rc != 0 ? rc : add_files(t);
+    int rc = add_files(run);
+    rc = rc != 0 ? rc : read_files(t);
     rc = rc != 0 ? rc : read_cells(t);
     rc = rc != 0 ? rc : add_trees(t);
-    for (size_t i = 0; i < VIEW_FILES_MAX; i++) {
-        free(t->list[i].via[0]);
-        free(t->list[i].via[1]);
-    }
     analysis_words_deinit(&t->files);
     free(t->cells);
     free(t);

@@ -151,6 +151,11 @@ if [ "${SANITIZED:-0}" = 0 ]; then
     expect "the last site first" "branch#999" "$(view "$WORK/big/report.html" v.runs[0].trees.list[0].site)"
 fi
 
+# A run that fails half-way leaves no report of the one before beside its files.
+cp -r "$WORK/a" "$WORK/stale" && rm "$WORK/stale/transfers.csv" && mkdir "$WORK/stale/transfers.csv"
+run_status 3 "files that can't be put in place" "$PFSIM" run "$WORK/small.json" --quiet --out "$WORK/stale"
+[ ! -e "$WORK/stale/report.html" ] || fail "the old report stands beside new files"
+
 # A full disk costs the report only.
 if unshare -Urm true 2>/dev/null && mkdir "$WORK/disk"; then
     unshare -rm bash -c 'mount -t tmpfs -o size=300k tmpfs "$1" && cd "$1" && "$2" run "$3" --out "$1/out" --quiet >/dev/null

@@ -231,6 +231,43 @@ Test(view, damaged_rows_end_their_part_only)
     cJSON_Delete(view);
 }
 
+Test(view, rows_that_are_not_the_results_are_said)
+{
+    put("phones.csv", "phone,site,model,done_s,files_from_peer,files_from_server,outcome\n"
+                      "127.1.0.2,branch#1,M,3,0,1,upgraded\n"
+                      "127.1.0.3,branch#1,M,4,0,0,current\n");
+    cJSON *view = view_of(dir);
+
+    expect(run_of(view), "missing.0",
+           "\"phones.csv has 2 phones, the result 4: they are not of the same run, or damaged.\"");
+    expect(run_of(view), "completion.done", "[1]");
+    expect(run_of(view), "completion.of", "1");
+    cJSON_Delete(view);
+}
+
+Test(view, a_resumed_tail_is_no_whole_file)
+{
+    put("transfers.csv", "phone,file,from,via,start_s,end_s,bytes,outcome\n"
+                         "127.1.0.2,x.sbn,server,server,2,3,10,ok\n");
+    cJSON *view = view_of(dir);
+
+    expect(run_of(view), "files.0.server.count", "2"); /* as the result says */
+    expect(run_of(view), "files.0.size", "1000");
+    cJSON_Delete(view);
+}
+
+Test(view, a_tree_with_a_root_is_shown_though_nobody_shared)
+{
+    put("transfers.csv", "phone,file,from,via,start_s,end_s,bytes,outcome\n"
+                         "127.1.0.2,x.sbn,server,server,2,3,1000,wrong digest\n"
+                         "127.1.1.2,x.sbn,server,server,2,5,1000,ok\n");
+    cJSON *view = view_of(dir);
+
+    expect(run_of(view), "trees.list.0.site", "\"branch#1\"");
+    expect(run_of(view), "trees.how", "\"The only tree. Nothing was shared in 1.\"");
+    cJSON_Delete(view);
+}
+
 Test(view, phones_that_gave_one_another_are_no_ring)
 {
     put("transfers.csv", "phone,file,from,via,start_s,end_s,bytes,outcome\n"
