@@ -11,6 +11,7 @@
 #include "analysis/interrupt.h"
 #include "analysis/program.h"
 #include "analysis/summary.h"
+#include "analysis/sweep/tables.h"
 #include "sim/err.h"
 #include "sim/live/clock.h"
 
@@ -259,12 +260,6 @@ static int check_document(struct calibrate *c, const cJSON *document, const char
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(phones, "total");
     const struct analysis_program *p = c->program;
 
-    if (analysis_document_is_comparison(document)) {
-        return analysis_program_fail(p, "calibrate", ANALYSIS_USAGE,
-                                     "%.300s holds several runs: give the folder of one of them, "
-                                     "like DIR/pfs",
-                                     path);
-    }
     if (!analysis_program_method(text_of(document, "method"), &c->method, c->why)) {
         return analysis_program_fail(p, "calibrate", ANALYSIS_USAGE, "%.300s: %s", path, c->why);
     }
@@ -291,16 +286,30 @@ struct inputs {
     cJSON *document;
 };
 
+static int several_runs(const struct analysis_program *program, const char *path)
+{
+    return analysis_program_fail(program, "calibrate", ANALYSIS_USAGE,
+                                 "%.300s holds several runs: give the folder of one run, like "
+                                 "DIR/pfs",
+                                 path);
+}
+
 static int find_inputs(const struct analysis_program *program, const char *word,
                        const char *scenario, struct inputs *in)
 {
     char why[ANALYSIS_WHY_MAX];
     int rc = analysis_document_find(word, in->result, why);
 
+    if (rc == 0 && analysis_tables_is(in->result)) {
+        return several_runs(program, in->result);
+    }
     rc = rc == 0 ? analysis_document_read(&in->document, in->result, why) : rc;
     if (rc != 0) {
         return analysis_program_fail(
             program, "calibrate", rc == SIM_EINVAL ? ANALYSIS_USAGE : ANALYSIS_REFUSED, "%s", why);
+    }
+    if (analysis_document_is_comparison(in->document)) {
+        return several_runs(program, in->result);
     }
     in->has_scenario = scenario != NULL;
     const char *slash = strrchr(in->result, '/');

@@ -4,7 +4,10 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { NAME_BYTES_MAX = 1000 }; /* of names in a result; a scenario's are shorter */
 
 struct walk {
     const cJSON *definitions;
@@ -146,12 +149,76 @@ static bool check_enum(struct walk *w, const cJSON *item, const cJSON *values)
 
 static bool check(struct walk *w, const cJSON *item, const cJSON *schema);
 
+static int compare_names(const void *a, const void *b)
+{
+    const cJSON *x = *(const cJSON *const *)a, *y = *(const cJSON *const *)b;
+
+    return strcmp(x->string, y->string);
+}
+
+/* Readers would take the one or the other of two members with one name. Sorted, as a damaged
+ * document may have many. */
+static bool check_twice(struct walk *w, const cJSON *object)
+{
+    size_t len = 0, at = 0;
+    const cJSON *child, *found = NULL;
+
+    cJSON_ArrayForEach(child, object)
+    {
+        len++;
+    }
+    const cJSON **list = malloc((len + 1) * sizeof(*list));
+    if (list == NULL) {
+        return fault(w, object, "memory to check it");
+    }
+    cJSON_ArrayForEach(child, object)
+    {
+        list[at++] = child;
+    }
+    qsort(list, len, sizeof(*list), compare_names);
+    for (size_t i = 1; i < len && found == NULL; i++) {
+        found = compare_names(&list[i - 1], &list[i]) == 0 ? list[i] : NULL;
+    }
+    free(list);
+    if (found == NULL) {
+        return true;
+    }
+    push(w, ".", found->string, 0);
+    return fault(w, found, "each name once in an object");
+}
+
+/* Long names would come again in each table and chart of a report. */
+static bool check_names(struct walk *w, const cJSON *object)
+{
+    static const char *const names[] = {"name", "site", "class",  "phone",   "model",
+                                        "file", "root", "reason", "scenario"};
+    const cJSON *child;
+
+    cJSON_ArrayForEach(child, object)
+    {
+        if (strlen(child->string) > NAME_BYTES_MAX) {
+            return fault(w, child, "names of at most 1,000 bytes");
+        }
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            if (cJSON_IsString(child) && strlen(child->valuestring) > NAME_BYTES_MAX &&
+                strcmp(child->string, names[i]) == 0) {
+                push(w, ".", child->string, 0);
+                return fault(w, child, "at most 1,000 bytes");
+            }
+        }
+    }
+    return true;
+}
+
 static bool check_object(struct walk *w, const cJSON *item, const cJSON *schema)
 {
     const cJSON *properties = member(schema, "properties");
     const cJSON *others = member(schema, "additionalProperties");
     const cJSON *key, *child;
 
+    if (!check_twice(w, item) || !check_names(w, item)) {
+        return false;
+    }
     cJSON_ArrayForEach(key, member(schema, "required"))
     {
         if (member(item, key->valuestring) == NULL) {

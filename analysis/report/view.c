@@ -203,6 +203,28 @@ static void forget_machine(cJSON *result)
     }
 }
 
+/* No run has so many reasons: a result that does is not ours, and would make a page of megabytes.
+ */
+static int fold_reasons(cJSON *result)
+{
+    enum { REASONS_MAX = 200 };
+    cJSON *reasons = cJSON_GetObjectItemCaseSensitive(result, "failures_by_reason");
+    cJSON *next, *reason = reasons != NULL ? reasons->child : NULL;
+    double others = 0;
+
+    if (cJSON_GetArraySize(reasons) <= REASONS_MAX) {
+        return 0;
+    }
+    for (int i = 0; reason != NULL; i++, reason = next) {
+        next = reason->next;
+        if (i >= REASONS_MAX - 1) {
+            others += cJSON_IsNumber(reason) ? reason->valuedouble : 0;
+            cJSON_Delete(cJSON_DetachItemViaPointer(reasons, reason));
+        }
+    }
+    return cJSON_AddNumberToObject(reasons, "other reasons", others) == NULL ? SIM_ENOMEM : 0;
+}
+
 static int read_parts(struct view_run *run)
 {
     static int (*const parts[])(struct view_run *) = {
@@ -251,6 +273,7 @@ static int make_run(cJSON **out, cJSON *result, const char *folder, cJSON **scen
         cJSON_AddObjectToObject(run.view, "gantt");
         cJSON_AddObjectToObject(run.view, "trees");
         rc = read_parts(&run);
+        rc = rc != 0 ? rc : fold_reasons(result); /* once they were counted */
     }
     if (rc == 0 && (cJSON_AddNumberToObject(run.view, "start_at_s", run.start_at) == NULL ||
                     !cJSON_AddItemToObject(run.view, "missing", run.missing))) {
@@ -374,6 +397,10 @@ int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]
     cJSON *document = NULL, *scenario = NULL, *run = NULL, *view;
     int rc;
 
+    if (path[0] == '\0') {
+        snprintf(why, ANALYSIS_WHY_MAX, "\"\": needs a file or folder");
+        return SIM_EINVAL;
+    }
     if ((rc = analysis_document_find(path, file, why)) != 0) {
         return rc;
     }
@@ -385,6 +412,13 @@ int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]
     }
     folder_of(file, folder);
     bool several = analysis_document_is_comparison(document);
+    int runs = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(document, "runs"));
+    if (runs > ANALYSIS_VIEW_RUNS_MAX) {
+        snprintf(why, ANALYSIS_WHY_MAX, "%.300s compares %d runs: a report shows at most %d", file,
+                 runs, ANALYSIS_VIEW_RUNS_MAX);
+        cJSON_Delete(document);
+        return SIM_EINVAL;
+    }
     if ((view = begin(several ? "compare" : "run")) == NULL) {
         rc = SIM_ENOMEM;
     } else if (several) {

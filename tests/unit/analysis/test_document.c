@@ -82,7 +82,7 @@ Test(document, what_is_wrong_is_named)
          {"is missing: no result of pfsim"}},
         {"\"engine\": {",
          "\"engine\": {\"events\": [], ",
-         {"engine.events: found a list, expected a whole number"}}, /* one of two of that name */
+         {"r.json:18: engine.events: found ", "expected each name once"}}, /* one of two */
         {"\"caution\": []", "\"caution\": [}", {"r.json:17:13: found '}'", "damaged"}},
         {"\"caution\": []", "\"caution\": [\"\\u0000\"]", {"r.json:17:"}},
     };
