@@ -55,6 +55,10 @@ int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
     if (stat(path, &st) != 0) {
         return unreadable(path, errno, why);
     }
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) { /* a pipe might never end */
+        snprintf(why, ANALYSIS_WHY_MAX, "%.300s is neither a file nor a folder", path);
+        return SIM_EINVAL;
+    }
     if (!S_ISDIR(st.st_mode)) {
         int n = snprintf(out, ANALYSIS_PATH_MAX, "%s", path);
         return n < ANALYSIS_PATH_MAX ? 0 : unreadable(path, ENAMETOOLONG, why);

@@ -138,13 +138,16 @@ bool analysis_program_parse(const struct analysis_program *program,
 int analysis_program_fail(const struct analysis_program *program, const char *command, int status,
                           const char *format, ...)
 {
+    char text[2048];
     va_list arguments;
 
-    fprintf(program->err, "pfsim %s: ", command);
     va_start(arguments, format);
-    vfprintf(program->err, format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    fputc('\n', program->err);
+    for (char *c = text; *c != '\0'; c++) { /* text from files and servers moves no cursor */
+        *c = (*c >= 0 && *c < ' ' && *c != '\n') || *c == 0x7f ? '?' : *c;
+    }
+    fprintf(program->err, "pfsim %s: %s\n", command, text);
     return status;
 }
 

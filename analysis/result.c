@@ -145,7 +145,8 @@ cJSON *analysis_result_site(const struct analysis_figures *f, uint32_t index)
     add_phones(o, &site->phones);
     add_times(o, "completion_s", &site->completion);
     add_times(o, "back_in_service_s", &site->back);
-    add_wan(o, &site->stats, analysis_figures_configured(setup, &site->stats));
+    add_count(add_wan(o, &site->stats, analysis_figures_configured(setup, &site->stats)), "lines",
+              setup->wan.none ? 0 : 1);
     add_lan(o, &site->stats);
     add_bounds(o, site);
     return o;

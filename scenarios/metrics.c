@@ -58,6 +58,7 @@ static const struct metric {
     {"wan.peak_bit_s", R | S, SCENARIO_UNIT_BIT_S},
     {"wan.configured_bit_s", R | S, SCENARIO_UNIT_BIT_S},
     {"wan.utilisation", R | S, SCENARIO_UNIT_SHARE},
+    {"wan.lines", R | S, SCENARIO_UNIT_NONE},
     {"lan.payload_bytes", R | S, SCENARIO_UNIT_BYTES},
     {"lan.broadcasts", R | S, SCENARIO_UNIT_NONE},
     {"lan.datagrams", R | S, SCENARIO_UNIT_NONE},
