@@ -23,9 +23,8 @@ struct analysis_document_fault {
     bool missing;      /* `path` is not there */
 };
 
-/* The file of a result: `path` itself, or in a folder its compare.json, else its result.json, else its
- * sweep.json. 0, or
- * SIM_E* with a sentence. */
+/* The file of a result: `path` itself, or in a folder its compare.json, else its result.json, else
+ * its sweep.json. 0, or SIM_E* with a sentence. */
 int analysis_document_find(const char *path, char out[ANALYSIS_PATH_MAX],
                            char why[ANALYSIS_WHY_MAX]);
 /* The whole text, NUL behind it, free() it. 0, or SIM_E* with a sentence: not there, no file, more

@@ -25,8 +25,7 @@ uint64_t analysis_memory_estimate(const struct analysis_memory *m)
         files += s->firmware[i].files_len + 1;
     }
     world = world > UINT64_MAX / 16 ? UINT64_MAX / 16 : world;
-    return BYTES_PROGRAM + m->runs * world +
-           analysis_collect_memory(share.phones, s->sites_total) +
+    return BYTES_PROGRAM + m->runs * world + analysis_collect_memory(share.phones, s->sites_total) +
            share.phones * sizeof(uint32_t) + /* the figures' order */
            s->sites_total * (sizeof(struct analysis_site) + 3 * files * BYTES_TREES);
 }

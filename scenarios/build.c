@@ -337,9 +337,8 @@ size_t scenario_run_doctor(const struct scenario *s, enum scenario_method method
         .server_setup = s->server,
         .share = scenario_share(s, shard, shards),
     };
-    size_t len = run.share.len > 0 && set_up_sites(&run) == 0
-                     ? build_live_doctor(&run, method, needs)
-                     : 0;
+    size_t len =
+        run.share.len > 0 && set_up_sites(&run) == 0 ? build_live_doctor(&run, method, needs) : 0;
 
     free(run.setups);
     free(run.names);

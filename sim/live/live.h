@@ -82,7 +82,8 @@ struct sim_live_validity {
     char reasons[SIM_LIVE_REASONS_MAX][SIM_LIVE_TEXT_MAX];
 };
 void sim_live_validity(struct sim_live *live, struct sim_live_validity *out);
-/* The worst lag of all loops in a whole second of the run, of the last 15; else 0. From the tick. */
+/* The worst lag of all loops in a whole second of the run, of the last 15; else 0. From the tick.
+ */
 sim_duration sim_live_lag_in(const struct sim_live *live, uint32_t second);
 
 struct sim_live_usage {
