@@ -241,6 +241,7 @@ struct tree {
     size_t alone;  /* of these: no phone got the file from another */
     bool chosen;   /* some are left out for want of room */
     bool cut;      /* below a depth */
+    bool crowded;  /* already at the top there are more than fit */
 };
 
 static bool is_text(const cJSON *o, const char *key, const char *text)
@@ -324,7 +325,10 @@ static int add_nodes(struct trees *t, struct tree *tree, cJSON *o, uint32_t dept
     int rc = 0;
 
     for (size_t i = 0; i < tree->len; i++) {
-        tree->kept[i] = tree->depths[i] <= depth ? kept++ : -1;
+        bool fits = tree->depths[i] <= depth && (size_t)kept < tree->left;
+        /* The first tree may stand too wide at depth 0, where nobody is another's parent. */
+        tree->crowded = tree->crowded || (tree->depths[i] <= depth && !fits);
+        tree->kept[i] = fits ? kept++ : -1;
     }
     for (size_t i = 0; i < tree->len && rc == 0; i++) {
         const struct view_cell *cell = tree->cells[i];
@@ -429,8 +433,8 @@ static int add_how(cJSON *trees, const struct tree *tree, double of)
     if (tree->cut) {
         size_t len = strlen(text);
         snprintf(text + len, sizeof(text) - len,
-                 " It has more than %d phones: those that stand further down are left out.",
-                 ANALYSIS_VIEW_NODES);
+                 " It has more than %d phones: those that stand further down %s left out.",
+                 ANALYSIS_VIEW_NODES, tree->crowded ? "and the last at the top are" : "are");
     }
     return cJSON_AddStringToObject(trees, "how", text) == NULL ||
                    cJSON_AddNumberToObject(trees, "of", of) == NULL

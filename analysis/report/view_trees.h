@@ -23,7 +23,7 @@ struct view_cell {
  * from a phone without parent, 0..len-1. */
 void view_trees_link(const struct view_cell *const *cells, size_t len, const int32_t *place,
                      int32_t *parents, uint32_t *depths);
-/* The depth to which at most `most` phones stand (at least 0). */
+/* The depth to which at most `most` phones stand (at least 0, where more may stand). */
 uint32_t view_trees_cut(const uint32_t *depths, size_t len, size_t most);
 
 #endif /* ANALYSIS_REPORT_VIEW_TREES_H */

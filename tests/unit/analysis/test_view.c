@@ -307,6 +307,41 @@ Test(view, rings_of_any_length_are_cut_and_depths_counted)
     cr_assert_geq(view_trees_cut(depths, LEN, 7), 2);
 }
 
+/* More phones than all trees may have, all but one fed by the server: however wide the first tree
+ * is, the page stays small. */
+Test(view, a_tree_too_wide_for_the_page_is_cut_at_its_top)
+{
+    enum { PHONES = ANALYSIS_VIEW_NODES + 5, FILES = 3 };
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/phones.csv", dir);
+    FILE *phones = fopen(path, "w");
+    snprintf(path, sizeof(path), "%s/transfers.csv", dir);
+    FILE *transfers = fopen(path, "w");
+    cr_assert(phones != NULL && transfers != NULL);
+    fputs("phone,site,model,system,start_s,config_s,done_s,back_s,files_from_peer,"
+          "files_from_server,retries,outcome\n",
+          phones);
+    fputs("phone,file,from,via,start_s,end_s,bytes,outcome\n", transfers);
+    for (unsigned i = 0; i < PHONES; i++) {
+        fprintf(phones, "p%u,branch#1,A,bare,0,,5,,0,%d,0,upgraded\n", i, FILES);
+        for (unsigned k = 0; k < FILES; k++) {
+            bool shares = i + 1 == PHONES;
+            fprintf(transfers, "p%u,%u.sbn,%s,%s,1,2,1000,ok\n", i, k, shares ? "p0" : "server",
+                    shares ? "peer" : "server");
+        }
+    }
+    cr_assert_eq(fclose(phones) | fclose(transfers), 0);
+    cJSON *view = view_of(dir);
+    const cJSON *list = at(run_of(view), "trees.list");
+
+    cr_assert_eq(cJSON_GetArraySize(list), 1);
+    cr_assert_eq(cJSON_GetArraySize(at(list, "0.phone")), ANALYSIS_VIEW_NODES);
+    const char *how = cJSON_GetStringValue(at(run_of(view), "trees.how"));
+    cr_assert(strstr(how, "further down and the last at the top are left out") != NULL, "%s", how);
+    cJSON_Delete(view);
+}
+
 Test(view, curves_keep_both_ends_and_every_large_step)
 {
     static char text[1 << 21];
