@@ -66,7 +66,10 @@ static void change_all(struct change *c, cJSON *root)
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "sites"))
     {
         cJSON *wan = cJSON_GetObjectItemCaseSensitive(item, "wan");
-        change(c, cJSON_GetObjectItemCaseSensitive(wan, "rate"), "trace");
+        cJSON *rate = cJSON_GetObjectItemCaseSensitive(wan, "rate");
+        change(c, rate, "trace");
+        change(c, cJSON_GetObjectItemCaseSensitive(rate, "down"), "trace");
+        change(c, cJSON_GetObjectItemCaseSensitive(rate, "up"), "trace");
     }
 }
 

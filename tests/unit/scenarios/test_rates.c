@@ -111,6 +111,29 @@ Test(rates, each_way_may_have_its_own)
     scenario_free(s);
 }
 
+/* A plan's scenario lies in another folder than the traces that it names. */
+Test(rates, traces_are_named_from_the_root_on_for_another_folder)
+{
+    static const char *const rates[] = {
+        "\"wan\":{\"rate\":{\"trace\":\"t\"}}",
+        "\"wan\":{\"rate\":{\"down\":{\"trace\":\"t\"},\"up\":\"64 kbit/s\"}}",
+        "\"wan\":{\"rate\":{\"down\":\"1 Mbit/s\",\"up\":{\"trace\":\"t\"}}}",
+    };
+    char expected[200], *real = realpath(folder, NULL);
+
+    write_trace("t", "1\n2\n2\n4\n");
+    snprintf(expected, sizeof(expected), "{\"trace\":\"%.150s/t\"}", real);
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct scenario *s = load_good(rates[i]);
+        char *text = scenario_text_absolute(s);
+        cr_assert(text != NULL && strstr(text, expected) != NULL, "%s", text);
+        cr_assert(strstr(text, "\"trace\":\"t\"") == NULL, "%s", text);
+        free(text);
+        scenario_free(s);
+    }
+    free(real);
+}
+
 Test(rates, a_limit_cuts_what_is_above_it)
 {
     struct scenario *s = load_good("\"wan_limit\":\"400 kbit/s\",\"wan\":{\"rate\":{\"steps\":[{"
