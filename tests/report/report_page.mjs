@@ -4,9 +4,8 @@
  * from fixtures.mjs. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -18,7 +17,8 @@ if (findChromium() === undefined) {
   process.exit(77);
 }
 
-const OPEN_MAX = 2000;        /* milliseconds until all charts are drawn: what we promise */
+const OPEN_MAX = 2000;        /* milliseconds until the window is full of charts: what we promise; as
+                               * much work for all charts together */
 const SIZE_MAX = 3 * 1000000; /* bytes of a report of 1,000 phones */
 const PAGE_MAX = 1000000;     /* bytes of the page without a view: our choice */
 
@@ -343,21 +343,48 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
     !text.includes('ERR_')) } }, (request) => request.startsWith(server.url));
 });
 
-test(`1,000 phones: under ${SIZE_MAX} bytes, drawn within ${OPEN_MAX} ms`, async () => {
+test(`1,000 phones: under ${SIZE_MAX} bytes, open within ${OPEN_MAX} ms`, async () => {
   assert.ok(Buffer.byteLength(empty) < PAGE_MAX, `the page alone takes ${Buffer.byteLength(empty)} bytes`);
   const html = oneRun({ phones: 1000, files: 6, points: 1000 });
   assert.ok(Buffer.byteLength(html) < SIZE_MAX, `${Buffer.byteLength(html)} bytes`);
-  let best = { took: Infinity, cpu: Infinity };
-  for (let trial = 0; trial < 3 && best.took > OPEN_MAX; trial += 1) {
+  const trials = [];
+  for (let trial = 0; trial < 3; trial += 1) {
     const opened = await openPage(browser, { html, cpu: true });
-    best = opened.took < best.took ? opened : best;
+    assertDrawn(await pictures(opened.page), 6);
+    trials.push(opened);
     await closeClean(opened);
   }
-  console.log(`1,000 phones: ${Buffer.byteLength(html)} bytes, drawn after ${Math.round(best.took)} ms, ` +
-    `${Math.round(best.cpu)} ms of them at work`);
-  /* When other programs want the machine too, the page's own work is what counts. */
-  assert.ok(best.took <= OPEN_MAX || (loadavg()[0] > cpus().length && best.cpu <= OPEN_MAX),
-    `drawn after ${Math.round(best.took)} ms`);
+  const best = (key) => Math.round(Math.min(...trials.map((trial) => trial[key])));
+  console.log(`1,000 phones: ${Buffer.byteLength(html)} bytes, open after ${best('open')} ms, all below ` +
+    `the window drawn after ${best('took')} ms, ${best('cpu')} ms of them at work`);
+  assert.ok(best('open') <= OPEN_MAX, `open after ${best('open')} ms`);
+  assert.ok(best('cpu') <= OPEN_MAX, `all charts together take ${best('cpu')} ms of work`);
+});
+
+test('a window full of charts first, and each chart in its place before it is drawn', async () => {
+  const page = await browser.context.newPage();
+  await page.addInitScript(() => {
+    window.drawn = [];
+    new PerformanceObserver(() => {
+      window.openWith = window.drawn.map(({ id }) => id);
+    }).observe({ type: 'mark' });
+    new MutationObserver((list) => list.forEach(({ target }) => window.drawn.push({ id: target.id,
+      page: document.documentElement.scrollHeight }))).observe(document,
+      { subtree: true, attributes: true, attributeFilter: ['data-drawn'] });
+  });
+  await page.setViewportSize({ width: 1200, height: 900 });
+  const place = join(browser.work, 'order.html');
+  writeFileSync(place, oneRun({}));
+  await page.goto(`file://${place}`);
+  await page.waitForSelector('html[data-drawn]', { state: 'attached' });
+  const drawn = (await page.evaluate(() => window.drawn)).filter(({ id }) => id !== '');
+  assert.equal(new Set(drawn.map(({ id }) => id)).size, 6);
+  assert.equal(drawn.length, 6, 'a chart was drawn twice');
+  assert.equal(drawn[0].id, 'run-completion');
+  assert.ok(!(await page.evaluate(() => window.openWith)).includes('run-files'), 'all, before it is open');
+  const heights = drawn.map((one) => one.page);
+  assert.ok(Math.max(...heights) - Math.min(...heights) <= 8, `the page grew: ${heights}`);
+  await page.close();
 });
 
 test('what pfsim itself writes: run, compare, and report once more', async () => {

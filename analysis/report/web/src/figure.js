@@ -14,30 +14,77 @@ const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter l
 const PRINT_DOTS = 3; /* dots a CSS pixel */
 const PRINT_HEIGHT = 230; /* three to a page */
 const HEIGHT = 340;
+const IDLE_MAX = 100; /* milliseconds: a chart out of sight waits no longer for an idle moment */
 
 const figures = new Set();
 const queue = [];
 let working = false;
 
-/* Charts are drawn one after another, so that the first is seen at once and the page never stands
- * still; <html data-drawn> says when all are there. */
+function inWindow(figure) {
+  const { top, bottom } = figure.node.getBoundingClientRect();
+  return bottom > 0 && top < window.innerHeight;
+}
+
+/* Soon, and after the browser has shown what is there. */
+function afterPaint(job) {
+  requestAnimationFrame(() => setTimeout(job, 0));
+}
+
+/* As high as they will be, so that nothing moves under a reader's eyes and what is below the window
+ * is known to be. */
+function makeRoom() {
+  const c = colours();
+  const room = queue.filter((figure) => figure.chart === null)
+    .map((figure) => [figure, figure.plot.clientWidth]).filter(([, width]) => width > 0);
+  for (const [figure, width] of room) {
+    figure.plot.style.height = `${heightOf(figure, width, c)}px`;
+  }
+}
+
+const whenIdle = window.requestIdleCallback
+  ? (job) => window.requestIdleCallback(job, { timeout: IDLE_MAX }) : (job) => setTimeout(job, 0);
+
+function opened() {
+  if (document.documentElement.dataset.open === undefined) {
+    document.documentElement.dataset.open = 'yes';
+    performance.mark('open');
+  }
+}
+
+/* Charts are drawn one after another, so that the page never stands still: first those in the
+ * window, then, while the browser has nothing else to do, those below it. <html data-open> says
+ * when the window is full (the report is open), <html data-drawn> when all charts are there. */
 function work() {
-  const next = queue.shift();
-  if (next === undefined) {
+  if (queue.length === 0) {
     working = false;
+    opened();
     document.documentElement.dataset.drawn = 'yes';
     return;
   }
-  next();
-  setTimeout(work, 0);
+  const seen = queue.findIndex(inWindow);
+  const [figure] = queue.splice(Math.max(seen, 0), 1);
+  figure.draw();
+  if (queue.some(inWindow)) {
+    setTimeout(work, 0);
+  } else if (document.documentElement.dataset.open === undefined) {
+    afterPaint(() => {
+      opened();
+      whenIdle(work);
+    });
+  } else {
+    whenIdle(work);
+  }
 }
 
-function later(job) {
-  queue.push(job);
+function later(figure) {
+  queue.push(figure);
   if (!working) {
     working = true;
     delete document.documentElement.dataset.drawn;
-    setTimeout(work, 0);
+    setTimeout(() => {
+      makeRoom();
+      work();
+    }, 0);
   }
 }
 
@@ -136,6 +183,10 @@ function keys(figure, event) {
     `${usable[row].name ?? ''}: point ${point + 1} of ${usable[row].len}`;
 }
 
+function heightOf({ spec }, width, c) {
+  return spec.height?.(width) ?? (c.paper ? PRINT_HEIGHT : HEIGHT) + (spec.taller?.() ?? 0);
+}
+
 function draw(figure) {
   const { spec, plot } = figure;
   const width = figure.width ?? plot.clientWidth;
@@ -143,8 +194,7 @@ function draw(figure) {
     return; /* in a closed box: drawn when it opens */
   }
   const c = colours();
-  const height = spec.height?.(width) ??
-    (c.paper ? PRINT_HEIGHT : HEIGHT) + (spec.taller?.() ?? 0);
+  const height = heightOf(figure, width, c);
   const wide = Math.max(width, spec.minWidth?.() ?? 0);
   plot.style.height = `${height}px`;
   if (figure.chart !== null && spec.canvas && figure.paper !== c.paper) {
@@ -194,7 +244,7 @@ export function addFigure(parent, spec) {
     spec.controls?.length ? el('div', { class: 'controls' }, spec.controls) : null,
     el('div', { class: 'frame' }, plot), says,
     lazyTable(spec.title, () => spec.table()));
-  const figure = { spec, plot, says, chart: null, paper: false, at: null, told: '', width: null,
+  const figure = { spec, node, plot, says, chart: null, paper: false, at: null, told: '', width: null,
     drawnWidth: 0 };
   const note = el('p', { class: 'note' });
   plot.parentNode.after(note);
@@ -216,7 +266,7 @@ export function addFigure(parent, spec) {
       draw(figure);
     }
   }).observe(plot.parentNode);
-  later(figure.draw);
+  later(figure);
   return {
     node, plot,
     chart: () => figure.chart,

@@ -4,7 +4,7 @@ import { el, section } from './dom.js';
 import { clearFigures } from './figure.js';
 import { card, cautions, validity } from './head.js';
 import { overTime } from './run.js';
-import { count, rate, seconds } from './units.js';
+import { bytes, count, rate, seconds } from './units.js';
 
 const POINTS_MAX = 2000; /* of a curve: then neighbours become one */
 const DRAW_EVERY = 500;  /* milliseconds */
@@ -37,7 +37,18 @@ export function thin(run) {
   }
 }
 
+/* Sites that run one after another: their curves so far, in place of those before. */
+function replace(run, { completion, wan, states }) {
+  Object.assign(run.completion, { t: completion.t, done: completion.done, of: completion.of });
+  Object.assign(run.wan, { t: wan.t, down: wan.down, up: wan.up, lan: wan.lan });
+  Object.assign(run.states, { t: states.t, counts: states.counts });
+}
+
 export function grow(run, sample) {
+  if (sample.curves) {
+    replace(run, sample.curves);
+    return;
+  }
   run.wan.t.push(sample.t);
   for (const key of ['down', 'up', 'lan']) {
     run.wan[key].push(sample[key] ?? null);
@@ -62,13 +73,18 @@ export function grow(run, sample) {
 function liveCards(run, sample) {
   const { completion, wan } = run;
   const at = (list) => list[list.length - 1];
+  const groups = sample?.groups ?? run.groups;
+  const place = groups
+    ? [card('sites run', `${count(groups.ended)} of ${count(groups.of)}`, 'one after another'),
+      card('over the WAN so far', bytes(groups.wan_bytes), null)]
+    : [card('elapsed', seconds(sample?.t ?? at(wan.t) ?? 0), null),
+      card('WAN now', rate(sample?.down ?? at(wan.down) ?? 0),
+        wan.configured_bit_s
+          ? `of ${rate(wan.configured_bit_s)}${wan.configured === null ? '' : ' in the mean'}` : null)];
   return el('dl', { class: 'cards' },
     card('phones done', `${count(sample?.done ?? at(completion.done) ?? 0)} of ${count(completion.of)}`,
       sample?.failed > 0 ? `${count(sample.failed)} failed` : 'none failed'),
-    card('elapsed', seconds(sample?.t ?? at(wan.t) ?? 0), null),
-    card('WAN now', rate(sample?.down ?? at(wan.down) ?? 0),
-      wan.configured_bit_s
-        ? `of ${rate(wan.configured_bit_s)}${wan.configured === null ? '' : ' in the mean'}` : null));
+    ...place);
 }
 
 /* `build(view)` draws a whole page into #main, `read(text)` makes a view of a message. */

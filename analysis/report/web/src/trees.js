@@ -161,10 +161,12 @@ export function trees(parent, id, run) {
   let figure = null;
   /* The page, not the chart, which may be as wide as its tree. */
   const isNarrow = () => !colours().paper && window.innerWidth < NARROW;
+  const cut = () => (isNarrow() ? commonPrefix(tree) : '');
   take(first);
+  keyed.append(...key(tree, cut())); /* here before the tree is, so that nothing moves */
   const option = (c) => {
     const narrow = isNarrow();
-    const prefix = narrow ? commonPrefix(tree) : '';
+    const prefix = cut();
     dress(c, tree, nested, levels, prefix);
     keyed.replaceChildren(...key(tree, prefix));
     return {

@@ -3,6 +3,8 @@
 
 const NONE = '\u2013'; /* not known, did not happen */
 
+const WHOLE = new Intl.NumberFormat('en-US'); /* making one is slow */
+
 function known(value) {
   return typeof value === 'number' && Number.isFinite(value);
 }
@@ -26,7 +28,7 @@ function scaled(value, units, base = 1000) {
 }
 
 export function count(value) {
-  return known(value) ? Math.round(value).toLocaleString('en-US') : NONE;
+  return known(value) ? WHOLE.format(Math.round(value)) : NONE;
 }
 
 export function bytes(value) {
