@@ -8,7 +8,6 @@
 #include "analysis/document.h"
 #include "analysis/fit.h"
 #include "analysis/fit_data.h"
-#include "analysis/interrupt.h"
 #include "analysis/program.h"
 #include "analysis/summary.h"
 #include "analysis/sweep/tables.h"
@@ -44,7 +43,7 @@ static const struct analysis_usage usage = {
     .statuses = "  0    fitted, or found to need no change\n"
                 "  2    bad command line, or no result or scenario that this version can read\n"
                 "  3    the environment refused: file not there, disk full ...\n"
-                "  130  interrupted\n",
+                "  130  interrupted: nothing is written\n",
     .example = "pfsim calibrate results/live -o calibrated.json",
 };
 
@@ -181,7 +180,7 @@ static bool is_late(void *context)
 {
     const struct calibrate *c = context;
 
-    return sim_live_clock() >= c->deadline || analysis_interrupt_seen();
+    return sim_live_clock() >= c->deadline;
 }
 
 static double mean_of(const struct analysis_fit_series *s)
@@ -682,9 +681,6 @@ static int tell(struct calibrate *c, const struct inputs *in, const char *out, b
     double start[CONSTANTS];
     int rc = fit_it(c, &o, start, &before);
 
-    if (analysis_interrupt_seen()) {
-        return analysis_program_fail(c->program, "calibrate", ANALYSIS_INTERRUPTED, "interrupted");
-    }
     if (rc != 0) {
         return analysis_program_fail(c->program, "calibrate",
                                      rc == SIM_EINVAL ? ANALYSIS_USAGE : ANALYSIS_REFUSED, "%s",

@@ -1,6 +1,7 @@
 /* analysis/cmd_content.c -- pfsim content: a scenario's files on disk, for any server to serve. */
 #include <string.h>
 
+#include "analysis/interrupt.h"
 #include "analysis/output.h"
 #include "analysis/program.h"
 #include "scenarios/content.h"
@@ -18,7 +19,8 @@ int analysis_cmd_content(const struct analysis_program *program, int argc, char 
                 "point server.url at it.\n",
         .statuses = "  0    written\n"
                     "  2    bad command line or scenario\n"
-                    "  3    could not be written\n",
+                    "  3    could not be written\n"
+                    "  130  interrupted: the files that are there are whole\n",
         .example = "pfsim content scenarios/demo.json --out /srv/tftp",
     };
     static const struct analysis_words words = {1, 1, "a scenario file"};
@@ -51,9 +53,15 @@ int analysis_cmd_content(const struct analysis_program *program, int argc, char 
         return status;
     }
     method = method_name != NULL ? method : s->method;
+    analysis_interrupt_hold(); /* no file is left half-written */
     if (analysis_output_folder(out, why) != 0 ||
-        scenario_content_write(s, method, out, &count, &bytes, why) != 0) {
-        status = analysis_program_fail(program, "content", ANALYSIS_REFUSED, "%s", why);
+        scenario_content_write(s, method, out, analysis_interrupt_flag(), &count, &bytes, why) !=
+            0) {
+        status = analysis_interrupt_seen()
+                     ? analysis_program_fail(program, "content", ANALYSIS_INTERRUPTED,
+                                             "interrupted: %llu files are written",
+                                             (unsigned long long)count)
+                     : analysis_program_fail(program, "content", ANALYSIS_REFUSED, "%s", why);
     } else {
         fprintf(program->out, "%s: %llu files, %s\n", out, (unsigned long long)count,
                 sim_units_format_size(bytes, size));

@@ -186,6 +186,7 @@ static int plan_it(const struct analysis_program *program, const struct flags *f
     status = f->out != NULL ? try_folder(program, f->out) : ANALYSIS_OK;
     if (status == ANALYSIS_OK) {
         plan->scenario = scenario;
+        analysis_interrupt_hold(); /* says so, and ends its runs */
         status = analysis_plan_make(plan, &document, &planned);
     }
     if (status == ANALYSIS_INTERRUPTED) {

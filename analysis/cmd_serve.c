@@ -183,6 +183,7 @@ int analysis_cmd_serve(const struct analysis_program *program, int argc, char **
         (status = check_folder(program, line.words[0])) != ANALYSIS_OK) {
         return status;
     }
+    analysis_interrupt_hold();
     if (sim_server_run(&config, analysis_interrupt_flag(), print_ready, &ready, why) != 0) {
         return analysis_program_fail(program, "serve", ANALYSIS_REFUSED, "%s", why);
     }

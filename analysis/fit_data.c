@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "analysis/collect.h"
-#include "analysis/interrupt.h"
 #include "analysis/report/csv_read.h"
 #include "scenarios/build.h"
 #include "sim/err.h"
@@ -338,13 +337,6 @@ static void on_record(void *context, unsigned lane, const struct analysis_phone 
     }
 }
 
-static bool on_tick(void *context, sim_time now)
-{
-    (void)context;
-    (void)now;
-    return analysis_interrupt_seen();
-}
-
 static int add_phones(struct run *r)
 {
     uint32_t nodes = analysis_collect_nodes(r->collect);
@@ -412,8 +404,6 @@ int analysis_fit_data_run(struct analysis_fit_data *d, const struct scenario *s,
         .method = method,
         .seed = seed,
         .trace = {.write = analysis_collect_write, .context = r.collect},
-        .tick = on_tick,
-        .tick_every = 60 * SIM_S,
     };
     rc = go(&r, &options, why);
     scenario_run_free(r.run);

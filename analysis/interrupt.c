@@ -10,16 +10,32 @@
 
 #include "analysis/program.h"
 
-static volatile int seen;
+static volatile int seen, held;
 /* Changed only while the signals are blocked on the main thread; other threads never take them. */
 static void (*volatile stop_function)(void *context);
 static void *volatile stop_context;
+static const char *volatile files[ANALYSIS_INTERRUPT_FILES_MAX]; /* NULL: free */
+
+/* Only what is async-signal-safe. */
+static void end_at_once(void)
+{
+    static const char text[] = "pfsim: interrupted\n";
+
+    for (size_t i = 0; i < ANALYSIS_INTERRUPT_FILES_MAX; i++) {
+        if (files[i] != NULL) {
+            unlink(files[i]);
+        }
+    }
+    ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+    (void)n;
+    _exit(ANALYSIS_INTERRUPTED);
+}
 
 static void on_signal(int number)
 {
     (void)number;
-    if (seen != 0) {
-        _exit(ANALYSIS_INTERRUPTED);
+    if (seen != 0 || held == 0) {
+        end_at_once();
     }
     seen = 1;
     if (stop_function != NULL) {
@@ -42,6 +58,7 @@ void analysis_interrupt_install(void)
 
     memset(&action, 0, sizeof(action));
     memset(&ignore, 0, sizeof(ignore));
+    held = 0;
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     fill(&action.sa_mask);
@@ -55,6 +72,11 @@ void analysis_interrupt_install(void)
     (void)rc;
 }
 
+void analysis_interrupt_hold(void)
+{
+    held = 1;
+}
+
 void analysis_interrupt_watch(void (*stop)(void *context), void *context)
 {
     sigset_t set, before;
@@ -63,6 +85,7 @@ void analysis_interrupt_watch(void (*stop)(void *context), void *context)
     pthread_sigmask(SIG_BLOCK, &set, &before);
     stop_function = stop;
     stop_context = context;
+    held = stop != NULL ? 1 : held;
     if (seen != 0 && stop != NULL) {
         stop(context);
     }
@@ -77,4 +100,25 @@ bool analysis_interrupt_seen(void)
 const volatile int *analysis_interrupt_flag(void)
 {
     return &seen;
+}
+
+/* One write of a pointer: the handler sees the old one or the new one. */
+static void replace(const char *from, const char *to)
+{
+    for (size_t i = 0; i < ANALYSIS_INTERRUPT_FILES_MAX; i++) {
+        if (files[i] == from) {
+            files[i] = to;
+            return;
+        }
+    }
+}
+
+void analysis_interrupt_file(const char *path)
+{
+    replace(NULL, path);
+}
+
+void analysis_interrupt_forget(const char *path)
+{
+    replace(path, NULL);
 }

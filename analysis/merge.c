@@ -11,6 +11,7 @@
 #include "analysis/document.h"
 #include "analysis/figures.h"
 #include "analysis/files.h"
+#include "analysis/interrupt.h"
 #include "analysis/merge_tables.h"
 #include "analysis/report/report.h"
 #include "analysis/result.h"
@@ -401,8 +402,9 @@ static int read_parts(struct merge *m)
 static int publish(struct merge *m, const struct analysis_figures *figures, const cJSON *document)
 {
     const char *out = m->config->out;
-    int rc = analysis_report_remove(out, m->why);
 
+    analysis_interrupt_hold(); /* all of the files, or those that were there */
+    int rc = analysis_report_remove(out, m->why);
     for (size_t i = 0; rc == 0 && i < m->tables_len; i++) {
         rc = analysis_output_commit(m->tables[i], m->why);
         m->tables[i] = NULL;

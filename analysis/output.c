@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analysis/interrupt.h"
 #include "sim/err.h"
 #include "sim/time.h"
 
@@ -102,6 +103,15 @@ static int open_device(const char *path)
     return fd;
 }
 
+/* Takes the file under the temporary name away, where there is one. */
+static void drop_name(const struct analysis_output *o)
+{
+    if (!o->is_device) {
+        unlink(o->temp);
+        analysis_interrupt_forget(o->temp);
+    }
+}
+
 int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
                          char why[ANALYSIS_WHY_MAX])
 {
@@ -125,15 +135,16 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
         free(o);
         return rc;
     }
+    if (!o->is_device) {
+        analysis_interrupt_file(o->temp);
+    }
     mode_t mask = umask(0);
     umask(mask);
     /* mkstemp makes 0600; results are meant to be read like any other file. */
     if ((!o->is_device && fchmod(fd, 0666 & ~mask) != 0) || (o->file = fdopen(fd, "w")) == NULL) {
         int rc = refuse(why, "write", o->final, errno);
         close(fd);
-        if (!o->is_device) {
-            unlink(o->temp);
-        }
+        drop_name(o);
         free(o);
         return rc;
     }
@@ -275,10 +286,9 @@ int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]
     int rc = 0;
     if (errnum != 0) {
         rc = refuse(why, "write", o->final, errnum);
-        if (!o->is_device) {
-            unlink(o->temp);
-        }
+        drop_name(o);
     } else if (!o->is_device) {
+        analysis_interrupt_forget(o->temp);
         sync_folder(o->dir);
     }
     free(o);
@@ -292,9 +302,7 @@ void analysis_output_discard(struct analysis_output *o)
     }
     if (!o->borrowed) {
         fclose(o->file);
-    }
-    if (!o->borrowed && !o->is_device) {
-        unlink(o->temp);
+        drop_name(o);
     }
     free(o);
 }

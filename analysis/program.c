@@ -10,28 +10,28 @@
 #include "sim/err.h"
 
 static const struct analysis_command commands[] = {
-    {"run", "SCENARIO", "run it once, with the scenario's method", analysis_cmd_run},
+    {"run", "SCENARIO", "run it once, with the scenario's method", analysis_cmd_run, false},
     {"compare", "SCENARIO", "the same phones, line and chance once per method, side by side",
-     analysis_cmd_compare},
-    {"check", "SCENARIO", "validate a scenario, run nothing", analysis_cmd_check},
+     analysis_cmd_compare, false},
+    {"check", "SCENARIO", "validate a scenario, run nothing", analysis_cmd_check, false},
     {"doctor", "SCENARIO", "can this machine run it live? what is short, and what mends it",
-     analysis_cmd_doctor},
+     analysis_cmd_doctor, false},
     {"content", "SCENARIO --out DIR", "write the files of a scenario, for a real server to serve",
-     analysis_cmd_content},
-    {"serve", "DIR", "the provisioning server alone: HTTP(S) and TFTP", analysis_cmd_serve},
-    {"schema", "[result]", "JSON Schema of a scenario, or of a result", analysis_cmd_schema},
-    {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version},
+     analysis_cmd_content, false},
+    {"serve", "DIR", "the provisioning server alone: HTTP(S) and TFTP", analysis_cmd_serve, true},
+    {"schema", "[result]", "JSON Schema of a scenario, or of a result", analysis_cmd_schema, false},
+    {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version, false},
     {"sweep", "SCENARIO --vary ...", "every combination of some keys' values, with several seeds",
-     analysis_cmd_sweep},
+     analysis_cmd_sweep, false},
     {"plan", "SCENARIO",
-     "the cheapest that makes every class of sites fit: method, start, protocol",
-     analysis_cmd_plan},
+     "the cheapest that makes every class of sites fit: method, start, protocol", analysis_cmd_plan,
+     false},
     {"calibrate", "RESULT", "fit the fluid network's constants to a run that was measured",
-     analysis_cmd_calibrate},
+     analysis_cmd_calibrate, false},
     {"merge", "RESULT... [--out DIR]", "one result out of those of all shares (run --shard)",
-     analysis_cmd_merge},
+     analysis_cmd_merge, false},
     {"report", "RESULT... [-o FILE]", "the HTML report of a result, or of several",
-     analysis_cmd_report},
+     analysis_cmd_report, false},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -87,7 +87,10 @@ int analysis_main(const struct analysis_program *program, int argc, char **argv)
             continue;
         }
         analysis_interrupt_install();
-        return commands[i].run(program, argc - 2, argv + 2);
+        int status = commands[i].run(program, argc - 2, argv + 2);
+        /* One that came when all was done still says "no more" to a script that runs several. */
+        return analysis_interrupt_seen() && !commands[i].until_signal ? ANALYSIS_INTERRUPTED
+                                                                      : status;
     }
     return unknown_command(program, name);
 }

@@ -36,6 +36,7 @@ struct analysis_command {
     const char *does;      /* one line for the list */
     /* argv without program and command name. Returns the exit status. */
     int (*run)(const struct analysis_program *program, int argc, char **argv);
+    bool until_signal; /* a signal is how it is meant to end, and no interruption */
 };
 
 int analysis_cmd_run(const struct analysis_program *program, int argc, char **argv);

@@ -660,6 +660,7 @@ int analysis_session_run(const struct analysis_session *config, cJSON **document
     int status;
 
     *document = NULL;
+    analysis_interrupt_hold(); /* from here on there is a result to come, or one to keep */
     if (!config->quiet) {
         headline(config);
     }

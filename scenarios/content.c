@@ -248,9 +248,15 @@ static int write_all(int fd, const uint8_t *bytes, size_t len)
 
 struct sink {
     const char *dir;
+    const volatile int *stop; /* NULL: nobody asks */
     uint64_t count, bytes;
     char *why;
 };
+
+static bool is_stopped(const struct sink *sink)
+{
+    return sink->stop != NULL && *sink->stop != 0;
+}
 
 /* Under a temporary name first: a full disk leaves nothing half-written under a final one. */
 static int open_temporary(struct sink *sink, const char *name, char path[PATH_MAX],
@@ -291,7 +297,7 @@ static int write_content(struct sink *sink, const struct sim_content *content)
     int rc = fd < 0 ? fd : 0;
     for (uint64_t at = 0; rc == 0 && at < content->size;) {
         size_t got = sim_content_read(content, at, chunk, sizeof(chunk));
-        rc = got > 0 ? write_all(fd, chunk, got) : SIM_EIO;
+        rc = is_stopped(sink) ? SIM_ECANCELED : got > 0 ? write_all(fd, chunk, got) : SIM_EIO;
         at += got;
     }
     sink->bytes += content->size;
@@ -309,16 +315,17 @@ static int write_config(struct sink *sink, const struct sim_catalog *c, const st
         return 0; /* a folder has one; or a system without configuration */
     }
     int fd = open_temporary(sink, name, path, temporary);
-    int rc = fd < 0 ? fd : write_all(fd, bytes, len);
+    int rc = fd < 0 ? fd : is_stopped(sink) ? SIM_ECANCELED : write_all(fd, bytes, len);
     sink->bytes += len;
     return close_temporary(sink, fd, rc, name, path, temporary);
 }
 
 int scenario_content_write(const struct scenario *s, enum scenario_method method, const char *dir,
-                           uint64_t *count, uint64_t *bytes, char why[SCENARIO_WHY_MAX])
+                           const volatile int *stop, uint64_t *count, uint64_t *bytes,
+                           char why[SCENARIO_WHY_MAX])
 {
     struct sim_catalog *c;
-    struct sink sink = {.dir = dir, .why = why};
+    struct sink sink = {.dir = dir, .stop = stop, .why = why};
     int rc = scenario_catalog_new(s, method, &c, why);
     if (rc != 0) {
         return rc;

@@ -23,8 +23,11 @@ int scenario_catalog_new(const struct scenario *s, enum scenario_method method,
 void scenario_catalog_free(struct sim_catalog *c);
 
 /* Writes every file of the catalog, the phones' configurations too, below `dir` (made when absent).
- * `count`: files written. 0, or SIM_E* with a sentence. */
+ * `count`: files written. `stop` is looked at now and then: not 0 means no more, please, and
+ * SIM_ECANCELED comes back; NULL: nobody asks. What was written stays, each file whole. 0, or
+ * SIM_E* with a sentence. */
 int scenario_content_write(const struct scenario *s, enum scenario_method method, const char *dir,
-                           uint64_t *count, uint64_t *bytes, char why[SCENARIO_WHY_MAX]);
+                           const volatile int *stop, uint64_t *count, uint64_t *bytes,
+                           char why[SCENARIO_WHY_MAX]);
 
 #endif /* SCENARIOS_CONTENT_H */

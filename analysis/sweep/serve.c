@@ -63,6 +63,7 @@ int analysis_sweep_serve(struct analysis_pool *pool, struct analysis_ranks *rank
     char slots[16];
     bool good = true, stopped = false;
 
+    analysis_interrupt_hold(); /* rank 0 is told */
     snprintf(slots, sizeof(slots), "%u", analysis_pool_idle(pool));
     good = analysis_ranks_send(ranks, 0, ANALYSIS_RANKS_READY, slots, strlen(slots));
     while (good && !stopped && !analysis_interrupt_seen()) {

@@ -657,6 +657,7 @@ int analysis_sweep_run(const struct analysis_sweep *config, cJSON **view, bool *
     s.last = &s.first;
     if (open_store(&s) == ANALYSIS_OK && open_ranks(&s) == ANALYSIS_OK &&
         fill_queue(&s) == ANALYSIS_OK) {
+        analysis_interrupt_hold(); /* finished runs are kept */
         say_hello(&s);
         go(&s);
         if (s.status != ANALYSIS_REFUSED || s.ended > 0) {

@@ -135,7 +135,13 @@ Test(catalog, a_folder_that_is_a_tftp_root_keeps_its_settings)
     scenario_catalog_free(c);
 
     snprintf(out, sizeof(out), "%s/out", root);
-    cr_assert_eq(scenario_content_write(s, SCENARIO_PFS, out, &count, &bytes, why), 0, "%s", why);
+    const volatile int stopped = 1, goes_on = 0;
+    cr_assert_eq(scenario_content_write(s, SCENARIO_PFS, out, &stopped, &count, &bytes, why),
+                 SIM_ECANCELED);
+    cr_assert_eq(count, 0);
+    cr_assert_eq(rmdir(out), 0, "nothing half-written is left");
+    cr_assert_eq(scenario_content_write(s, SCENARIO_PFS, out, &goes_on, &count, &bytes, why), 0,
+                 "%s", why);
     snprintf(path, sizeof(path), "%s/SEP001E13000000.cnf.xml", out);
     FILE *file = fopen(path, "rb");
     cr_assert_not_null(file);
