@@ -137,13 +137,18 @@ static bool is_steady(const struct sample *a, const struct sample *b)
 }
 
 /* One site; returns its bytes since the last sample. */
-static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time now, bool *steady)
+static uint64_t sample_site(struct analysis_series *s, uint32_t site, sim_time now, bool is_last,
+                            bool *steady)
 {
     const struct sample *last = &s->samples[site];
     sim_duration span = now - s->at;
     struct sim_site_stats stats;
 
     s->config.stats(s->config.context, site, &stats);
+    if (is_last) {
+        stats.wan_bytes += stats.wan_behind;
+        stats.wan_up_bytes += stats.wan_up_behind;
+    }
     struct sample sample = {
         .wan_bytes = stats.wan_bytes,
         .wan_up_bytes = stats.wan_up_bytes,
@@ -169,14 +174,15 @@ static sim_duration next_pause(sim_duration pause, sim_time now, bool steady)
     return next > SIM_S ? next : SIM_S;
 }
 
-static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
+static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now,
+                        bool is_last)
 {
     sim_duration span = now - s->at;
     uint64_t bytes = 0;
     bool steady = true;
 
     for (uint32_t site = first; site - first < len; site++) {
-        bytes += sample_site(s, site, now, &steady);
+        bytes += sample_site(s, site, now, is_last, &steady);
     }
     s->rate = 8 * per_second(bytes, 0, span);
     analysis_bins_add(&s->wan, s->at, now, bytes);
@@ -193,18 +199,34 @@ static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len,
 void analysis_series_tick(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
     if (now / SIM_S > s->at / SIM_S) {
-        take_sample(s, first, len, now);
+        take_sample(s, first, len, now, false);
     }
+}
+
+/* When the lines will have carried what is theirs: mostly now. */
+static sim_time line_end(const struct analysis_series *s, uint32_t first, uint32_t len,
+                         sim_time now)
+{
+    sim_duration longest = 0;
+
+    for (uint32_t site = first; site - first < len; site++) {
+        struct sim_site_stats stats;
+        s->config.stats(s->config.context, site, &stats);
+        longest = stats.wan_behind_for > longest ? stats.wan_behind_for : longest;
+    }
+    return sim_time_add(now, longest);
 }
 
 void analysis_series_end(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now)
 {
-    if (now > s->at) {
-        take_sample(s, first, len, now);
+    sim_time end = line_end(s, first, len, now);
+
+    if (end > s->at) {
+        take_sample(s, first, len, end, true);
     } else if (now == 0) { /* over before it began: how it was, without rates */
         bool steady = true;
         for (uint32_t site = first; site - first < len; site++) {
-            (void)sample_site(s, site, now, &steady);
+            (void)sample_site(s, site, now, true, &steady);
         }
     }
     s->at = 0;

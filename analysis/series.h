@@ -43,7 +43,8 @@ void analysis_series_free(struct analysis_series *s); /* NULL is fine */
 /* Of the group of sites first..first+len-1: samples when a second (1 s of the run: our choice) has
  * begun since the last sample. */
 void analysis_series_tick(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now);
-/* The group's last, perhaps shorter, second; the next group begins at 0. */
+/* The group's last, perhaps shorter, second; the next group begins at 0. Where the lines are still
+ * behind (sim_site_stats.wan_behind) it is at the instant at which they won't be. */
 void analysis_series_end(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now);
 /* How long until the next sample is worth taking: a whole number of seconds. */
 sim_duration analysis_series_pause(const struct analysis_series *s);

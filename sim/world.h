@@ -148,6 +148,10 @@ struct sim_site_stats {
     uint64_t fetch_refused; /* of these, SIM_EBUSY */
     uint32_t fetches_now;
     uint32_t fetches_peak;
+    /* Samples of a virtual run only, else 0: bytes that are not in wan_bytes and wan_up_bytes,
+     * since the line takes that much longer to carry them. */
+    uint64_t wan_behind, wan_up_behind;
+    sim_duration wan_behind_for;
 };
 
 /* Implemented by each world; called through the inline functions below. */

@@ -253,18 +253,20 @@ struct virtual_site {
     struct sim_wan *wan; /* packet mode; NULL */
     sim_time wan_due;    /* of its earliest event in the queue */
     uint32_t wan_number;
-    bool varies;                 /* fluid: the line's rate changes over time */
-    bool rate_armed;             /* fluid: a VIRTUAL_RATE event is in the queue */
-    sim_time rate_until;         /* fluid: what lines[] knows of the rate holds until then */
-    sim_time rate_next;          /* fluid: it changes then; SIM_NEVER */
-    uint64_t lock_step;          /* fluid: of TFTP, bit/s, when flows were capped last */
-    uint32_t starting[2];        /* fluid: answers in TCP's start-up, not yet flows; by place */
-    uint32_t pipe;               /* fluid: segments that the line and its queue hold */
-    uint32_t uneven_draws;       /* fluid: see fluid_line.c */
-    uint64_t single;             /* fluid: a fetch that the next one may trade with, or 0 */
-    uint64_t lan_under_way;      /* see virtual_streams_reckon() */
-    uint64_t acknowledged;       /* fluid: line bytes whose ACKs are in stats.wan_up_bytes */
-    uint32_t acks;               /* fluid: bytes of ACKs a line byte, in 2^-32, of the last flow */
+    bool varies;            /* fluid: the line's rate changes over time */
+    bool rate_armed;        /* fluid: a VIRTUAL_RATE event is in the queue */
+    sim_time rate_until;    /* fluid: what lines[] knows of the rate holds until then */
+    sim_time rate_next;     /* fluid: it changes then; SIM_NEVER */
+    uint64_t lock_step;     /* fluid: of TFTP, bit/s, when flows were capped last */
+    uint32_t starting[2];   /* fluid: answers in TCP's start-up, not yet flows; by place */
+    uint32_t pipe;          /* fluid: segments that the line and its queue hold */
+    uint32_t uneven_draws;  /* fluid: see fluid_line.c */
+    uint64_t single;        /* fluid: a fetch that the next one may trade with, or 0 */
+    uint64_t lan_under_way; /* see virtual_streams_reckon() */
+    uint64_t acknowledged;  /* fluid: line bytes whose ACKs are in stats.wan_up_bytes */
+    uint32_t acks;          /* fluid: bytes of ACKs a line byte, in 2^-32, of the last flow */
+    sim_time passed_at;     /* of the last sample: passed.c; and what the line had carried */
+    uint64_t passed_down, passed_up;
     struct sim_site_stats stats; /* all but what the fluid or the wan machine counts */
 };
 
@@ -637,6 +639,9 @@ void virtual_fluid_set_server(struct sim_virtual *v, bool up);
 /* `bodies`: false for samples, of which see sim_virtual_line_stats(). */
 void virtual_fluid_stats(struct sim_virtual *v, uint32_t site, bool bodies,
                          struct sim_site_stats *out);
+/* passed.c: makes samples of a site's counters, which must be called at every sample of the run and
+ * nowhere else. Fills wan_behind and its neighbours. */
+void virtual_passed(struct sim_virtual *v, uint32_t site, struct sim_site_stats *stats);
 /* way_packet.c */
 int virtual_packet_init(struct sim_virtual *v);
 void virtual_packet_deinit(struct sim_virtual *v);

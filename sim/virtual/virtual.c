@@ -526,6 +526,7 @@ void sim_virtual_site_stats(struct sim_virtual *v, uint32_t site, struct sim_sit
 void sim_virtual_line_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out)
 {
     stats_of(v, site, false, out);
+    virtual_passed(v, virtual_site_index(v, site), out);
 }
 
 void sim_virtual_server_stats(const struct sim_virtual *v, struct sim_virtual_server_stats *out)

@@ -93,7 +93,9 @@ sim_time sim_virtual_now(const struct sim_virtual *v);
 /* `site`: number in the whole run, of this group. At any time. */
 void sim_virtual_site_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
 /* The same without the bodies of fetches that are under way (wan_payload_bytes, wan_config_bytes,
- * wan_resent_bytes), in a time that does not grow with them: for samples. */
+ * wan_resent_bytes), in a time that does not grow with them, and with no more on a line between two
+ * calls than it can carry (passed.c): for samples. All who sample call it at the same instants:
+ * what the line could not carry yet depends on them. */
 void sim_virtual_line_stats(struct sim_virtual *v, uint32_t site, struct sim_site_stats *out);
 
 struct sim_virtual_server_stats { /* as struct sim_server_stats counts them */

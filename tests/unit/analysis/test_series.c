@@ -23,7 +23,7 @@ static struct analysis_collect *collect;
 static struct analysis_series *series;
 static struct analysis_output *file;
 static char folder[32];
-static uint64_t bytes[SITES], lan[SITES];
+static uint64_t bytes[SITES], lan[SITES], behind;
 static uint32_t transfers;
 
 static bool phone_of(void *context, sim_node node, struct scenario_phone_info *info,
@@ -39,7 +39,10 @@ static bool phone_of(void *context, sim_node node, struct scenario_phone_info *i
 static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
 {
     (void)context;
-    *out = (struct sim_site_stats){.wan_bytes = bytes[site], .lan_payload_bytes = lan[site]};
+    *out = (struct sim_site_stats){.wan_bytes = bytes[site],
+                                   .lan_payload_bytes = lan[site],
+                                   .wan_behind = behind,
+                                   .wan_behind_for = behind * SIM_MS};
 }
 
 static const char *name_of(void *context, uint32_t site)
@@ -225,4 +228,23 @@ Test(series, a_run_that_ends_at_once_has_a_row)
     cr_assert_not_null(fgets(line, sizeof(line), f));
     cr_assert_eq(strncmp(line, "1.000000,s#2,500,0,", 19), 0, "%s", line);
     fclose(f);
+}
+
+/* What a line has not carried when the last phone is done comes in the time that it takes. */
+Test(series, a_line_that_is_behind_ends_later)
+{
+    char path[64], line[256], last[256] = "", why[ANALYSIS_WHY_MAX];
+
+    behind = 500;
+    run_site(0, 2 * SIM_S + 500 * SIM_MS, 1000);
+    cr_assert_eq(analysis_output_commit(file, why), 0);
+    file = NULL;
+    snprintf(path, sizeof(path), "%s/series.csv", folder);
+    FILE *f = fopen(path, "re");
+    cr_assert_not_null(f);
+    while (fgets(line, sizeof(line), f) != NULL) {
+        strcpy(last, line);
+    }
+    fclose(f);
+    cr_assert_eq(strncmp(last, "3.000000,s#1,1000,0,", 20), 0, "%s", last);
 }
