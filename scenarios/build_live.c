@@ -14,6 +14,7 @@ struct build_live {
     struct sim_server *load_server; /* of all sites; NULL when nobody needs one */
     struct sim_live *world;
     struct sim_tap_world **taps; /* around the world of each lane; NULL: nobody listens */
+    bool taps_ended; /* what sockets tell while they are closed behind the run is not of it */
     struct build_crew crew;
     sim_time ended;
 };
@@ -43,6 +44,15 @@ static void on_record(void *context, unsigned lane, const struct sim_record *rec
     trace->write(trace->context, lane, &told);
     if (b->run->scenario->faults_len > 0) {
         build_crew_observe(&b->crew, record);
+    }
+}
+
+static void on_wire(void *context, unsigned lane, const struct sim_wire_event *event)
+{
+    const struct build_live *b = context;
+
+    if (b->taps != NULL && b->taps[lane] != NULL && !b->taps_ended) {
+        sim_tap_world_wire(b->taps[lane], event);
     }
 }
 
@@ -213,6 +223,7 @@ static void fill_config(struct build_live *b, struct sim_live_config *config)
         .server = &run->server_setup,
         .user_agent = "pfsim",
         .trace = {.write = on_record, .context = b},
+        .wire = {.tell = run->options.tap.write != NULL ? on_wire : NULL, .context = b},
         .limit = SIM_NEVER,
         .tick = run->options.tick,
         .tick_context = run->options.tick_context,
@@ -252,7 +263,7 @@ static struct sim_world *world_of(void *context, uint32_t site)
 }
 
 /* One around each lane's world; the world is made. */
-static int begin_taps(struct build_live *b)
+static int begin_taps(struct build_live *b, const struct sim_live_server *server)
 {
     const struct scenario_run *run = b->run;
     struct sim_tap_config config;
@@ -262,6 +273,12 @@ static int begin_taps(struct build_live *b)
     }
     b->taps = calloc(run->scenario->threads, sizeof(struct sim_tap_world *));
     build_tap_config(run, &config);
+    if (run->scenario->server_url != NULL) {
+        config.wan_server.addr = server->http_addr != 0    ? server->http_addr
+                                 : server->https_addr != 0 ? server->https_addr
+                                                           : server->tftp_addr;
+    }
+    config.has_wire = true;
     config.node_offset = (sim_node)scenario_site_first_phone(run->scenario, run->share.first);
     for (uint32_t i = 0; b->taps != NULL && i < run->share.len; i++) {
         unsigned lane = sim_live_lane(b->world, run->share.first + i);
@@ -279,6 +296,7 @@ static int end_taps(struct build_live *b)
 {
     bool failed = false;
 
+    b->taps_ended = true;
     for (uint32_t i = 0; b->taps != NULL && i < b->run->scenario->threads; i++) {
         if (b->taps[i] != NULL) {
             sim_tap_world_end(b->taps[i], b->ended);
@@ -313,7 +331,8 @@ int build_live_new(struct build_live **out, struct scenario_run *run, char why[S
         (rc = scenario_catalog_new(s, run->options.method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
         (rc = reach_servers(b, &config, why)) != 0 ||
-        (rc = sim_live_new(&b->world, &config, why)) != 0 || (rc = begin_taps(b)) != 0 ||
+        (rc = sim_live_new(&b->world, &config, why)) != 0 ||
+        (rc = begin_taps(b, &config.wan_server)) != 0 ||
         (rc = build_crew_make(&b->crew, run, run->share.first, run->share.len, 0, world_of, b)) !=
             0) {
         build_live_free(b);

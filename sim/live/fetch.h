@@ -13,6 +13,7 @@
 #include "sim/addr.h"
 #include "sim/setup.h"
 #include "sim/time.h"
+#include "sim/wire.h"
 #include "sim/world.h"
 
 struct live_loop;
@@ -20,8 +21,9 @@ struct live_loop;
 /* Where to go, and how. Strings are borrowed until done. */
 struct live_fetch_target {
     enum sim_protocol protocol;
-    sim_addr source;       /* the phone's own address: connections leave from it */
-    sim_addr connect_addr; /* where the connection or datagram really goes: relay or server */
+    enum sim_server_place place; /* for who listens (sim/wire.h) */
+    sim_addr source;             /* the phone's own address: connections leave from it */
+    sim_addr connect_addr;       /* where the connection or datagram really goes: relay or server */
     uint16_t connect_port;
     const char
         *url; /* HTTP(S): the server's true URL, with the encoded path: Host and SNI come from it */
@@ -54,8 +56,10 @@ struct live_http_config {
     bool verify;
     const char *credentials; /* "user:password" or NULL; never logged */
     const char *user_agent;
-    sim_duration stall; /* no byte for so long, from the start of the request on: SIM_ESTALLED
-                           (SIM_ETIMEDOUT when not even the connection stood) */
+    sim_duration stall;   /* no byte for so long, from the start of the request on: SIM_ESTALLED
+                             (SIM_ETIMEDOUT when not even the connection stood) */
+    struct sim_wire wire; /* hears what goes over the connections; `tell` NULL: nobody does */
+    unsigned lane;        /* what it is told as */
 };
 
 int live_http_new(struct live_http **out, struct live_loop *loop,
@@ -77,6 +81,8 @@ int live_tftp_new(
     struct live_tftp **out, struct live_loop *loop,
     const struct sim_server_setup *server); /* block_size, window, timeout, retries, stall */
 void live_tftp_free(struct live_tftp *tftp);
+/* Before the first fetch: who hears of every datagram. */
+void live_tftp_listen(struct live_tftp *tftp, const struct sim_wire *wire, unsigned lane);
 int live_tftp_start(struct live_tftp *tftp, const struct live_fetch_target *target,
                     const struct live_fetch_ops *ops, void *owner, struct live_tftp_fetch **out);
 void live_tftp_cancel(struct live_tftp_fetch *fetch);

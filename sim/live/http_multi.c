@@ -96,6 +96,7 @@ curl_socket_t http_socket_open(void *context, curlsocktype purpose, struct curl_
     }
     phone->first_socket = fd;
     fetch->dialled = true;
+    http_wire_dialled(http, fd, fetch, to);
     return fd;
 }
 
@@ -107,6 +108,7 @@ int http_socket_close(void *context, curl_socket_t fd)
     assert(fd >= 0 && (size_t)fd < http->sockets_cap);
     s = &http->sockets[fd];
     assert(s->open);
+    http_wire_closed(http, fd);
     *(s->prev >= 0 ? &http->sockets[s->prev].next : &http->phones[s->phone].first_socket) = s->next;
     if (s->next >= 0) {
         http->sockets[s->next].prev = s->prev;
@@ -130,6 +132,7 @@ void http_phone_shut(struct live_http *http, struct http_phone *phone)
         }
         /* The server sees the end now; libcurl finds the connection dead when it next looks for
          * one. */
+        http_wire_ending(http, fd);
         shutdown(fd, SHUT_RDWR);
         s->old = false;
     }
@@ -177,6 +180,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
  * and a line in between, see our end now. */
 static void on_idle_end(struct live_http *http, int fd)
 {
+    http_wire_ending(http, fd);
     shutdown(fd, SHUT_RDWR);
     epoll_ctl(http->epoll, EPOLL_CTL_DEL, fd, NULL);
     http->sockets[fd].registered = false;

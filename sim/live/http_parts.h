@@ -6,6 +6,7 @@
  * http_result.c   what came of it, in our statuses and in words
  * http_text.c     URLs, ranges, durations: pure functions
  * http_tls.c      one certificate store for all connections
+ * http_wire.c     what goes over the connections, for who listens
  *
  * Shape: phones are dealt to many small multis, since a multi's connection pool is walked for every
  * request; one phone's requests always use the same multi. Its source address is an option of its
@@ -91,6 +92,7 @@ struct http_socket {
     int next, prev;  /* of the same phone; -1 */
     struct http_multi *multi;
     struct live_http_fetch *fetch; /* the one that it serves now */
+    struct http_wire *wire;        /* NULL: nobody listens */
 };
 
 enum http_fetch_state {
@@ -131,6 +133,8 @@ struct live_http_fetch {
     uint64_t received; /* of the file, thrown away ones too */
     uint64_t promised; /* UINT64_MAX: the answer did not say */
     uint64_t dropped;  /* bytes of error pages */
+    bool in_record;    /* http_wire.c: the head of a TLS record came, its message did not */
+    uint8_t record[5]; /* that head */
 
     char *redirect_url;      /* where it is now; NULL: at target.url */
     struct curl_slist route; /* CURLOPT_CONNECT_TO of one entry, data NULL: none */
@@ -167,6 +171,7 @@ struct live_http {
     struct live_http_fetch *pending, *pending_last;
     struct live_http_fetch *doomed;
     size_t in_flight;
+    uint64_t wires; /* connections told of so far */
 
     size_t prefix_len; /* of the last URL: scheme and authority; 0: none */
     char prefix[HTTP_HOST_MAX + 32];
@@ -230,6 +235,16 @@ bool http_range_read(const char *text, struct http_range *out);
 const char *http_url_text(const char *url, char *out);
 /* "60 s" or "1500 ms". `out` of at least 32 bytes. */
 const char *http_duration_text(sim_duration duration, char *out);
+
+/* ---- http_wire.c: nothing of it does anything when nobody listens ---- */
+
+struct http_wire;
+int http_wire_dress(struct live_http_fetch *fetch); /* 0 or SIM_ENOMEM */
+void http_wire_dialled(struct live_http *http, int fd, const struct live_http_fetch *fetch,
+                       const struct curl_sockaddr *to);
+/* It is about to be shut, or the server has ended it. */
+void http_wire_ending(struct live_http *http, int fd);
+void http_wire_closed(struct live_http *http, int fd); /* the descriptor is still open */
 
 /* ---- http_tls.c ---- */
 

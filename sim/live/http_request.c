@@ -292,7 +292,8 @@ int http_request_dress(struct live_http_fetch *fetch)
         SET(CURLOPT_USERPWD, http->config.credentials);
         SET(CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
     }
-    return dress_tls(http, easy);
+    int rc = http_wire_dress(fetch);
+    return rc != 0 ? rc : dress_tls(http, easy);
 }
 
 /* "host:port:address:port": the connection goes there while URL, Host and SNI stay the server's. */

@@ -332,6 +332,8 @@ static int open_world(struct live_world *w, uint64_t descriptors, char why[SIM_L
         .credentials = w->live->credentials,
         .user_agent = config->user_agent,
         .stall = config->server->stall,
+        .wire = config->wire,
+        .lane = w->lane,
     };
     /* Instant 0 until the run begins, however long the building takes. */
     int rc = live_loop_new(&w->loop, UINT64_MAX);
@@ -357,7 +359,11 @@ static int open_world(struct live_world *w, uint64_t descriptors, char why[SIM_L
         }
     }
     rc = live_tftp_new(&w->tftp, w->loop, config->server);
-    return rc != 0 ? fail(why, rc, "the TFTP client can't be made") : open_relays(w, why);
+    if (rc != 0) {
+        return fail(why, rc, "the TFTP client can't be made");
+    }
+    live_tftp_listen(w->tftp, &config->wire, w->lane);
+    return open_relays(w, why);
 }
 
 static int build(struct sim_live *live, char why[SIM_LIVE_TEXT_MAX])

@@ -12,6 +12,7 @@
 
 #include "sim/setup.h"
 #include "sim/trace.h"
+#include "sim/wire.h"
 #include "sim/world.h"
 
 enum {
@@ -42,7 +43,8 @@ struct sim_live_config {
         lan_server; /* the load server of every site; zero when the method has none */
     const char *user_agent;
     struct sim_trace trace;
-    sim_duration limit; /* the run ends at this instant whatever happens; SIM_NEVER */
+    struct sim_wire wire; /* hears what passes between phones and servers, on the phone's lane */
+    sim_duration limit;   /* the run ends at this instant whatever happens; SIM_NEVER */
     /* Called on loop 0 every `tick_every` (0: never) with the instant: progress, sampling,
      * interruption. True ends the run. */
     bool (*tick)(void *context, sim_time now);

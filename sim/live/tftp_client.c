@@ -64,11 +64,16 @@ struct live_tftp_fetch {
     uint64_t resent;
     uint64_t bytes;
     sim_time first_byte;
+    enum sim_server_place place; /* these three for who listens */
+    sim_addr source;
+    uint16_t port; /* 0: not asked for yet */
 };
 
 struct live_tftp {
     struct live_loop *loop;
     const struct sim_server_setup *server;
+    struct sim_wire wire;
+    unsigned lane;
     size_t open; /* fetches with a watch */
     bool dying;
     struct live_tftp_fetch *free_list;
@@ -278,11 +283,43 @@ static bool is_lost(int errnum)
     return errnum == EAGAIN || errnum == ENOBUFS || errnum == EINTR || errnum == ENOMEM;
 }
 
+static void tell_datagram(struct live_tftp_fetch *f, struct sim_tftp_peer other, bool up,
+                          const uint8_t *bytes, size_t len, sim_time now)
+{
+    struct sockaddr_in local = {.sin_family = AF_INET};
+    socklen_t local_len = sizeof(local);
+    const struct live_tftp *tftp = f->tftp;
+
+    if (f->port == 0 && getsockname(f->watch.fd, (struct sockaddr *)&local, &local_len) == 0) {
+        f->port = ntohs(local.sin_port);
+    }
+    const struct sim_wire_event event = {
+        .kind = SIM_WIRE_DATAGRAM,
+        .at = now,
+        .phone = f->source,
+        .phone_port = f->port,
+        .place = f->place,
+        .protocol = SIM_PROTOCOL_TFTP,
+        .up = up,
+        .other = other.addr != f->machine.server.addr ? other.addr : 0,
+        .other_port = sim_tftp_peer_equal(other, f->machine.server) ? 0 : other.port,
+        .bytes = bytes,
+        .bytes_len = len,
+        .len = len,
+    };
+
+    tftp->wire.tell(tftp->wire.context, tftp->lane, &event);
+}
+
 /* 0, or SIM_E* when nothing can be sent there. A datagram that finds no room counts as lost. */
 static int transmit(struct live_tftp_fetch *f, struct sim_tftp_peer to, const uint8_t *bytes,
-                    size_t len)
+                    size_t len, sim_time now)
 {
     struct sockaddr_in addr = socket_address(to);
+
+    if (f->tftp->wire.tell != NULL) {
+        tell_datagram(f, to, true, bytes, len, now);
+    }
     for (int i = 0; i < 2; i++) {
         if (sendto(f->watch.fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&addr,
                    sizeof(addr)) >= 0 ||
@@ -347,7 +384,7 @@ static bool drain(struct live_tftp_fetch *f, sim_time now)
     }
     while (broken == 0 && sim_tftp_client_take_output(&f->machine, now, packet, &out)) {
         assert(out.kind == SIM_TFTP_PACKET); /* a reader sends no blocks */
-        broken = transmit(f, out.to, packet, out.len);
+        broken = transmit(f, out.to, packet, out.len, now);
     }
     if (last.kind == SIM_TFTP_EVENT_DONE) {
         tell(f, 0, -1, "");
@@ -427,6 +464,10 @@ static enum outcome receive(struct live_tftp_fetch *f, sim_time now)
     size_t at = 0;
     do { /* once for an empty datagram too */
         size_t part = len - at < step ? len - at : step;
+
+        if (f->tftp->wire.tell != NULL) {
+            tell_datagram(f, peer_of(&from), false, buffer + at, part, now);
+        }
         sim_tftp_client_recv(&f->machine, peer_of(&from), buffer + at, part, now);
         if (!drain(f, now)) {
             return GONE;
@@ -570,6 +611,8 @@ int live_tftp_start(struct live_tftp *tftp, const struct live_fetch_target *targ
     f->windows = tftp->server->window > 1;
     f->offset = target->offset;
     f->body_max = target->body_max;
+    f->place = target->place;
+    f->source = target->source;
     f->first_byte = SIM_NEVER;
     f->watch.ready = ready;
     f->watch.closed = closed;
@@ -604,7 +647,7 @@ void live_tftp_cancel(struct live_tftp_fetch *f)
         return; /* drain() is on the stack: it sends and closes */
     }
     while (sim_tftp_client_take_output(&f->machine, now, packet, &out)) {
-        transmit(f, out.to, packet, out.len); /* so that the server's place is free at once */
+        transmit(f, out.to, packet, out.len, now); /* so that the server's place is free at once */
     }
     close_fetch(f);
 }
@@ -620,6 +663,12 @@ int live_tftp_new(struct live_tftp **out, struct live_loop *loop,
     tftp->server = server;
     *out = tftp;
     return 0;
+}
+
+void live_tftp_listen(struct live_tftp *tftp, const struct sim_wire *wire, unsigned lane)
+{
+    tftp->wire = *wire;
+    tftp->lane = lane;
 }
 
 /* Sockets that dally close now; the memory goes when the loop has closed them. */

@@ -398,6 +398,7 @@ static int start_driver(struct live_request *r, const char *path)
     const struct sim_live_server *server = is_wan(r) ? &config->wan_server : &config->lan_server;
     struct live_fetch_target target = {
         .protocol = r->protocol,
+        .place = r->place,
         .source = r->node->addr,
         .offset = r->file != NULL ? r->file->size : 0,
         .keep_alive = config->server->keep_alive,

@@ -344,7 +344,7 @@ void tap_draw_http(struct sim_tap_world *t, struct tap_fetch *f, const struct ta
         }
         draw_answer(t, f, o);
     }
-    if (o->status == 0 && !t->config.server->keep_alive) {
+    if ((o->status == 0 || o->code >= 400) && !t->config.server->keep_alive) {
         tap_tcp_fin(t, c, 0, o->now);
         tap_tcp_fin(t, c, 1, o->now);
     } else if (o->status == SIM_ERESET) {

@@ -12,6 +12,12 @@ static bool is_tftp(const struct tap_fetch *f)
     return f->protocol == SIM_PROTOCOL_TFTP;
 }
 
+sim_addr tap_server_at(const struct sim_tap_world *t, uint32_t site, enum sim_server_place place)
+{
+    /* The load server of a site is at its gateway. */
+    return place == SIM_SERVER_WAN ? t->config.wan_server.addr : (tap_site(t, site)->base | 1);
+}
+
 sim_addr tap_server_of(const struct sim_tap_world *t, const struct tap_fetch *f, uint16_t *port)
 {
     const struct sim_tap_server *s = &t->config.wan_server;
@@ -27,8 +33,7 @@ sim_addr tap_server_of(const struct sim_tap_world *t, const struct tap_fetch *f,
         *port = s->https_port;
         break;
     }
-    /* The load server of a site is at its gateway. */
-    return f->place == SIM_SERVER_WAN ? s->addr : (tap_site(t, f->node->site)->base | 1);
+    return tap_server_at(t, f->node->site, (enum sim_server_place)f->place);
 }
 
 sim_duration tap_round_trip(const struct sim_tap_world *t, const struct tap_fetch *f)
@@ -136,6 +141,10 @@ int tap_fetch(struct sim_world *world, sim_node node, const struct sim_fetch_req
     struct sim_fetch_request asked = *request;
     struct tap_node *n = tap_node_of(t, node);
     size_t len = strnlen(request->path, SIM_WORLD_PATH_MAX);
+
+    if (t->config.has_wire) {
+        return sim_world_fetch(t->inner, node, request, out);
+    }
     struct tap_fetch *f = n != NULL ? calloc(1, sizeof(*f) + len + 1) : NULL;
 
     if (f != NULL) {

@@ -3,6 +3,7 @@
  *   world.c   the world around a world: calls go in, notices come out; nodes, datagrams
  *   stream.c  streams between phones become TCP connections
  *   fetch.c   requests to the server: when, how fast, over which connection
+ *   wire.c    what sockets tell of requests to the server, where there are sockets
  *   draw.c    what a request and its answer look like: HTTP, TLS, TFTP
  *   tcp.c     a TCP connection: numbers, flags, segments
  *   map.c     handles to things */
@@ -93,6 +94,7 @@ struct tap_node {
 
 struct tap_stream;
 struct tap_fetch;
+struct tap_wire;
 struct sim_tap_world {
     struct sim_world base; /* first */
     struct sim_tap_config config;
@@ -100,10 +102,11 @@ struct sim_tap_world {
     struct tap_node **nodes; /* by number - first_node; NULL: not here */
     uint32_t nodes_cap;
     sim_node first_node; /* SIM_NODE_NONE: none so far */
-    struct tap_map by_addr, streams, fetches;
+    struct tap_map by_addr, streams, fetches, wires;
     struct tap_map files; /* copies to the content of their names */
     struct tap_stream *all_streams;
     struct tap_fetch *all_fetches;
+    struct tap_wire *all_wires;
     bool failed;
 };
 
@@ -191,6 +194,12 @@ void tap_fetches_sample(struct sim_tap_world *t, sim_time now);
 void tap_fetches_end(struct sim_tap_world *t, sim_time now);
 void tap_https_free(struct sim_tap_world *t, struct tap_node *n, sim_time now, bool closes);
 
+/* ---- wire.c ---- */
+
+void tap_wires_down(struct sim_tap_world *t, const struct tap_node *n); /* its power went */
+void tap_wires_end(struct sim_tap_world *t);                            /* what is kept is shown */
+void tap_wires_free(struct sim_tap_world *t);
+
 /* ---- draw.c ---- */
 
 /* How it ended. `first`: instant of the first byte, SIM_NEVER. */
@@ -201,6 +210,7 @@ struct tap_outcome {
 void tap_draw_http(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o);
 void tap_draw_tftp(struct sim_tap_world *t, struct tap_fetch *f, const struct tap_outcome *o);
 /* The server's address and port, as this fetch knows them. */
+sim_addr tap_server_at(const struct sim_tap_world *t, uint32_t site, enum sim_server_place place);
 sim_addr tap_server_of(const struct sim_tap_world *t, const struct tap_fetch *f, uint16_t *port);
 sim_duration tap_round_trip(const struct sim_tap_world *t, const struct tap_fetch *f);
 

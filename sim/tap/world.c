@@ -260,6 +260,9 @@ static void tap_set_down(struct sim_world *w, sim_node node, bool down, bool sil
     if (down && n != NULL) {
         tap_streams_down(t, node, silent);
         tap_fetches_down(t, n, sim_world_now(t->inner), silent);
+        if (silent) {
+            tap_wires_down(t, n);
+        }
     }
     sim_world_set_down(t->inner, node, down, silent);
 }
@@ -343,6 +346,7 @@ int sim_tap_world_new(struct sim_tap_world **out, const struct sim_tap_config *c
 static void clear(struct sim_tap_world *t)
 {
     tap_streams_free(t);
+    tap_wires_free(t);
     while (t->all_fetches != NULL) {
         struct tap_fetch *next = t->all_fetches->next;
         free(t->all_fetches);
@@ -361,6 +365,7 @@ static void clear(struct sim_tap_world *t)
     tap_map_deinit(&t->by_addr);
     tap_map_deinit(&t->streams);
     tap_map_deinit(&t->fetches);
+    tap_map_deinit(&t->wires);
     tap_map_deinit(&t->files);
 }
 
@@ -398,6 +403,7 @@ void sim_tap_world_end(struct sim_tap_world *t, sim_time now)
     tap_streams_sample(t, now);
     tap_fetches_sample(t, now);
     tap_fetches_end(t, now);
+    tap_wires_end(t);
     for (uint32_t i = 0; i < t->nodes_cap; i++) {
         if (t->nodes[i] != NULL) {
             tap_https_free(t, t->nodes[i], now, true);

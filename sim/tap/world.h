@@ -6,17 +6,19 @@
  * same order, the same events and hash of a virtual run.
  *
  * What is real: every datagram, broadcast and message between phones, byte by byte, at the instant
- * it was sent; the connections and their ends; how much of a body had come when. What is drawn from
- * that: TCP's segments (sequence numbers, acknowledgements, no losses and no repetitions), cut as a
- * host with segmentation offload shows them, the text of HTTP's requests and answers, and TFTP's
- * packets where the world has none of its own. Bodies keep their first bytes only. Captured at the
- * phone: what it sends when it sends it, what the server sends when it has arrived. Not here:
- * Ethernet, IP, files. */
+ * it was sent; the connections and their ends; how much of a body had come when. Where the world
+ * has sockets (sim/wire.h) also what passes between phones and servers: the text of requests and
+ * answers, heads of TLS records, TFTP's packets, ports. What is drawn: TCP's segments (sequence
+ * numbers, acknowledgements, no losses and no repetitions), cut as a host with segmentation offload
+ * shows them, and where there are no sockets HTTP's texts, TLS, and TFTP's packets unless the world
+ * has them. Bodies keep their first bytes only. Captured at the phone: what it sends when it sends
+ * it, what the server sends when it has arrived. Not here: Ethernet, IP, files. */
 #ifndef SIM_TAP_WORLD_H
 #define SIM_TAP_WORLD_H
 
 #include "sim/content.h"
 #include "sim/tap.h"
+#include "sim/wire.h"
 #include "sim/world.h"
 
 enum {
@@ -48,6 +50,7 @@ struct sim_tap_config {
      * sim_tap_world_sample(), which changes nothing in the run. */
     bool asks_progress;
     bool has_tftp; /* the world tells of TFTP itself: sim_tap_world_tftp() */
+    bool has_wire; /* it tells of all that passes to and from servers: sim_tap_world_wire() */
 };
 
 struct sim_tap_world;
@@ -71,5 +74,7 @@ bool sim_tap_world_failed(const struct sim_tap_world *t);
  * both ways of one transfer share. `bytes`: the first of `len`, an opcode at least. */
 void sim_tap_world_tftp(struct sim_tap_world *t, sim_node node, uint64_t transfer, bool up,
                         const uint8_t *bytes, size_t bytes_len, size_t len);
+/* What a phone's socket saw. */
+void sim_tap_world_wire(struct sim_tap_world *t, const struct sim_wire_event *event);
 
 #endif /* SIM_TAP_WORLD_H */
