@@ -46,7 +46,8 @@ struct analysis_sort {
     uint64_t file_len;
     struct run *runs;
     size_t runs_len, runs_cap;
-    pthread_mutex_t lock; /* the five above */
+    pthread_mutex_t lock;           /* the five above */
+    char dir[ANALYSIS_WHY_MAX / 2]; /* for people: as much of it as a sentence has room for */
     unsigned lanes_len;
     struct lane lanes[];
 };
@@ -62,6 +63,7 @@ int analysis_sort_new(struct analysis_sort **out, const char *dir, unsigned lane
         return SIM_ENOMEM;
     }
     s->lanes_len = lanes;
+    snprintf(s->dir, sizeof(s->dir), "%s", dir);
     pthread_mutex_init(&s->lock, NULL);
     int n = snprintf(path, sizeof(path), "%s/.sort.XXXXXX", dir);
     s->fd = n < 0 || (size_t)n >= sizeof(path) ? -1 : mkostemp(path, O_CLOEXEC);
@@ -343,7 +345,7 @@ int analysis_sort_read(struct analysis_sort *s,
     if (errnum == 0) {
         return 0;
     }
-    snprintf(why, ANALYSIS_WHY_MAX, "can't keep %.100s: %s%s", what, strerror(errnum),
+    snprintf(why, ANALYSIS_WHY_MAX, "can't keep %.100s in %s: %s%s", what, s->dir, strerror(errnum),
              errnum == ENOSPC || errnum == EDQUOT ? "; free some space or choose another folder"
                                                   : "");
     return sim_err_from_errno(errnum);

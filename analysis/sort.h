@@ -28,7 +28,7 @@ void analysis_sort_free(struct analysis_sort *s); /* NULL is fine */
 void analysis_sort_add(struct analysis_sort *s, unsigned lane, uint64_t first, uint32_t second,
                        const void *head, size_t head_len, const void *tail, size_t tail_len);
 /* When all lanes have ended, once: gives every thing to `each` in order. 0, or SIM_E* with a
- * sentence that begins "can't keep `what`". */
+ * sentence that begins "can't keep `what` in DIR". */
 int analysis_sort_read(struct analysis_sort *s,
                        void (*each)(void *context, const void *bytes, size_t len), void *context,
                        const char *what, char why[ANALYSIS_WHY_MAX]);

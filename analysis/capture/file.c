@@ -37,6 +37,12 @@ int analysis_capture_folder(const char *path, char dir[ANALYSIS_PATH_MAX],
         snprintf(why, ANALYSIS_WHY_MAX, "can't write %.300s: the name is too long", path);
         return SIM_EINVAL;
     }
+    if (strcmp(path, "-") == 0) {
+        snprintf(
+            why, ANALYSIS_WHY_MAX,
+            "can't write \"-\": standard output has the result; give a file's name or a pipe's");
+        return SIM_EINVAL;
+    }
     if (path[0] == '\0' || (slash != NULL && slash[1] == '\0')) {
         snprintf(why, ANALYSIS_WHY_MAX, "can't write \"%.300s\": expected the name of a file",
                  path);
