@@ -362,6 +362,9 @@ static void say_verdict(const struct analysis_fit_outcome *o, size_t p, char out
         format_value(p, o->half[p], value);
         snprintf(out, 2 * CELL, "left: within its error, +- %s", value);
         return;
+    case ANALYSIS_FIT_UNTRIED:
+        snprintf(out, 2 * CELL, "left: there was no time to try it");
+        return;
     }
 }
 
@@ -497,14 +500,16 @@ static cJSON *section_of(cJSON *root, const char *name)
     return section != NULL ? section : cJSON_AddObjectToObject(root, name);
 }
 
-/* The scenario with its new constants. NULL: out of memory. */
-static char *scenario_text(const struct calibrate *c, const struct analysis_fit_outcome *o,
-                           const double *start)
+/* The scenario with its new constants, for a file in `dir`. NULL: out of memory. */
+static char *scenario_text(const struct calibrate *c, const char *dir,
+                           const struct analysis_fit_outcome *o, const double *start)
 {
-    cJSON *root = cJSON_Parse(c->scenario->text);
-    char *text = NULL;
+    char *text = scenario_text_beside(c->scenario->text, c->scenario->path, dir);
+    cJSON *root = cJSON_Parse(text);
     bool good = root != NULL;
 
+    free(text);
+    text = NULL;
     for (size_t p = 0; p < CONSTANTS && good; p++) {
         if (is_new(o, start, p)) {
             cJSON *section = section_of(root, constants[p].section);
@@ -538,6 +543,8 @@ static const char *verdict_name(enum analysis_fit_verdict verdict)
         return "mixed";
     case ANALYSIS_FIT_AS_IT_WAS:
         return "as-it-was";
+    case ANALYSIS_FIT_UNTRIED:
+        return "untried";
     }
     return "";
 }
@@ -587,7 +594,7 @@ static int write_scenario(const struct calibrate *c, const char *path,
     }
     snprintf(dir, sizeof(dir), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
              slash == NULL ? "." : path);
-    char *text = scenario_text(c, o, start);
+    char *text = scenario_text(c, dir, o, start);
     if (text == NULL) {
         return analysis_program_fail(c->program, "calibrate", ANALYSIS_REFUSED, "%s",
                                      sim_err_text(SIM_ENOMEM));

@@ -31,6 +31,7 @@ struct work {
     double x[MAX];
     double sum; /* of squares of `now` */
     bool is_free[MAX];
+    bool is_known[MAX]; /* its effect has been looked at */
 };
 
 static double squares(const double *r, size_t n)
@@ -92,6 +93,7 @@ static int look_around(struct work *w)
         for (size_t i = 0; i < w->n; i++) {
             effect[i] = (w->trial[i] - w->now[i]) * step / (x[p] - w->x[p]);
         }
+        w->is_known[p] = true;
     }
     return 0;
 }
@@ -194,7 +196,10 @@ static void choose(struct work *w)
         double own = product(w, p, p);
         size_t like = 0;
 
-        if (!(own > EFFECT_LEAST * EFFECT_LEAST)) {
+        if (!w->is_known[p]) {
+            w->out->verdicts[p] = ANALYSIS_FIT_UNTRIED;
+            w->is_free[p] = false;
+        } else if (!(own > EFFECT_LEAST * EFFECT_LEAST)) {
             w->out->verdicts[p] = ANALYSIS_FIT_NO_EFFECT;
             w->is_free[p] = false;
         } else if (alone(w, p, &like) < ALONE_LEAST * ALONE_LEAST * own) {

@@ -29,6 +29,7 @@ enum analysis_fit_verdict {
     ANALYSIS_FIT_NO_EFFECT, /* no figure depends on it */
     ANALYSIS_FIT_MIXED,     /* others do the same: see `mixed_with` */
     ANALYSIS_FIT_AS_IT_WAS, /* the best value is within its error of the start, and not missed */
+    ANALYSIS_FIT_UNTRIED,   /* the fit was stopped before it could be found out what it does */
 };
 
 struct analysis_fit {

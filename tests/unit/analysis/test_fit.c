@@ -134,6 +134,14 @@ Test(fit, ends_when_told_and_when_the_model_fails)
     struct analysis_fit_outcome o = fitted(&l);
 
     cr_assert(o.stopped && o.runs <= 9, "%u runs", o.runs);
+    /* In the middle of the first look: nobody knows what the others do, least of all nothing. */
+    l = (struct line){.truth = {2, -3, 4, 0}, .stop_after = 3};
+    o = fitted(&l);
+    cr_assert_neq(o.verdicts[1], ANALYSIS_FIT_UNTRIED);
+    cr_assert_eq(o.verdicts[2], ANALYSIS_FIT_UNTRIED);
+    cr_assert_eq(o.verdicts[3], ANALYSIS_FIT_UNTRIED);
+    cr_assert_eq(o.values[2], 0);
+    cr_assert_eq(o.values[3], 5);
     l = (struct line){.truth = {2, -3, 4, 0}, .fail = SIM_ENOMEM};
     o = fitted(&l);
     cr_assert_eq(o.runs, 1);
