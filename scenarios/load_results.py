@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads what `pfsim run --out DIR` or `pfsim compare --out DIR` wrote into pandas, and answers a few questions with it.
+"""Loads what `pfsim run`, `compare` or `sweep` wrote with --out DIR into pandas, and answers a few questions with it.
 
     python3 scenarios/load_results.py DIR
 
@@ -38,6 +38,11 @@ def runs_in(folder):
     return [load(folder)]
 
 
+def load_sweep(folder):
+    """A row a combination: its keys, how many runs it had, and each figure's .mean, .low, .high, .min, .max, .count."""
+    return pd.read_csv(pathlib.Path(folder) / "sweep.csv")
+
+
 def show(table, text):
     """The first rows, and how many there are when that is not all."""
     print(text(table.head(FIRST)))
@@ -70,10 +75,26 @@ def answer(run):
           f"(result.json: {result['wan']['bytes'] / 1e6:.2f} MB)\n")
 
 
+def answer_sweep(sweep):
+    """Which combinations are the best in the first figure, and how sure is that? The keys stand before `runs`."""
+    keys = list(sweep.columns[1:sweep.columns.get_loc("runs")])
+    figure = next(c for c in sweep.columns if c.endswith(".mean"))[:-len(".mean")]
+    wanted = [f"{figure}.{what}" for what in ("mean", "low", "high")]
+    print(f"== a sweep of {' and '.join(keys)}: {len(sweep)} combinations, {sweep['runs'].sum()} runs")
+    show(sweep.sort_values(wanted[0])[keys + ["runs"] + wanted], lambda table: table.to_string(index=False))
+
+    # And each key on its own, over all the others?
+    for key in keys:
+        print(sweep.groupby(key, sort=False)[wanted[0]].mean().round(3))
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     try:
+        if (pathlib.Path(sys.argv[1]) / "sweep.csv").exists():
+            answer_sweep(load_sweep(sys.argv[1]))
+            sys.exit()
         runs = runs_in(sys.argv[1])
     except OSError as error:
         sys.exit(f"{error.filename}: {error.strerror}: expected a folder that pfsim wrote with --out")

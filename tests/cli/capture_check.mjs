@@ -35,7 +35,17 @@ function trace() {
   const { traceEvents: all, otherData } = JSON.parse(bytes);
   const tracks = new Map(), names = new Map(), arrows = new Map(), sites = new Map(), counters = new Set();
   let last = 0;
+  // The Trace Event Format's keys of each phase that is used here; what else stands there has no meaning to a reader.
+  const keys = {
+    X: ["name", "cat", "ts", "dur", "pid", "tid"], i: ["name", "cat", "ts", "pid", "tid", "s"], C: ["name", "ts", "pid", "args"],
+    s: ["name", "cat", "ts", "pid", "tid", "id"], f: ["name", "cat", "ts", "pid", "tid", "id", "bp"], M: ["name", "pid", "tid", "args"],
+  };
+  check(JSON.parse(bytes).displayTimeUnit === "ms", "no unit");
   for (const e of all) {
+    check(keys[e.ph]?.every((k) => k in e), `a key is missing: ${JSON.stringify(e)}`);
+    check(Object.keys(e).every((k) => k === "ph" || k === "args" || keys[e.ph]?.includes(k)), `an unknown key: ${JSON.stringify(e)}`);
+    check([e.pid, e.tid ?? 0].every((n) => Number.isSafeInteger(n)) && typeof e.name === "string", `wrong types: ${JSON.stringify(e)}`);
+    check(e.ph !== "C" || Object.values(e.args).every((n) => Number.isFinite(n)), `a counter that is none: ${JSON.stringify(e)}`);
     const key = `${e.pid}/${e.tid}`;
     if (e.ph === "M") {
       if (e.name === "thread_name") names.set(key, e.args.name);

@@ -3,6 +3,7 @@
 # Method: small runs in both worlds; capture_check.mjs reads the files as strictly as it can.
 . "$(dirname "$0")/lib.sh"
 CHECK=$(cd "$(dirname "$0")" && pwd)/capture_check.mjs
+DOCUMENTED=$(cd "$(dirname "$0")" && pwd)/documented.mjs
 ROOT=$(cd "$(dirname "$0")/../.." && pwd)
 checked() { node "$CHECK" "$@" || fail "$*"; }
 cd "$WORK" || exit 1
@@ -56,12 +57,16 @@ run_status 0 compare "$PFSIM" compare small.json --world virtual --quiet --pcap 
 expect "files of compare" "x.pfs x.pfs.ndjson.gz x.pfs.pcapng x.traditional x.traditional.ndjson.gz x.traditional.pcapng" "$(ls both | tr '\n' ' ' | sed 's/ $//')"
 
 # Live, on two loops.
-"$PFSIM" run small.json --quiet --set threads=2 --set 'sites[0].count=2' --events l.ndjson --trace l.json.gz --pcap l.pcapng >out 2>err
+"$PFSIM" run small.json --quiet --set threads=2 --set 'sites[0].count=2' --out l --phone-log 127.1.0.2 --events l.ndjson --trace l.json.gz --pcap l.pcapng >out 2>err
 status=$?
 [ "$status" -eq 0 ] || [ "$status" -eq 4 ] || fail "a live run: status $status: $(cat err)" # 4: a busy machine
 checked events l.ndjson
 checked trace l.json.gz 10
 checked pcap l.pcapng 2
+
+# README has every column of every table, every kind of record and every key of it, and none that is not there.
+node "$DOCUMENTED" "$ROOT/README.md" tables l || fail "the tables are not as README says"
+node "$DOCUMENTED" "$ROOT/README.md" events "$ROOT/sim/trace.h" e.ndjson l.ndjson || fail "the events are not as README says"
 
 # What can't be written is said before the run, in one sentence; nothing is left.
 for flag in events trace pcap; do
@@ -69,6 +74,17 @@ for flag in events trace pcap; do
     expect "sentences" 1 "$(wc -l <err)"
     run_status 3 "--$flag over a folder" virtual "--$flag" both
     grep -q 'it is a folder' err || fail "$(cat err)"
+    run_status 3 "--$flag to -" virtual "--$flag" -
+    [ ! -e ./- ] || fail "a file called -"
+    run_status 3 "--$flag to a full device" virtual "--$flag" /dev/full
+    mkfifo pipe
+    (: <pipe) &
+    reader=$!
+    run_status 3 "--$flag to a pipe that nobody reads any more" virtual "--$flag" pipe
+    grep -q 'pipe: Broken pipe' err || fail "$(cat err)"
+    kill "$reader" 2>/dev/null
+    wait "$reader"
+    rm -f pipe
 done
 left=$(find . -name '.*.??????' | wc -l)
 expect "temporary files left" 0 "$left"
