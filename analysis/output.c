@@ -116,6 +116,7 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
                          char why[ANALYSIS_WHY_MAX])
 {
     struct analysis_output *o = calloc(1, sizeof(*o));
+    struct stat st;
 
     if (o == NULL) {
         return refuse(why, "write", name, ENOMEM);
@@ -123,6 +124,11 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
     if (!name_files(o, dir, name)) {
         free(o);
         return refuse(why, "write", name, ENAMETOOLONG);
+    }
+    if (stat(o->final, &st) == 0 && S_ISDIR(st.st_mode)) { /* not after hours, when it is renamed */
+        int rc = refuse(why, "write", o->final, EISDIR);
+        free(o);
+        return rc;
     }
     int fd = o->is_device ? open_device(o->final) : mkostemp(o->temp, O_CLOEXEC);
     if (fd < 0 && o->is_device && errno == ENXIO) {

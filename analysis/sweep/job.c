@@ -133,7 +133,9 @@ static void take_sentence(const char *said, char why[ANALYSIS_WHY_MAX])
     if (strncmp(said, prefix, sizeof(prefix) - 1) == 0) {
         said += sizeof(prefix) - 1;
     }
-    snprintf(why, ANALYSIS_WHY_MAX, "%.*s", (int)(strcspn(said, "\n") % ANALYSIS_WHY_MAX), said);
+    size_t len = strcspn(said, "\n");
+    snprintf(why, ANALYSIS_WHY_MAX, "%.*s", (int)(len < ANALYSIS_WHY_MAX ? len : ANALYSIS_WHY_MAX),
+             said);
 }
 
 /* Takes document and lists over. */

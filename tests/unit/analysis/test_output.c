@@ -79,6 +79,17 @@ Test(output, of_a_link_the_target_is_replaced, .init = begin, .fini = end)
     cr_assert(stat(at("there"), &st) == 0 && st.st_size == 5);
 }
 
+Test(output, a_folder_is_refused_before_anything_is_written, .init = begin, .fini = end)
+{
+    struct analysis_output *o = NULL;
+
+    cr_assert_eq(mkdir(at("there"), 0700), 0);
+    cr_assert_neq(analysis_output_open(&o, folder, "there", why), 0);
+    cr_assert_null(o);
+    cr_assert(strstr(why, "/there: Is a directory") != NULL, "%s", why);
+    cr_assert_eq(rmdir(at("there")), 0, "something was left in it");
+}
+
 Test(output, what_is_dropped_leaves_the_old_file, .init = begin, .fini = end)
 {
     struct analysis_output *o = NULL;
