@@ -722,8 +722,8 @@ static int calibrate(const struct analysis_program *program, const struct inputs
 
     if (status != ANALYSIS_OK && !in->has_scenario) {
         fprintf(program->err,
-                "pfsim calibrate: name the file that ran with --scenario: folders and traces in it "
-                "are found from where it lies\n");
+                "pfsim calibrate: name the file that ran with --scenario, where the folders and "
+                "traces that it names are still there\n");
     }
     if (status == ANALYSIS_OK) {
         status = check_document(&c, in->document, in->result);

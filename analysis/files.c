@@ -72,7 +72,10 @@ static int write_json(const char *dir, const char *name, const cJSON *json,
 int analysis_files_documents(const char *dir, const struct scenario *s, const cJSON *document,
                              char why[ANALYSIS_WHY_MAX])
 {
-    cJSON *scenario = cJSON_Parse(s->text);
+    char *text = scenario_text_beside(s->text, s->path, dir);
+    cJSON *scenario = cJSON_Parse(text);
+
+    free(text);
     int rc = write_json(dir, "scenario.json", scenario, why);
 
     cJSON_Delete(scenario);

@@ -35,6 +35,7 @@ struct merge {
     struct part *parts; /* by index, once they are checked */
     size_t parts_len;
     struct analysis_shard_head head; /* of the first one given: the others must equal it */
+    const char *head_dir;            /* its folder, of `parts` */
     struct scenario *scenario;
     struct scenario_run *run; /* asked, never run */
     struct analysis_collect *collect;
@@ -143,6 +144,7 @@ static int check_part(struct merge *m, struct part *part)
     part->index = head.index;
     if (rc == 0 && m->head.text == NULL) {
         m->head = head;
+        m->head_dir = part->dir;
         if (strcmp(head.version, m->config->program->version) != 0) {
             snprintf(m->why, sizeof(m->why),
                      "%.300s was run by pfsim %.60s, this is %.60s: merge "
@@ -245,25 +247,41 @@ static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
     *out = m->stats[site];
 }
 
+/* What the scenario names is looked for from the first share's folder on, as the run left it; where
+ * shares were gathered from elsewhere, from the present folder. Its file itself need not be there.
+ */
+static int load_from(struct merge *m, const char *path, struct scenario_errors *errors)
+{
+    const char *text = m->head.text;
+
+    return scenario_load_text(path, text, strlen(text), NULL, 0, &m->scenario, errors);
+}
+
 static int load_scenario(struct merge *m)
 {
-    struct scenario_errors errors = {.list = NULL};
+    struct scenario_errors errors = {.list = NULL}, here = {.list = NULL};
     const struct analysis_shard_head *head = &m->head;
+    char path[2 * ANALYSIS_PATH_MAX];
+    const char *slash = strrchr(head->path, '/');
 
-    int rc = scenario_load_text(head->path, head->text, strlen(head->text), NULL, 0, &m->scenario,
-                                &errors);
+    snprintf(path, sizeof(path), "%s%s%s", head->path[0] == '/' ? "" : m->head_dir,
+             head->path[0] == '/' ? "" : "/", head->path);
+    int rc = load_from(m, path, &errors);
+    if (rc == SIM_EINVAL) {
+        rc = load_from(m, slash != NULL ? slash + 1 : head->path, &here);
+    }
     if (rc != 0 && errors.len > 0) {
         const struct scenario_error *e = &errors.list[0];
         snprintf(m->why, sizeof(m->why),
                  "the scenario of %.60s can't be loaded here: %.60s: found %.60s, expected %.60s; "
-                 "files that it names are looked for beside %.60s",
-                 m->parts[0].dir, e->json_path != NULL ? e->json_path : "",
-                 e->found != NULL ? e->found : "", e->expected != NULL ? e->expected : "",
-                 head->path);
+                 "files that it names are looked for beside %.60s, or here",
+                 m->head_dir, e->json_path != NULL ? e->json_path : "",
+                 e->found != NULL ? e->found : "", e->expected != NULL ? e->expected : "", path);
     } else if (rc != 0) {
         snprintf(m->why, sizeof(m->why), "%s", sim_err_text(rc));
     }
     scenario_errors_free(&errors);
+    scenario_errors_free(&here);
     return rc;
 }
 

@@ -107,8 +107,11 @@ static void put_head(struct analysis_shard_writer *w, const struct analysis_fact
     put_number(w, facts->shard);
     put_number(w, facts->shards);
     put_word(w, "scenario");
-    put_text(w, facts->scenario->path != NULL ? facts->scenario->path : "");
+    const char *path = facts->scenario->path != NULL ? facts->scenario->path : "";
+    char *beside = scenario_path_beside(path, w->dir);
+    put_text(w, beside != NULL ? beside : path);
     put_text(w, facts->scenario->text);
+    free(beside);
 }
 
 static void put_facts(struct analysis_shard_writer *w, const struct analysis_figures *f)

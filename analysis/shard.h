@@ -68,7 +68,7 @@ struct analysis_shard_head {
     enum scenario_method method;
     uint64_t seed;
     uint32_t index, of;
-    char *path; /* of the scenario file, as it was said: for folders that it names */
+    char *path; /* of the scenario file, as seen from the share's folder: for what it names */
     char *text; /* the scenario, canonical */
 };
 

@@ -6,7 +6,7 @@
  *
  *   pfsim shard FORMAT VERSION           VERSION: a text
  *   run WORLD METHOD SEED INDEX OF       WORLD, METHOD: numbers
- *   scenario PATH TEXT                   texts
+ *   scenario PATH TEXT                   texts; PATH: as seen from the folder of shard.txt
  *   end ENDED WALL INTERRUPTED HASHED HASH
  *   server KNOWN, then its fields
  *   validity, then its fields, ratios in billionths; reasons: a list of texts

@@ -215,6 +215,15 @@ void scenario_free(struct scenario *s);
  * from the root on, as they are relative to the scenario's own folder. Without such keys it is
  * `text`, to the byte. The caller's (free()); NULL: no memory. */
 char *scenario_text_absolute(const struct scenario *s);
+/* The same of the scenario `text` whose file is at `path`, for a file in `folder`, which must be
+ * there: paths become relative to it ("../../cell.trace"), so that equal runs that lie alike in
+ * equal trees of folders have equal bytes, wherever the trees are, and trees can be moved. What has
+ * nothing but the root in common with the folder is named from the root on. What leads nowhere, or
+ * was written from the root on, stays. The caller's (free()); NULL: no memory. */
+char *scenario_text_beside(const char *text, const char *path, const char *folder);
+/* A scenario file's own path, likewise: `path` as seen from `folder`; as it is when its folder is
+ * not there. The caller's (free()); NULL: no memory. */
+char *scenario_path_beside(const char *path, const char *folder);
 
 /* schema.json as it was at build time. */
 const char *scenario_schema_text(void);

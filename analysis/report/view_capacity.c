@@ -1,9 +1,9 @@
 /* analysis/report/view_capacity.c -- what the lines of a run could carry over time, when their
  * rates change (wan.rate with steps or a trace).
  *
- * The scenario beside the result says so, loaded once more. What it names by a path beside the
- * file it came from (a trace, a folder of firmware) is not there: then the list stays empty, and
- * the mean of the result is all that is known. */
+ * The scenario beside the result says so, loaded once more. When a file that it names (a trace, a
+ * folder of firmware) is not there any more, the list stays empty, and the mean of the result is
+ * all that is known. */
 #include <math.h>
 
 #include "analysis/report/view_parts.h"

@@ -245,7 +245,15 @@ static char *values_text(const struct analysis_grid *g, const struct analysis_co
     return text;
 }
 
-static int put_combinations(struct analysis_store *s, char why[ANALYSIS_WHY_MAX])
+/* A scenario for the folder that the database is in; in memory there is none. */
+static char *beside(const struct analysis_store_config *config, const char *text)
+{
+    return config->dir != NULL ? scenario_text_beside(text, config->grid->path, config->dir)
+                               : strdup(text);
+}
+
+static int put_combinations(struct analysis_store *s, const struct analysis_store_config *config,
+                            char why[ANALYSIS_WHY_MAX])
 {
     int rc = 0;
 
@@ -253,13 +261,27 @@ static int put_combinations(struct analysis_store *s, char why[ANALYSIS_WHY_MAX]
         const struct analysis_combination *c = &s->grid->list[i];
         char number[32], phones[32];
         char *values = values_text(s->grid, c);
+        char *text = beside(config, c->text);
         snprintf(number, sizeof(number), "%zu", i);
         snprintf(phones, sizeof(phones), "%u", c->phones);
         const char *texts[] = {number, values,      scenario_method_name(c->method),
-                               phones, c->identity, c->text};
-        rc = put_texts(s, "INSERT INTO combinations VALUES (?,?,?,?,?,?)", texts, 6, why);
+                               phones, c->identity, text};
+        rc = values == NULL || text == NULL
+                 ? refuse(s, SQLITE_NOMEM, why)
+                 : put_texts(s, "INSERT INTO combinations VALUES (?,?,?,?,?,?)", texts, 6, why);
         free(values);
+        free(text);
     }
+    return rc;
+}
+
+static int put_scenario(struct analysis_store *s, const struct analysis_store_config *config,
+                        char why[ANALYSIS_WHY_MAX])
+{
+    char *text = beside(config, config->grid->text);
+    int rc = text != NULL ? put_meta(s, "text", text, why) : refuse(s, SQLITE_NOMEM, why);
+
+    free(text);
     return rc;
 }
 
@@ -300,11 +322,11 @@ static int make(struct analysis_store *s, const struct analysis_store_config *co
         (rc = put_meta(s, "pfsim", config->version, why)) != 0 ||
         (rc = put_meta(s, "scenario", g->name, why)) != 0 ||
         (rc = put_meta(s, "world", scenario_world_name(g->world), why)) != 0 ||
-        (rc = put_meta(s, "seed", seed, why)) != 0 ||
-        (rc = put_meta(s, "text", g->text, why)) != 0 || (rc = put_keys(s, why)) != 0) {
+        (rc = put_meta(s, "seed", seed, why)) != 0 || (rc = put_scenario(s, config, why)) != 0 ||
+        (rc = put_keys(s, why)) != 0) {
         return rc;
     }
-    return put_combinations(s, why);
+    return put_combinations(s, config, why);
 }
 
 /* ---- Found ---- */

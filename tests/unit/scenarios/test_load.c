@@ -433,6 +433,54 @@ Test(load, the_text_for_another_folder_names_files_from_the_root_on)
     scenario_free(s);
 }
 
+/* Beside other files: as seen from there, whatever the folders above are called. */
+Test(load, the_text_beside_other_files_names_files_as_seen_from_there)
+{
+    static const struct {
+        const char *out, *directory, *path;
+    } rows[] = {
+        {"", "fw", "test.json"},
+        {"/fw", ".", "../test.json"},
+        {"/results", "../fw", "../test.json"},
+        {"/fwx/of/july", "../../../fw", "../../../test.json"},
+    };
+    char out[256], expected[64], *text;
+
+    make_folder();
+    struct scenario *s = load_folder();
+    cr_assert(s != NULL);
+    snprintf(out, sizeof(out), "%s/results", folder);
+    mkdir(out, 0777);
+    snprintf(out, sizeof(out), "%s/fwx", folder);
+    mkdir(out, 0777);
+    snprintf(out, sizeof(out), "%s/fwx/of", folder);
+    mkdir(out, 0777);
+    snprintf(out, sizeof(out), "%s/fwx/of/july", folder);
+    mkdir(out, 0777);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(out, sizeof(out), "%s%s", folder, rows[i].out);
+        snprintf(expected, sizeof(expected), "\"directory\":\"%s\"", rows[i].directory);
+        text = scenario_text_beside(s->text, s->path, out);
+        cr_assert(text != NULL && strstr(text, expected) != NULL, "row %zu: %s", i, text);
+        free(text);
+        text = scenario_path_beside(s->path, out);
+        cr_assert_str_eq(text, rows[i].path, "row %zu", i);
+        free(text);
+    }
+    text = scenario_text_beside(s->text, s->path, "/proc"); /* only the root in common */
+    snprintf(expected, sizeof(expected), "\"directory\":\"/");
+    cr_assert(strstr(text, expected) != NULL, "%s", text);
+    free(text);
+    remove_folder();
+    text = scenario_text_beside(s->text, s->path, "/proc"); /* it is gone */
+    cr_assert_str_eq(text, s->text);
+    free(text);
+    text = scenario_path_beside(s->path, "/proc");
+    cr_assert_str_eq(text, s->path);
+    free(text);
+    scenario_free(s);
+}
+
 Test(load, a_folder_with_index_gives_what_it_names)
 {
     static const char *const names[] = {"zeta.sbn", "dsp41.sbn"};
