@@ -174,6 +174,22 @@ static sim_duration next_pause(sim_duration pause, sim_time now, bool steady)
     return next > SIM_S ? next : SIM_S;
 }
 
+/* Each of those under way for each of these seconds, and for what is left of the last one: a bin
+ * then has how many there were. */
+static void add_transfers(struct analysis_series *s, sim_time now)
+{
+    uint64_t count = s->config.transfers != NULL ? s->config.transfers(s->config.context) : 0;
+    uint64_t seconds = (now - s->at) / SIM_S;
+    sim_time whole = s->at + seconds * SIM_S;
+
+    if (count > 0 && whole > s->at) {
+        analysis_bins_add(&s->transfers, s->at, whole, seconds * count);
+    }
+    if (count > 0 && now > whole) {
+        analysis_bins_add(&s->transfers, whole, now, count);
+    }
+}
+
 static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len, sim_time now,
                         bool is_last)
 {
@@ -186,12 +202,7 @@ static void take_sample(struct analysis_series *s, uint32_t first, uint32_t len,
     }
     s->rate = 8 * per_second(bytes, 0, span);
     analysis_bins_add(&s->wan, s->at, now, bytes);
-    if (s->config.transfers != NULL) {
-        /* Each of them for each of these seconds: a bin then has how many there were. */
-        uint64_t seconds = (span + SIM_S - 1) / SIM_S;
-        analysis_bins_add(&s->transfers, s->at, now,
-                          seconds * s->config.transfers(s->config.context));
-    }
+    add_transfers(s, now);
     s->pause = next_pause(s->pause, now, steady);
     s->at = now;
 }

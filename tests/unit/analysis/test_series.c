@@ -180,6 +180,20 @@ Test(series, the_peak_is_of_all_sites_in_one_second_though_they_ran_one_after_an
     cr_assert_eq(analysis_series_transfers(series), 6);
 }
 
+/* Samples lie seconds apart by then, and the last one is cut in the middle of a second. */
+Test(series, transfers_at_a_sudden_end_are_no_more_than_there_were)
+{
+    transfers = 10;
+    phases(0, 100, SIM_PHASE_FETCH_SERVER, SIM_S);
+    for (sim_time now = SIM_S; now < 300 * SIM_S; now += analysis_series_pause(series)) {
+        bytes[0] = now / SIM_S * 1000;
+        analysis_series_tick(series, 0, 1, now);
+    }
+    cr_assert_gt(analysis_series_pause(series), SIM_S);
+    analysis_series_end(series, 0, 1, 304 * SIM_S + 100 * SIM_MS);
+    cr_assert_eq(analysis_series_transfers(series), 10);
+}
+
 Test(series, rows_are_by_site_and_time_and_lose_no_bytes)
 {
     char path[64], line[256], why[ANALYSIS_WHY_MAX];
