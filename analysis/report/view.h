@@ -78,7 +78,11 @@
  * event "start" has a whole view (kind "run", lists empty or so far), "sample" one object
  * { "t": 12.0, "down": 1.5e6, "up": 0, "lan": 0, "states": [..], "done": 7, "failed": 0,
  *   "lag": 0.001 | null, "sentence": "7 of 30 phones done, 1.5 of 1.536 Mbit/s, ..." }
- * that is added to completion, wan, states and lag, and "end" a whole view again. */
+ * that is added to completion, wan, states and lag, and "end" a whole view again. Where sites run
+ * one after another RUN and samples also have
+ * "groups": { "ended": 12, "of": 40, "wan_bytes": 1e9 }     sites that have run
+ * and nothing is added: a sample's "curves" has completion, wan and states of the sites so far in
+ * place of those of before; its "t" is of the site that runs. */
 // clang-format on
 #ifndef ANALYSIS_REPORT_VIEW_H
 #define ANALYSIS_REPORT_VIEW_H

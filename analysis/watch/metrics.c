@@ -84,6 +84,12 @@ static void both_ways(const struct page *p, const char *name, const char *type, 
     fprintf(p->to, "%" PRIu64 "\n", up);
 }
 
+/* Prometheus counts in bytes; an eighth has three places. */
+static void rate(const struct page *p, uint64_t bit_s)
+{
+    fprintf(p->to, "%" PRIu64 ".%03" PRIu64 "\n", bit_s / 8, bit_s % 8 * 125);
+}
+
 static void put_phones(const struct page *p, const struct analysis_watch_sample *s)
 {
     static const char *const outcomes[4] = {
@@ -125,13 +131,18 @@ static void put_lines(const struct page *p, const struct analysis_watch_sample *
     count(p, "wan_drops_total", "counter", "Packets lost or dropped on WAN lines.",
           s->sum.wan_drops);
     if (s->has_rates) {
-        both_ways(p, "wan_rate_bits_per_second", "gauge",
-                  "Rate of all WAN lines together over the last second.", s->down_bit_s,
-                  s->up_bit_s);
+        family(p, "wan_rate_bytes_per_second", "gauge",
+               "Rate of all WAN lines together over the last second.");
+        head(p, "wan_rate_bytes_per_second", "direction", "down");
+        rate(p, s->down_bit_s);
+        head(p, "wan_rate_bytes_per_second", "direction", "up");
+        rate(p, s->up_bit_s);
     }
     if (p->names->configured_bit_s > 0) {
-        count(p, "wan_configured_bits_per_second", "gauge",
-              "Configured rate of all WAN lines towards the sites.", p->names->configured_bit_s);
+        family(p, "wan_configured_bytes_per_second", "gauge",
+               "Configured rate of all WAN lines towards the sites.");
+        head(p, "wan_configured_bytes_per_second", NULL, NULL);
+        rate(p, p->names->configured_bit_s);
     }
     count(p, "lan_payload_bytes_total", "counter", "Bytes of firmware between phones.",
           s->sum.lan_payload_bytes);
@@ -160,13 +171,16 @@ static void put_server(const struct page *p, const struct analysis_watch_sample 
 
 static void put_sample(const struct page *p, const struct analysis_watch_sample *s)
 {
-    seconds(p, "elapsed_seconds", "Time of the run: virtual in the virtual world.", s->at);
+    seconds(p, "elapsed_seconds",
+            s->groups > 1 ? "Virtual time of the site that runs now: they run one after another."
+                          : "Time of the run: virtual in the virtual world.",
+            s->at);
     put_phones(p, s);
     put_lines(p, s);
     put_server(p, s);
     if (s->groups > 1) {
-        count(p, "sites_run", "gauge", "Sites that have run; they run one after another.",
-              s->groups_ended);
+        count(p, "sites", "gauge", "Sites of the run; they run one after another.", s->groups);
+        count(p, "sites_run", "gauge", "Sites that have run.", s->groups_ended);
     }
     if (s->has_lag) {
         seconds(p, "loop_lag_p99_seconds",

@@ -11,6 +11,7 @@
 #include "analysis/result.h"
 #include "analysis/watch/history.h"
 #include "analysis/watch/metrics.h"
+#include "analysis/watch/pile.h"
 #include "analysis/watch/sample.h"
 #include "sim/err.h"
 #include "sim/live/clock.h"
@@ -18,7 +19,7 @@
 
 enum {
     EVENTS_MS = 50, /* real time between two samples that are sent: virtual runs are quick */
-    LOOKS_MS = 100, /* between two looks at a run whose sites run one after another */
+    LOOKS_MS = 250, /* between two looks at a run whose sites run one after another */
     CLOSE_S = 2,    /* that clients have to take the end */
     RUNS_MAX = 8,   /* whose curves are kept for a comparison: there are fewer methods */
 };
@@ -31,8 +32,10 @@ struct analysis_watch {
     struct analysis_watch_names names;
     bool has_sample;
     struct analysis_watch_sample sample;
-    struct analysis_watch_history history;
+    struct analysis_watch_history history; /* sites one after another: the pile's, as of `sample` */
+    struct analysis_watch_pile pile;
     uint32_t sites, groups_ended;
+    uint32_t done_before, failed_before; /* phones of the groups that have ended */
     sim_time start_at;
     uint64_t began, looked, sent; /* clock */
     cJSON *scenario;              /* as it ran */
@@ -94,6 +97,27 @@ static cJSON *result_so_far(const struct analysis_watch *w)
     return o;
 }
 
+/* How far a run is whose sites run one after another. */
+static void add_groups(const struct analysis_watch *w, cJSON *to)
+{
+    const struct analysis_watch_sample *s = &w->sample;
+
+    if (s->groups > 1) {
+        cJSON *groups = cJSON_AddObjectToObject(to, "groups");
+        cJSON_AddNumberToObject(groups, "ended", s->groups_ended);
+        cJSON_AddNumberToObject(groups, "of", s->groups);
+        cJSON_AddNumberToObject(groups, "wan_bytes", (double)s->sum.wan_bytes);
+    }
+}
+
+static void add_curves(const struct analysis_watch *w, cJSON *to)
+{
+    uint32_t current = w->sample.outcomes[SIM_OUTCOME_CURRENT];
+
+    analysis_watch_history_show(&w->history, to, w->start_at, w->sample.phones - current,
+                                w->names.configured_bit_s, w->sites);
+}
+
 /* The run so far, or with its result (taken over). */
 static cJSON *view_of(const struct analysis_watch *w, cJSON *result)
 {
@@ -116,17 +140,16 @@ static cJSON *view_of(const struct analysis_watch *w, cJSON *result)
         analysis_watch_sample_sentence(&w->sample, w->names.configured_bit_s, sentence);
         cJSON_AddStringToObject(verdict, "status", "running");
         cJSON_AddStringToObject(verdict, "sentence", sentence);
-        missing = w->sample.groups > 1 ? "The sites run one after another: curves come with the "
-                                         "run's end."
+        missing = w->sample.groups > 1 ? "The sites run one after another: the curves are those of "
+                                         "the sites so far, and grow with each."
                                        : NULL;
     }
     cJSON_AddItemToObject(run, "verdict", verdict);
     cJSON_AddItemToObject(run, "result", result != NULL ? result : result_so_far(w));
     cJSON_AddNumberToObject(run, "start_at_s", sim_time_seconds(w->start_at));
-    uint32_t current = w->sample.outcomes[SIM_OUTCOME_CURRENT];
-    analysis_watch_history_show(&w->history, run, w->start_at, w->sample.phones - current,
-                                w->names.configured_bit_s, w->sites);
+    add_curves(w, run);
     add_later(run, w->sample.phones);
+    add_groups(w, run);
     cJSON *list = cJSON_AddArrayToObject(run, "missing");
     if (missing != NULL) {
         cJSON_AddItemToArray(list, cJSON_CreateString(missing));
@@ -198,9 +221,49 @@ static char *make_result(void *context, size_t *len, unsigned *status)
 
 /* ---- The run, on the session's thread ---- */
 
-static void on_tick(void *context, sim_time now)
+/* What the group that runs has come to. */
+static void add_to_pile(struct analysis_watch *w, sim_time now, bool has_ended)
 {
-    struct analysis_watch *w = context;
+    struct analysis_watch_group group = {.done = 0};
+    uint32_t first, len, outcomes[4];
+
+    scenario_run_group(w->run->run, &first, &len);
+    for (uint32_t site = first; site - first < len; site++) {
+        uint32_t phases[SIM_PHASES_LEN];
+        struct sim_site_stats stats;
+        scenario_run_line_stats(w->run->run, site, &stats);
+        group.bytes[0] += stats.wan_bytes + (has_ended ? stats.wan_behind : 0);
+        group.bytes[1] += stats.wan_up_bytes + (has_ended ? stats.wan_up_behind : 0);
+        group.bytes[2] += stats.lan_payload_bytes;
+        analysis_collect_phases(w->run->collect, site, phases);
+        for (unsigned i = 0; i < SIM_PHASES_LEN; i++) {
+            group.phases[i] += phases[i];
+        }
+    }
+    analysis_collect_outcomes(w->run->collect, outcomes);
+    group.done = outcomes[SIM_OUTCOME_UPGRADED] - w->done_before;
+    group.failed = outcomes[SIM_OUTCOME_FAILED] - w->failed_before;
+    sim_server_watch_lock(w->server);
+    analysis_watch_pile_add(&w->pile, now, &group);
+    sim_server_watch_unlock(w->server);
+}
+
+static cJSON *sample_event(const struct analysis_watch *w,
+                           const struct analysis_watch_moment *moment)
+{
+    char sentence[ANALYSIS_WATCH_SENTENCE_MAX];
+
+    analysis_watch_sample_sentence(&w->sample, w->names.configured_bit_s, sentence);
+    cJSON *event = analysis_watch_history_event(moment, sentence);
+    if (event != NULL && w->sample.groups > 1) {
+        add_groups(w, event);
+        add_curves(w, cJSON_AddObjectToObject(event, "curves"));
+    }
+    return event;
+}
+
+static void look(struct analysis_watch *w, sim_time now)
+{
     struct analysis_watch_sample sample;
     uint64_t clock = sim_live_clock();
     bool in_groups = w->run->groups > 1;
@@ -216,13 +279,13 @@ static void on_tick(void *context, sim_time now)
     sim_server_watch_lock(w->server);
     w->sample = sample;
     w->has_sample = true;
-    if (!in_groups) {
+    if (in_groups) {
+        analysis_watch_pile_history(&w->pile, &w->history);
+    } else {
         analysis_watch_history_add(&w->history, &moment);
     }
     if (sim_server_watch_streams(w->server) > 0 && clock - w->sent >= EVENTS_MS * SIM_MS) {
-        char sentence[ANALYSIS_WATCH_SENTENCE_MAX];
-        analysis_watch_sample_sentence(&sample, w->names.configured_bit_s, sentence);
-        char *text = event_of("sample", analysis_watch_history_event(&moment, sentence));
+        char *text = event_of("sample", sample_event(w, &moment));
         send_event(w, text);
         free(text);
         w->sent = clock;
@@ -230,14 +293,34 @@ static void on_tick(void *context, sim_time now)
     sim_server_watch_unlock(w->server);
 }
 
+static void on_tick(void *context, sim_time now)
+{
+    struct analysis_watch *w = context;
+
+    if (w->run->groups > 1) {
+        add_to_pile(w, now, false);
+    }
+    look(w, now);
+}
+
 static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
 {
     struct analysis_watch *w = context;
+    uint32_t outcomes[4];
 
     (void)first;
     (void)len;
     w->groups_ended++;
-    on_tick(w, now);
+    if (w->run->groups > 1) {
+        add_to_pile(w, now, true);
+        analysis_collect_outcomes(w->run->collect, outcomes);
+        w->done_before = outcomes[SIM_OUTCOME_UPGRADED];
+        w->failed_before = outcomes[SIM_OUTCOME_FAILED];
+        sim_server_watch_lock(w->server);
+        analysis_watch_pile_end(&w->pile);
+        sim_server_watch_unlock(w->server);
+    }
+    look(w, now);
 }
 
 /* The view of the files where there are some, else of what was seen. */
@@ -282,6 +365,9 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     sim_server_watch_lock(w->server);
     w->sample = sample;
     w->has_sample = true;
+    if (sample.groups > 1) {
+        analysis_watch_pile_history(&w->pile, &w->history);
+    }
     w->names.is_running = false;
     w->names.wall = figures->facts->wall;
     free(w->result);
@@ -384,6 +470,8 @@ int analysis_watch_observe(struct analysis_watch *w, const struct analysis_obser
     struct scenario_share share = scenario_run_share(run->run);
     w->sample = (struct analysis_watch_sample){.phones = share.phones, .groups = run->groups};
     memset(&w->history, 0, sizeof(w->history));
+    memset(&w->pile, 0, sizeof(w->pile));
+    w->done_before = w->failed_before = 0;
     w->sites = share.len;
     w->groups_ended = 0;
     w->start_at = session->scenario->start_at;

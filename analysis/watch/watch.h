@@ -7,9 +7,9 @@
  * at the end of the last run
  *
  * One server for all runs of a command; each is told by its method. It is up from before the first
- * run until the program ends; then clients get a moment to take what is there. A virtual run whose
- * sites run one after another has no curves while it runs: its samples say how far it is. Not here:
- * sockets (sim/server/watch.h). */
+ * run until the program ends; then clients get a moment to take what is there. Of a virtual run
+ * whose sites run one after another the curves are those of the sites so far, laid over one another
+ * (pile.h): they grow with each site. Not here: sockets (sim/server/watch.h). */
 #ifndef ANALYSIS_WATCH_WATCH_H
 #define ANALYSIS_WATCH_WATCH_H
 

@@ -9,6 +9,7 @@
 
 #include "analysis/watch/history.h"
 #include "analysis/watch/metrics.h"
+#include "analysis/watch/pile.h"
 #include "analysis/watch/watch.h"
 
 static struct analysis_watch_names names = {.version = "9.9.9",
@@ -168,6 +169,90 @@ Test(watch_run, a_long_run_stays_bounded_and_loses_no_bytes)
     }
     cr_assert_eq(worst, 1, "the worst lag outlives the thinning");
     cJSON_Delete(run);
+}
+
+static struct analysis_watch_pile pile;
+
+/* A group of ten phones that take `each` bytes a second and are done one after another, one each
+ * `pause` seconds; told every second until `end`. */
+static void run_group(uint64_t each, unsigned pause, unsigned end)
+{
+    for (unsigned t = 1; t <= end; t++) {
+        uint32_t done = t / pause < 10 ? t / pause : 10;
+        struct analysis_watch_group group = {
+            .bytes = {t * each, t, 2 * t * each},
+            .phases = {[SIM_PHASE_BOOT] = 10 - done, [SIM_PHASE_IN_SERVICE] = done},
+            .done = done,
+        };
+        analysis_watch_pile_add(&pile, t * SIM_S, &group);
+    }
+}
+
+static const struct analysis_watch_moment *moment_at(sim_time at)
+{
+    for (size_t i = 0; i < history.len; i++) {
+        if (history.moments[i].at == at) {
+            return &history.moments[i];
+        }
+    }
+    cr_assert_fail("no moment at %f s", sim_time_seconds(at));
+    return NULL;
+}
+
+Test(watch_run, sites_one_after_another_grow_into_one_curve)
+{
+    run_group(1000, 2, 30);
+    analysis_watch_pile_end(&pile);
+    run_group(500, 4, 12); /* under way: 3 of its phones are done */
+    analysis_watch_pile_history(&pile, &history);
+    cr_assert_eq(history.len, 30);
+
+    const struct analysis_watch_moment *m = moment_at(12 * SIM_S);
+    cr_assert_eq(m->done, 6 + 3);
+    cr_assert_eq(m->down_bit_s, 8 * 1500);
+    cr_assert_eq(m->lan_bit_s, 8 * 3000);
+    cr_assert_eq(m->phases[SIM_PHASE_BOOT], 4 + 7);
+    m = moment_at(13 * SIM_S); /* the second group is not known any further */
+    cr_assert_eq(m->phases[SIM_PHASE_BOOT] + m->phases[SIM_PHASE_IN_SERVICE], 10);
+    cr_assert_eq(m->down_bit_s, 8 * 1000);
+    cr_assert_eq(m->done, 6 + 3);
+
+    run_group(500, 4, 12);
+    analysis_watch_pile_end(&pile); /* it ends at 12 s, and stays as it is */
+    analysis_watch_pile_history(&pile, &history);
+    m = moment_at(30 * SIM_S);
+    cr_assert_eq(m->done, 10 + 3);
+    cr_assert_eq(m->phases[SIM_PHASE_BOOT], 7);
+    cr_assert_eq(m->phases[SIM_PHASE_IN_SERVICE], 13);
+}
+
+Test(watch_run, a_pile_of_long_runs_stays_bounded_and_loses_nothing)
+{
+    unsigned __int128 bits = 0;
+    sim_time from = 0;
+
+    run_group(1000, 100, 50);
+    analysis_watch_pile_end(&pile);
+    for (unsigned day = 1; day <= 3; day++) { /* seldom told, of bytes that no width divides */
+        struct analysis_watch_group group = {.bytes = {day * UINT64_C(777777777)},
+                                             .phases = {[SIM_PHASE_BOOT] = 10 - day},
+                                             .done = day};
+        analysis_watch_pile_add(&pile, day * 86400 * SIM_S + day * SIM_MS, &group);
+    }
+    analysis_watch_pile_end(&pile);
+    analysis_watch_pile_history(&pile, &history);
+    cr_assert_leq(history.len, ANALYSIS_WATCH_PILE_BINS);
+    cr_assert_geq(history.len, ANALYSIS_WATCH_PILE_BINS / 2);
+    for (size_t i = 0; i < history.len; i++) {
+        cr_assert_gt(history.moments[i].at, from);
+        bits += (unsigned __int128)history.moments[i].down_bit_s * (history.moments[i].at - from);
+        from = history.moments[i].at;
+    }
+    cr_assert_eq(from, 3 * 86400 * SIM_S + 3 * SIM_MS);
+    double bytes = (double)(bits / 8) / 1e9, sent = 50 * 1000 + 3 * 777777777.0;
+    cr_assert(bytes > sent * 0.99999 && bytes <= sent, "%f of %f", bytes, sent);
+    cr_assert_eq(history.moments[history.len - 1].done, 3);
+    cr_assert_eq(history.moments[history.len - 1].phases[SIM_PHASE_BOOT], 7 + 10);
 }
 
 Test(watch_run, an_address_needs_its_port)
