@@ -9,6 +9,7 @@
 #include "analysis/fit.h"
 #include "analysis/fit_data.h"
 #include "analysis/program.h"
+#include "analysis/result.h"
 #include "analysis/summary.h"
 #include "analysis/sweep/tables.h"
 #include "sim/err.h"
@@ -44,7 +45,7 @@ static const struct analysis_usage usage = {
                 "  2    bad command line, or no result or scenario that this version can read\n"
                 "  3    the environment refused: file not there, disk full ...\n"
                 "  130  interrupted: nothing is written\n",
-    .example = "pfsim calibrate results/live -o calibrated.json",
+    .example = "pfsim calibrate out/measured -o out/calibrated.json",
 };
 
 enum { GOODPUT, STARTUP, TFTP_PACKET, RESPONSE_TIME, CONSTANTS };
@@ -239,20 +240,6 @@ static const char *text_of(const cJSON *document, const char *key)
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* A seed is a number, or a text when it is large. */
-static uint64_t seed_of(const cJSON *document)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, "seed");
-    uint64_t seed = 1;
-
-    if (cJSON_IsString(item)) {
-        (void)analysis_options_number(item->valuestring, UINT64_MAX, &seed);
-    } else if (cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9.1e15) {
-        seed = (uint64_t)item->valuedouble;
-    }
-    return seed;
-}
-
 static int check_document(struct calibrate *c, const cJSON *document, const char *path)
 {
     const cJSON *phones = cJSON_GetObjectItemCaseSensitive(document, "phones");
@@ -268,7 +255,7 @@ static int check_document(struct calibrate *c, const cJSON *document, const char
             "%.300s is of %.0f phones, the scenario has %u: is it the one that ran, all of it?",
             path, cJSON_IsNumber(total) ? total->valuedouble : 0, c->scenario->phones_total);
     }
-    c->seed = seed_of(document);
+    c->seed = analysis_result_seed(document);
     if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(
             cJSON_GetObjectItemCaseSensitive(document, "validity"), "valid"))) {
         fprintf(p->err,

@@ -20,7 +20,7 @@ static const struct analysis_usage usage = {
     .statuses = "  0    the report is written\n"
                 "  2    bad command line, or no result that this version can read\n"
                 "  3    the environment refused: file not there, disk full ...\n",
-    .example = "pfsim report results -o report.html",
+    .example = "pfsim report out/demo -o out/demo.html",
 };
 
 /* "a/b.html" into "a" and "b.html". False: no name, or too long. */

@@ -45,7 +45,7 @@ static const struct analysis_usage usage = {
                 "  4    live: the machine fell behind in some run\n"
                 "  130  interrupted: what is finished is kept\n",
     .example = "pfsim sweep scenarios/branch-t1.json --vary method=traditional,pfs "
-               "--vary \"sites[0].wan.rate=384 kbit/s..6 Mbit/s x2\" --repeat 5 --out rates",
+               "--vary \"sites[0].wan.rate=384 kbit/s..6 Mbit/s x2\" --repeat 5 --out out/rates",
 };
 
 struct flags {

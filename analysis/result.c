@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/caution.h"
+#include "analysis/options.h"
 #include "result_schema_json.h"
 #include "scenarios/share.h"
 #include "sim/err.h"
@@ -53,6 +54,34 @@ static void add_ratio(cJSON *to, const char *name, double over, double under)
     } else {
         cJSON_AddNullToObject(to, name);
     }
+}
+
+#define SEED_NUMBER_MAX (UINT64_C(1) << 53) /* a double holds all whole numbers up to it */
+
+void analysis_result_add_seed(cJSON *to, uint64_t seed)
+{
+    char text[24];
+
+    if (seed <= SEED_NUMBER_MAX) {
+        add_count(to, "seed", seed);
+        return;
+    }
+    snprintf(text, sizeof(text), "%" PRIu64, seed);
+    cJSON_AddStringToObject(to, "seed", text);
+}
+
+uint64_t analysis_result_seed(const cJSON *document)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, "seed");
+    uint64_t seed = 0;
+
+    if (cJSON_IsString(item)) {
+        (void)analysis_options_number(item->valuestring, UINT64_MAX, &seed);
+    } else if (cJSON_IsNumber(item) && item->valuedouble >= 0 &&
+               item->valuedouble <= (double)SEED_NUMBER_MAX) {
+        seed = (uint64_t)item->valuedouble;
+    }
+    return seed;
 }
 
 /* ---- Parts that sites and the whole have in common ---- */
@@ -651,13 +680,7 @@ static void add_head(cJSON *to, const struct analysis_facts *facts)
                             facts->world == SCENARIO_LIVE ? "packet"
                                                           : networks[facts->scenario->network]);
     cJSON_AddStringToObject(to, "method", scenario_method_name(facts->method));
-    if (facts->seed <= (UINT64_C(1) << 53)) {
-        add_count(to, "seed", facts->seed);
-    } else { /* a JSON number would be rounded */
-        char text[24];
-        snprintf(text, sizeof(text), "%" PRIu64, facts->seed);
-        cJSON_AddStringToObject(to, "seed", text);
-    }
+    analysis_result_add_seed(to, facts->seed);
     cJSON_AddBoolToObject(to, "interrupted", facts->interrupted);
 }
 

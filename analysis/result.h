@@ -28,6 +28,10 @@ cJSON *analysis_result_model(const struct analysis_figures *f, const struct anal
  * memory. `ratio` is the first over the second; "ratios" has the first over each of the others by
  * method. */
 cJSON *analysis_result_compare(cJSON *const *documents, size_t len);
+/* "seed": a number; above 2^53, where JSON's are rounded, a text. */
+void analysis_result_add_seed(cJSON *to, uint64_t seed);
+/* What that says; 0 where there is none. */
+uint64_t analysis_result_seed(const cJSON *document);
 /* As text that ends with a newline; free() it. NULL when out of memory. */
 char *analysis_result_text(const cJSON *document);
 
