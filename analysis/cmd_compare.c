@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "analysis/capture/capture.h"
+#include "analysis/comparison.h"
 #include "analysis/interrupt.h"
 #include "analysis/junit.h"
 #include "analysis/report/report.h"
 #include "analysis/result.h"
 #include "analysis/run_options.h"
-#include "analysis/summary.h"
 #include "analysis/watch/watch.h"
 
 enum { METHODS_MAX = 3 };
@@ -56,23 +56,6 @@ static bool parse_methods(const char *text, struct methods *out, char why[ANALYS
     return true;
 }
 
-static int write_document(const struct analysis_program *program, const char *out, const char *text)
-{
-    struct analysis_output *o = NULL;
-    char why[ANALYSIS_WHY_MAX];
-
-    int rc = analysis_output_folder(out, why);
-    if (rc == 0) {
-        rc = analysis_output_open(&o, out, "compare.json", why);
-    }
-    if (rc == 0) {
-        analysis_output_write(o, text, strlen(text));
-        rc = analysis_output_commit(o, why);
-    }
-    return rc == 0 ? ANALYSIS_OK
-                   : analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why);
-}
-
 /* What outlives the sessions. */
 struct outputs {
     struct analysis_junit junit;
@@ -85,34 +68,16 @@ static int conclude(const struct analysis_program *program,
                     size_t documents_len, struct outputs *outputs, int status)
 {
     cJSON *document = analysis_result_compare(documents, documents_len);
-    char *text = document != NULL ? analysis_result_text(document) : NULL;
-    char why[ANALYSIS_WHY_MAX];
 
-    if (text == NULL) {
-        status = analysis_program_worse(
+    if (document == NULL) {
+        return analysis_program_worse(
             status, analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "out of memory"));
-    } else {
-        if (options->out != NULL) {
-            status = analysis_program_worse(status, write_document(program, options->out, text));
-        }
-        if (options->out != NULL && status != ANALYSIS_REFUSED &&
-            analysis_report_write(options->out, why) != 0) {
-            status = analysis_program_worse(
-                status, analysis_program_fail(program, "compare", ANALYSIS_REFUSED, "%s", why));
-        }
-        if (options->json) {
-            fputs(text, program->out);
-        } else {
-            struct analysis_style style = analysis_summary_style(program->out);
-            analysis_summary_compare(&style, document,
-                                     status == ANALYSIS_REFUSED ? NULL : options->out);
-        }
-        status = analysis_program_flush(program, "compare", status);
-        analysis_watch_compare(outputs->watch, document,
-                               status == ANALYSIS_REFUSED ? NULL : options->out);
-        status = analysis_junit_close(&outputs->junit, documents, documents_len, status);
     }
-    free(text);
+    status =
+        analysis_comparison_tell(program, "compare", document, options->out, options->json, status);
+    analysis_watch_compare(outputs->watch, document,
+                           status == ANALYSIS_REFUSED ? NULL : options->out);
+    status = analysis_junit_close(&outputs->junit, documents, documents_len, status);
     cJSON_Delete(document); /* and the documents in it */
     return status;
 }

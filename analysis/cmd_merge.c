@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/comparison.h"
 #include "analysis/junit.h"
-#include "analysis/merge.h"
+#include "analysis/merge_compare.h"
 #include "analysis/result.h"
 #include "analysis/summary.h"
 
@@ -17,15 +18,15 @@ static const struct analysis_usage usage = {
         "scenario, seed, method, world and version. Where sites share a server's \"uplink\" or\n"
         "\"max_transfers\" each share had a server of its own, which the result says; else a\n"
         "virtual run comes out byte for byte, but for engine.wall_s and peak_rss_bytes, which\n"
-        "are those of the longest and of the largest share. Shares of pfsim compare: merge the\n"
-        "folders of each method.\n",
+        "are those of the longest and of the largest share. Of shares of pfsim compare (folders\n"
+        "with compare.json) comes the comparison.\n",
     .statuses = "  0    all phones upgraded, all thresholds met\n"
                 "  1    some phone failed, or some threshold was missed\n"
                 "  2    these are not all shares of one run, or one is damaged\n"
                 "  3    the environment refused: a file can't be read, disk full ...\n"
                 "  4    some share's machine fell behind: the run is invalid\n"
                 "  130  some share was interrupted\n",
-    .example = "pfsim merge shares/* --out results",
+    .example = "pfsim merge out/shares/* --out out/whole",
 };
 
 struct options {
@@ -49,6 +50,36 @@ static int print(const struct analysis_program *program, const struct options *o
         analysis_summary_run(&style, document, status == ANALYSIS_REFUSED ? NULL : options->out);
     }
     return analysis_program_flush(program, "merge", status);
+}
+
+/* A share's folder says nothing. */
+static void name_scenario(struct analysis_junit *junit, const cJSON *document)
+{
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "scenario"));
+
+    junit->scenario = name != NULL ? name : junit->scenario;
+}
+
+static int merge_comparison(const struct analysis_merge *merge, const struct options *options,
+                            struct analysis_junit *junit)
+{
+    cJSON *document = NULL, *runs[SCENARIO_LOAD_SERVER + 1];
+    size_t len = 0;
+
+    int status = analysis_merge_comparison(merge, &document);
+    if (document != NULL) {
+        cJSON *run;
+        cJSON_ArrayForEach(run, cJSON_GetObjectItemCaseSensitive(document, "runs"))
+        {
+            runs[len++] = run; /* a method at most once */
+        }
+        name_scenario(junit, runs[0]);
+        status = analysis_comparison_tell(merge->program, "merge", document, options->out,
+                                          options->json, status);
+    }
+    status = analysis_junit_close(junit, runs, len, status);
+    cJSON_Delete(document);
+    return status;
 }
 
 int analysis_cmd_merge(const struct analysis_program *program, int argc, char **argv)
@@ -84,11 +115,16 @@ int analysis_cmd_merge(const struct analysis_program *program, int argc, char **
     if ((status = analysis_junit_open(&junit)) != ANALYSIS_OK) {
         return status;
     }
-    status = analysis_merge_run(&merge, &document);
+    if (analysis_merge_is_comparison(line.words[0])) {
+        return merge_comparison(&merge, &options, &junit);
+    }
+    struct analysis_merging *merging = NULL;
+    status = analysis_merge_begin(&merging, &merge);
+    if (status == ANALYSIS_OK) {
+        status = analysis_merge_end(merging, &document);
+    }
     if (document != NULL) {
-        const char *name =
-            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "scenario"));
-        junit.scenario = name != NULL ? name : junit.scenario; /* a share's folder says nothing */
+        name_scenario(&junit, document);
         status = print(program, &options, document, status);
     }
     status = analysis_junit_close(&junit, &document, document != NULL ? 1 : 0, status);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/result.h"
 #include "analysis/summary.h"
 
 /* One suite while it is written: its cases first, because their numbers stand before them. */
@@ -233,7 +234,6 @@ static void property(FILE *to, const char *name, const char *value)
 static void properties(FILE *to, const struct analysis_junit *j, const cJSON *d)
 {
     static const char *const keys[] = {"scenario", "world", "network", "method"};
-    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(d, "seed");
     char text[32];
 
     fputs("    <properties>\n", to);
@@ -241,11 +241,9 @@ static void properties(FILE *to, const struct analysis_junit *j, const cJSON *d)
     for (size_t i = 0; d != NULL && i < sizeof(keys) / sizeof(keys[0]); i++) {
         property(to, keys[i], text_at(d, keys[i]));
     }
-    if (cJSON_IsNumber(seed)) {
-        snprintf(text, sizeof(text), "%.0f", seed->valuedouble);
+    if (d != NULL) {
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)analysis_result_seed(d));
         property(to, "seed", text);
-    } else if (cJSON_IsString(seed)) {
-        property(to, "seed", seed->valuestring);
     }
     if (cJSON_IsString(member(d, "engine", "trace_hash"))) {
         property(to, "trace_hash", member(d, "engine", "trace_hash")->valuestring);

@@ -30,7 +30,7 @@ struct part {
     size_t tables_len;
 };
 
-struct merge {
+struct analysis_merging {
     const struct analysis_merge *config;
     struct part *parts; /* by index, once they are checked */
     size_t parts_len;
@@ -49,21 +49,20 @@ struct merge {
     char why[ANALYSIS_WHY_MAX];
 };
 
-static int fail(const struct merge *m, int status)
+static int fail(const struct analysis_merging *m, int status)
 {
     return analysis_program_fail(m->config->program, "merge", status, "%s", m->why);
 }
 
 /* 2 for what is wrong with the shares, 3 for what is wrong with the machine. */
-static int fail_for(const struct merge *m, int rc)
+static int fail_for(const struct analysis_merging *m, int rc)
 {
     return fail(m, rc == SIM_EINVAL || rc == SIM_ENOTFOUND ? ANALYSIS_USAGE : ANALYSIS_REFUSED);
 }
 
 /* ---- Which shares ---- */
 
-/* The folder of a result: of a file the one that it is in. Owned. */
-static char *folder_of(const char *path)
+char *analysis_merge_folder(const char *path)
 {
     struct stat st;
     const char *slash = strrchr(path, '/');
@@ -74,7 +73,7 @@ static char *folder_of(const char *path)
     return slash == NULL ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-static bool is_there(const char *dir, const char *name)
+bool analysis_merge_has(const char *dir, const char *name)
 {
     char path[ANALYSIS_PATH_MAX];
     struct stat st;
@@ -84,7 +83,7 @@ static bool is_there(const char *dir, const char *name)
 }
 
 /* Why there is no shard.txt. */
-static int explain(struct merge *m, const char *dir)
+static int explain(struct analysis_merging *m, const char *dir)
 {
     struct stat st;
     cJSON *document = NULL;
@@ -94,12 +93,12 @@ static int explain(struct merge *m, const char *dir)
                  "%.300s is not there: it should be the folder of a run "
                  "with --shard and --out",
                  dir);
-    } else if (is_there(dir, "compare.json")) {
+    } else if (analysis_merge_has(dir, "compare.json")) {
         snprintf(m->why, sizeof(m->why),
-                 "%.300s is of pfsim compare and the other results are "
-                 "not: merge the folders of one method, like %.100s/pfs",
+                 "%.150s is of pfsim compare and the first result is not: give the folders of "
+                 "the comparison, or those of one method, like %.150s/pfs",
                  dir, dir);
-    } else if (is_there(dir, "result.json") &&
+    } else if (analysis_merge_has(dir, "result.json") &&
                analysis_document_read(&document, dir, m->why) != 0) {
         return SIM_EINVAL; /* said: it is no result at all */
     } else if (document != NULL) {
@@ -131,12 +130,12 @@ static const char *difference(const struct analysis_shard_head *a,
 }
 
 /* Reads a share's head; the first one is kept. */
-static int check_part(struct merge *m, struct part *part)
+static int check_part(struct analysis_merging *m, struct part *part)
 {
     struct analysis_shard_reader *reader = NULL;
     struct analysis_shard_head head;
 
-    if (!is_there(part->dir, ANALYSIS_SHARD_FILE)) {
+    if (!analysis_merge_has(part->dir, ANALYSIS_SHARD_FILE)) {
         return explain(m, part->dir);
     }
     int rc = analysis_shard_read(&reader, part->dir, &head, m->why);
@@ -171,7 +170,7 @@ static int compare_parts(const void *a, const void *b)
 }
 
 /* Each of 0..of-1 once; the parts are sorted. */
-static int check_indexes(struct merge *m)
+static int check_indexes(struct analysis_merging *m)
 {
     char missing[128] = "";
     size_t len = 0, listed = 0;
@@ -200,7 +199,7 @@ static int check_indexes(struct merge *m)
     return SIM_EINVAL;
 }
 
-static int find_parts(struct merge *m)
+static int find_parts(struct analysis_merging *m)
 {
     const struct analysis_merge *config = m->config;
     int rc = 0;
@@ -211,7 +210,7 @@ static int find_parts(struct merge *m)
     }
     for (size_t i = 0; rc == 0 && i < config->shares_len; i++) {
         struct part *part = &m->parts[m->parts_len++];
-        if ((part->dir = folder_of(config->shares[i])) == NULL) {
+        if ((part->dir = analysis_merge_folder(config->shares[i])) == NULL) {
             snprintf(m->why, sizeof(m->why), "%s", sim_err_text(SIM_ENOMEM));
             return SIM_ENOMEM;
         }
@@ -226,7 +225,7 @@ static int find_parts(struct merge *m)
 static bool phone_of(void *context, sim_node node, struct scenario_phone_info *info,
                      sim_time *start)
 {
-    const struct merge *m = context;
+    const struct analysis_merging *m = context;
 
     if (!scenario_run_phone(m->run, node, info)) {
         return false;
@@ -237,27 +236,27 @@ static bool phone_of(void *context, sim_node node, struct scenario_phone_info *i
 
 static const struct sim_site_setup *site_of(void *context, uint32_t site)
 {
-    const struct merge *m = context;
+    const struct analysis_merging *m = context;
     return scenario_run_site(m->run, site);
 }
 
 static void stats_of(void *context, uint32_t site, struct sim_site_stats *out)
 {
-    const struct merge *m = context;
+    const struct analysis_merging *m = context;
     *out = m->stats[site];
 }
 
 /* What the scenario names is looked for from the first share's folder on, as the run left it; where
  * shares were gathered from elsewhere, from the present folder. Its file itself need not be there.
  */
-static int load_from(struct merge *m, const char *path, struct scenario_errors *errors)
+static int load_from(struct analysis_merging *m, const char *path, struct scenario_errors *errors)
 {
     const char *text = m->head.text;
 
     return scenario_load_text(path, text, strlen(text), NULL, 0, &m->scenario, errors);
 }
 
-static int load_scenario(struct merge *m)
+static int load_scenario(struct analysis_merging *m)
 {
     struct scenario_errors errors = {.list = NULL}, here = {.list = NULL};
     const struct analysis_shard_head *head = &m->head;
@@ -285,7 +284,7 @@ static int load_scenario(struct merge *m)
     return rc;
 }
 
-static int prepare(struct merge *m)
+static int prepare(struct analysis_merging *m)
 {
     const char *out = m->config->out;
     int rc = load_scenario(m);
@@ -303,7 +302,7 @@ static int prepare(struct merge *m)
         m->run = NULL;
         return rc;
     }
-    m->made_folder = out != NULL && !is_there(out, ".");
+    m->made_folder = out != NULL && !analysis_merge_has(out, ".");
     if (out != NULL && ((rc = analysis_output_folder(out, m->why)) != 0 ||
                         (rc = analysis_transfers_new(&m->transfers, out, 1, m->why)) != 0)) {
         return rc;
@@ -327,7 +326,7 @@ static int prepare(struct merge *m)
 
 /* ---- Reading them ---- */
 
-static int read_part(struct merge *m, struct part *part)
+static int read_part(struct analysis_merging *m, struct part *part)
 {
     struct analysis_shard_reader *reader = NULL;
     struct analysis_shard_head head;
@@ -367,14 +366,14 @@ static const struct analysis_shard_table *table_of(const struct part *part, cons
 }
 
 /* Sites that ran together have rows by time, else they come one after another. */
-static bool is_by_time(const struct merge *m, const char *name)
+static bool is_by_time(const struct analysis_merging *m, const char *name)
 {
     return strcmp(name, "series.csv") == 0 &&
            (m->head.world == SCENARIO_LIVE || !scenario_is_apart(m->scenario));
 }
 
 /* The tables that every share has. */
-static int merge_tables(struct merge *m)
+static int merge_tables(struct analysis_merging *m)
 {
     struct analysis_merge_part *parts = calloc(m->parts_len + 1, sizeof(*parts));
     int rc = 0;
@@ -402,7 +401,7 @@ static int merge_tables(struct merge *m)
     return rc;
 }
 
-static int read_parts(struct merge *m)
+static int read_parts(struct analysis_merging *m)
 {
     int rc = 0;
 
@@ -417,7 +416,8 @@ static int read_parts(struct merge *m)
 /* ---- The result ---- */
 
 /* All was read and is right. */
-static int publish(struct merge *m, const struct analysis_figures *figures, const cJSON *document)
+static int publish(struct analysis_merging *m, const struct analysis_figures *figures,
+                   const cJSON *document)
 {
     const char *out = m->config->out;
 
@@ -436,7 +436,7 @@ static int publish(struct merge *m, const struct analysis_figures *figures, cons
     return rc != 0 ? rc : analysis_report_write(out, m->why);
 }
 
-static int conclude(struct merge *m, cJSON **document)
+static int conclude(struct analysis_merging *m, cJSON **document)
 {
     struct analysis_facts *facts = &m->facts;
     struct analysis_figures *figures = NULL;
@@ -476,8 +476,11 @@ static int conclude(struct merge *m, cJSON **document)
     return status;
 }
 
-static void release(struct merge *m)
+void analysis_merge_free(struct analysis_merging *m)
 {
+    if (m == NULL) {
+        return;
+    }
     for (size_t i = 0; i < m->tables_len; i++) {
         analysis_output_discard(m->tables[i]);
     }
@@ -496,14 +499,15 @@ static void release(struct merge *m)
     analysis_bins_deinit(&m->wan);
     analysis_bins_deinit(&m->under_way);
     free(m->stats);
+    free(m);
 }
 
-int analysis_merge_run(const struct analysis_merge *config, cJSON **document)
+int analysis_merge_begin(struct analysis_merging **out, const struct analysis_merge *config)
 {
-    struct merge *m = calloc(1, sizeof(*m));
+    struct analysis_merging *m = calloc(1, sizeof(*m));
     int rc, status;
 
-    *document = NULL;
+    *out = NULL;
     if (m == NULL) {
         return analysis_program_fail(config->program, "merge", ANALYSIS_REFUSED, "%s",
                                      sim_err_text(SIM_ENOMEM));
@@ -511,11 +515,18 @@ int analysis_merge_run(const struct analysis_merge *config, cJSON **document)
     m->config = config;
     if ((rc = find_parts(m)) != 0 || (rc = prepare(m)) != 0 || (rc = read_parts(m)) != 0) {
         status = fail_for(m, rc);
-    } else {
-        m->made_folder = false; /* it stays */
-        status = conclude(m, document);
+        analysis_merge_free(m);
+        return status;
     }
-    release(m);
-    free(m);
+    *out = m;
+    return ANALYSIS_OK;
+}
+
+int analysis_merge_end(struct analysis_merging *m, cJSON **document)
+{
+    *document = NULL;
+    m->made_folder = false; /* it stays */
+    int status = conclude(m, document);
+    analysis_merge_free(m);
     return status;
 }

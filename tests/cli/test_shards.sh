@@ -77,7 +77,21 @@ run_status 1 "a result.json for a folder" "$PFSIM" merge "$WORK"/shares/*/result
 grep -q "<testsuites name=\"$(json "$WORK/out" d.scenario)\"" "$WORK/merged.xml" || fail "the JUnit file does not name the scenario"
 expect "the merged document" 39 "$(json "$WORK/out" d.phones.total)"
 
-# Each method of a comparison is merged by itself.
+# The shares of a comparison are the comparison; each method of it can be merged by itself too.
+run_status 1 "a whole comparison" "$PFSIM" compare "$WORK/three.json" --methods pfs,traditional --out "$WORK/compared" --quiet
+for i in 0 1 2; do
+    run_status $((i < 2)) "compare, share $i of 3" "$PFSIM" compare "$WORK/three.json" --methods pfs,traditional --shard "$i/3" --out "$WORK/three/$i" --quiet
+done
+run_status 1 "a comparison merged" "$PFSIM" merge "$WORK"/three/? --out "$WORK/together" --junit "$WORK/together.xml"
+grep -q '^pfs left 2 of 39 phones behind; traditional left 1' "$WORK/out" || fail "the merged comparison is told otherwise: $(head -n 3 "$WORK/out")"
+expect "suites of the JUnit file" 2 "$(grep -c '<testsuite ' "$WORK/together.xml")"
+for dir in compared together; do
+    sed -E -i 's/"(wall_s|peak_rss_bytes)":[ \t]*[0-9.e+-]+/"\1":0/g' "$WORK/$dir"/compare.json "$WORK/$dir"/report.html "$WORK/$dir"/*/result.json "$WORK/$dir"/*/report.html
+done
+expect "files of a merged comparison" "$(cd "$WORK/compared" && find . | sort)" "$(cd "$WORK/together" && find . | sort)"
+diff -rq "$WORK/compared" "$WORK/together" >"$WORK/differences" || fail "a merged comparison is not the whole one: $(cat "$WORK/differences")"
+run_status 1 "a merged comparison as JSON" "$PFSIM" merge "$WORK"/three/2/compare.json "$WORK"/three/[01] --json
+expect "runs of it" "pfs,traditional 39" "$(json "$WORK/out" 'd.runs.map(r => r.method).join() + " " + d.runs[1].phones.total')"
 for i in 0 1; do
     run_status 1 "compare, share $i" "$PFSIM" compare "$WORK/three.json" --shard "$i/2" --out "$WORK/both/$i" --quiet
 done
@@ -121,7 +135,12 @@ refused "a whole run" "result of a whole run" "$WORK/whole"
 mkdir "$WORK/empty" && echo '{}' >"$WORK/empty/result.json"
 refused "an empty result" "no result of pfsim" "$WORK/empty"
 refused "nothing there" "is not there" "$WORK/nothing"
-refused "a comparison" "is of pfsim compare" "$WORK/both/0"
+refused "one share of a comparison" "1 of 2 shares is missing: 1" "$WORK/both/0"
+refused "a comparison among runs" "is of pfsim compare" "$s/0" "$WORK/both/1"
+refused "a run among comparisons" "has no compare.json" "$WORK/both/0" "$s/1"
+refused "other methods" "compares traditional,pfs and .* compares pfs,traditional" "$WORK/both/0" "$WORK/three/1"
+cp -r "$WORK/both/1" "$WORK/hurt" && sed -i '$d' "$WORK/hurt/pfs/shard.txt"
+refused "a comparison with a damaged share" "ends too early" "$WORK/both/0" "$WORK/hurt"
 refused "no result" "has no shard.txt" "$WORK"
 # damage FILE SED WHAT PATTERN: share 1 with an edited file.
 damage() {
