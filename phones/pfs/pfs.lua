@@ -16,7 +16,7 @@ local types = {
 local states = { [0] = "wanting", [1] = "root waiting", [2] = "root fetching", [3] = "waiting", [4] = "receiving", [5] = "holding" }
 local sources = { [0] = "scenario", [1] = "directory", [2] = "synthetic", [3] = ".loads", [4] = "first use", [255] = "none" }
 local reports = { [1] = "lost", [2] = "holding", [3] = "leaving" }
-local refusals = { [0] = "not refused", [1] = "full", [2] = "unreachable", [3] = "wrong body" }
+local refusals = { [0] = "there was none", [1] = "was full", [2] = "was unreachable", [3] = "sent a wrong body" }
 local whys = { [1] = "not here", [2] = "no place", [3] = "moved", [4] = "leaving", [5] = "failed", [6] = "avoided", [7] = "wrong" }
 
 local f = pfs.fields
@@ -24,10 +24,14 @@ f.magic = ProtoField.uint16("pfs.magic", "Magic", base.HEX)
 f.version = ProtoField.uint8("pfs.version", "Version")
 f.type = ProtoField.uint8("pfs.type", "Type", base.DEC, types)
 f.length = ProtoField.uint16("pfs.length", "Length")
+f.zero = ProtoField.uint16("pfs.zero", "Zero", base.HEX)
 f.xid = ProtoField.uint32("pfs.xid", "Transaction id", base.HEX)
 f.file_hash = ProtoField.uint32("pfs.h", "File hash H", base.HEX)
 f.model_hash = ProtoField.uint32("pfs.model_hash", "Model hash", base.HEX)
 f.strength = ProtoField.uint32("pfs.strength", "Strength", base.HEX)
+f.strength_holds = ProtoField.bool("pfs.strength.holds", "Holds the file", 32, nil, 0x80000000)
+f.strength_root = ProtoField.bool("pfs.strength.root", "Confirmed root", 32, nil, 0x40000000)
+f.strength_random = ProtoField.uint32("pfs.strength.random", "Drawn at random", base.HEX, nil, 0x3fffffff)
 f.map = ProtoField.uint32("pfs.map", "Map", base.HEX)
 f.count = ProtoField.uint32("pfs.count", "Count")
 f.root = ProtoField.ipv4("pfs.root", "Root")
@@ -35,9 +39,11 @@ f.next_xid = ProtoField.uint32("pfs.next_xid", "Next transaction id", base.HEX)
 f.state = ProtoField.uint8("pfs.state", "State", base.DEC, states)
 f.root_state = ProtoField.uint8("pfs.root_state", "State of the root", base.DEC, states)
 f.report = ProtoField.uint8("pfs.report", "Report", base.DEC, reports)
-f.refused = ProtoField.uint8("pfs.refused", "Last parent", base.DEC, refusals)
+f.refused = ProtoField.uint8("pfs.refused", "First address to avoid", base.DEC, refusals)
 f.why = ProtoField.uint8("pfs.why", "Why", base.DEC, whys)
 f.flags = ProtoField.uint8("pfs.flags", "Flags", base.HEX)
+f.flag_children = ProtoField.bool("pfs.flags.children", "Has children", 8, nil, 0x01)
+f.flag_keep = ProtoField.bool("pfs.flags.keep", "Keeps its children", 8, nil, 0x01)
 f.subject = ProtoField.ipv4("pfs.subject", "Subject")
 f.place = ProtoField.uint32("pfs.place", "Place")
 f.epoch = ProtoField.uint32("pfs.epoch", "Epoch")
@@ -88,7 +94,70 @@ local layouts = {
   [25] = { "offset", "DIGEST", "MODEL", "PATH" },
 }
 
--- Adds one message of `length` bytes at `at`; returns its type and, of a BODY, how many bytes follow it.
+-- What stands behind some numbers, for people.
+local ASKS = 0xffffffff -- a place
+local function remark(name, value)
+  if name == "place" and value == ASKS then
+    return " (asks for one)"
+  elseif name == "size" and value == 0 then
+    return " (not known yet)"
+  elseif name == "offset" or name == "size" or name == "body_length" then
+    return " bytes"
+  end
+  return ""
+end
+
+-- What of a message goes into the packet list; `v`: its fields.
+local function place_of(v)
+  return v.place == ASKS and "asks for a place" or "place " .. v.place
+end
+local function named(v)
+  return v.path or ""
+end
+local details = {
+  [1] = function(v) return string.format("strength %08x, %s", v.strength, named(v)) end,
+  [2] = function(v) return string.format("%d, strength %08x, %s", v.count, v.strength, named(v)) end,
+  [3] = function(v) return string.format("%s, %s, %s", v.root, states[v.state] or "?", named(v)) end,
+  [4] = named,
+  [5] = function(v) return string.format("%s: %s", named(v), v.reason or "") end,
+  [6] = function(v) return string.format("successor %s, %s", v.root, named(v)) end,
+  [7] = function(v) return string.format("%s %s, epoch %d", reports[v.report] or "?", v.subject, v.epoch) end,
+  [8] = function(v) return string.format("%s %s, epoch %d", reports[v.report] or "?", v.subject, v.epoch) end,
+  [16] = function(v) return string.format("%s, has %d, %s", place_of(v), v.offset, named(v)) end,
+  [17] = function(v) return string.format("%s below %s, depth %d", place_of(v), v.parent, v.depth) end,
+  [18] = function(v) return string.format("%s, depth %d", states[v.state] or "?", v.depth) end,
+  [20] = function(v) return whys[v.why] or "?" end,
+  [21] = function(v) return string.format("%s, has %d", states[v.state] or "?", v.offset) end,
+  [22] = function(v) return string.format("%d from %d of %d", v.body_length, v.offset, v.size) end,
+  [24] = function(v) return whys[v.why] or "?" end,
+  [25] = function(v) return string.format("has %d, %s", v.offset, named(v)) end,
+}
+local addresses = { root = true, subject = true, parent = true }
+
+-- A field that is a number or an address; returns its value.
+local function add_number(tree, name, range, kind)
+  local value
+  if addresses[name] then
+    value = tostring(range:ipv4())
+  elseif range:len() == 8 then
+    value = range:uint64():tonumber()
+  else
+    value = range:uint()
+  end
+  local item = tree:add(f[name], range)
+  item:append_text(remark(name, value))
+  if name == "strength" then
+    item:add(f.strength_holds, range)
+    item:add(f.strength_root, range)
+    item:add(f.strength_random, range)
+  elseif name == "flags" then
+    item:add(kind == 16 and f.flag_children or f.flag_keep, range)
+  end
+  return value
+end
+
+-- Adds one message of `length` bytes at `at`; returns its line for the packet list and, of a BODY, how many
+-- bytes follow it.
 local function add_message(tvb, at, length, tree, pinfo)
   local kind = tvb(at + 3, 1):uint()
   local sub = tree:add(pfs, tvb(at, length), "Peer Firmware Sharing, " .. (types[kind] or "unknown type"))
@@ -96,11 +165,13 @@ local function add_message(tvb, at, length, tree, pinfo)
   sub:add(f.version, tvb(at + 2, 1))
   sub:add(f.type, tvb(at + 3, 1))
   sub:add(f.length, tvb(at + 4, 2))
+  sub:add(f.zero, tvb(at + 6, 2))
   sub:add(f.xid, tvb(at + 8, 4))
   sub:add(f.file_hash, tvb(at + 12, 4))
   sub:add(f.model_hash, tvb(at + 16, 4))
 
-  local pos, last, body = at + HEADER, at + length, 0
+  local pos, last, v = at + HEADER, at + length, {}
+  local title = types[kind] or "unknown"
   local function need(count)
     if pos + count > last then
       sub:add_proto_expert_info(malformed)
@@ -110,33 +181,33 @@ local function add_message(tvb, at, length, tree, pinfo)
   end
   for _, name in ipairs(layouts[kind] or {}) do
     if name == "DIGEST" then
-      if not need(33) then return kind, 0 end
+      if not need(33) then return title, 0 end
       sub:add(f.digest_source, tvb(pos, 1))
-      sub:add(f.digest, tvb(pos + 1, 32))
+      if tvb(pos, 1):uint() ~= 255 then -- else it may be anything
+        sub:add(f.digest, tvb(pos + 1, 32))
+      end
       pos = pos + 33
     elseif name == "AVOID" then
-      if not need(1) then return kind, 0 end
+      if not need(1) then return title, 0 end
       local count = tvb(pos, 1):uint()
       pos = pos + 1
       for _ = 1, count do
-        if not need(4) then return kind, 0 end
+        if not need(4) then return title, 0 end
         sub:add(f.avoid, tvb(pos, 4))
         pos = pos + 4
       end
     elseif name == "MODEL" or name == "PATH" or name == "REASON" then
-      if not need(1) then return kind, 0 end
+      if not need(1) then return title, 0 end
       local count = tvb(pos, 1):uint()
-      if not need(1 + count) then return kind, 0 end
+      if not need(1 + count) then return title, 0 end
       if count > 0 then
         sub:add(f[name:lower()], tvb(pos + 1, count))
+        v[name:lower()] = tvb(pos + 1, count):string()
       end
       pos = pos + 1 + count
     else
-      if not need(sizes[name]) then return kind, 0 end
-      if name == "body_length" then
-        body = tvb(pos, 8):uint64():tonumber()
-      end
-      sub:add(f[name], tvb(pos, sizes[name]))
+      if not need(sizes[name]) then return title, 0 end
+      v[name] = add_number(sub, name, tvb(pos, sizes[name]), kind)
       pos = pos + sizes[name]
     end
   end
@@ -144,7 +215,10 @@ local function add_message(tvb, at, length, tree, pinfo)
     sub:add_proto_expert_info(malformed)
   end
   sub:append_text(string.format(", XID%08X", tvb(at + 8, 4):uint()))
-  return kind, body
+  if details[kind] ~= nil then
+    title = title .. " " .. details[kind](v)
+  end
+  return title, v.body_length or 0
 end
 
 local function is_start(tvb, at, length)
@@ -165,8 +239,7 @@ local function dissect_udp(tvb, pinfo, tree)
     return 0
   end
   pinfo.cols.protocol = "PFS"
-  local kind = add_message(tvb, 0, length, tree, pinfo)
-  pinfo.cols.info = types[kind] or "unknown"
+  pinfo.cols.info = (add_message(tvb, 0, length, tree, pinfo))
   return length
 end
 
@@ -243,10 +316,13 @@ local function dissect_tcp(tvb, pinfo, tree)
         pinfo.desegment_offset = at
         pinfo.desegment_len = DESEGMENT_ONE_MORE_SEGMENT
         pinfo.cols.protocol = "PFS"
+        if #names > 0 then
+          pinfo.cols.info = table.concat(names, "; ")
+        end
         return length
       end
-      local kind, body = add_message(tvb, at, total, tree, pinfo)
-      names[#names + 1] = types[kind] or "unknown"
+      local title, body = add_message(tvb, at, total, tree, pinfo)
+      names[#names + 1] = title
       at = at + total
       if body > 0 then
         remember(ranges, first + at, first + at + body)
@@ -254,7 +330,7 @@ local function dissect_tcp(tvb, pinfo, tree)
     end
   end
   pinfo.cols.protocol = "PFS"
-  pinfo.cols.info = table.concat(names, ", ")
+  pinfo.cols.info = table.concat(names, "; ")
   return length
 end
 

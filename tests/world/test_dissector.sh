@@ -27,6 +27,12 @@ expect "digest of BODY" "$(printf '00%.0s' $(seq 32))" \
     "$(HOME=$folder tshark -r "$folder/run.pcap" -X "lua_script:$2" -Y 'pfs.type == 22' -T fields -e pfs.digest 2>/dev/null |
         tr ',' '\n' | tail -1 | tr -d ':')"
 expect "avoid of JOIN" 127.1.0.9 "$(fields "$2" -e pfs.avoid | tr -d ' \n')"
+expect "lines of the list" "AD 1, strength 31d4d43d, /dnld/SCCP41.9-4-2SR2-2S.loads" \
+    "$(HOME=$folder tshark -r "$folder/run.pcap" -X "lua_script:$2" -Y 'pfs.type == 2' -T fields -e _ws.col.Info 2>/dev/null | head -1)"
+# Every type has a line of its own: a name, and what it says.
+expect "types without a line" "" \
+    "$(HOME=$folder tshark -r "$folder/run.pcap" -X "lua_script:$2" -Y 'pfs.type && pfs.type != 23' -T fields -e _ws.col.Info 2>/dev/null |
+        grep -vE '^[A-Z]+ [^;]*[a-z0-9]' | head -3)"
 expect "malformed" "" "$(HOME=$folder tshark -r "$folder/run.pcap" -X "lua_script:$2" -Y pfs.malformed 2>/dev/null)"
 if grep -qi 'lua.*error' "$folder/errors"; then
     cat "$folder/errors"
