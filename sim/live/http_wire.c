@@ -35,6 +35,7 @@ struct http_wire {
     bool ended; /* told too */
     sim_addr other;
     uint16_t port, other_port;
+    uint16_t to_port; /* what was really dialled: the line's near end, or the server */
     enum sim_server_place place;
     enum sim_protocol protocol;
 };
@@ -91,6 +92,7 @@ void http_wire_dialled(struct live_http *http, int fd, const struct live_http_fe
         .other = is_server ? 0 : addr,
         /* The line's near end stands for the server. */
         .other_port = is_server ? fetch->place.port : port,
+        .to_port = port,
         .place = target->place,
         .protocol = target->protocol,
     };
@@ -157,15 +159,11 @@ static struct http_socket *socket_of(const struct live_http_fetch *fetch)
     curl_easy_getinfo(fetch->easy, CURLINFO_PRIMARY_PORT, &other_port);
     for (int fd = http->phones[fetch->phone].first_socket; fd >= 0; fd = http->sockets[fd].next) {
         struct http_socket *s = &http->sockets[fd];
-        struct sockaddr_in to = {.sin_family = AF_INET};
-        socklen_t len = sizeof(to);
-
         if (s->wire == NULL) {
             continue;
         }
         tell_open(http, fd, s);
-        if (s->wire->port == port && getpeername(fd, (struct sockaddr *)&to, &len) == 0 &&
-            ntohs(to.sin_port) == other_port) {
+        if (s->wire->port == port && s->wire->to_port == other_port) {
             return s;
         }
     }
