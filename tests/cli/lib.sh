@@ -5,9 +5,19 @@ set -u
 [ "${PFSIM#/}" != "$PFSIM" ] || PFSIM=$PWD/$PFSIM
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/pfsim-test.XXXXXX")
 chmod 755 "$WORK"
-# Every call has an end, whatever happens.
+# Every call has an end, whatever happens: PFSIM_LIMIT seconds, twice that on a busy machine. Runs in real time go before
+# what only computes, where that is allowed.
 PROGRAM=$PFSIM
-printf '#!/bin/sh\nexec timeout -k 5 %s "%s" "$@"\n' "${PFSIM_LIMIT:-150}" "$PROGRAM" >"$WORK/pfsim"
+PROMPT=
+[ -n "$(nice -n -10 true 2>&1)" ] || PROMPT="nice -n -10"
+cat >"$WORK/pfsim" <<EOF
+#!/bin/sh
+case " \$* " in
+*virtual* | *" sweep "* | *" plan "* | *" report "*) first= ;;
+*) first="$PROMPT" ;;
+esac
+exec \$first timeout -k 5 $((2 * ${PFSIM_LIMIT:-150})) "$PROGRAM" "\$@"
+EOF
 chmod 755 "$WORK/pfsim"
 PFSIM=$WORK/pfsim
 CHILDREN=()
@@ -49,9 +59,9 @@ const net = require("net"), dgram = require("dgram");
 })();'
 }
 
-# wait_until SECONDS COMMAND...: polls until the command succeeds.
+# wait_until SECONDS COMMAND...: polls until the command succeeds; six times as long where others keep the machine busy.
 wait_until() {
-    local limit=$(($(date +%s) + $1))
+    local limit=$(($(date +%s) + 6 * $1))
     shift
     until "$@" 2>/dev/null; do
         [ "$(date +%s)" -lt "$limit" ] || return 1
@@ -66,16 +76,45 @@ json() { node -e 'const d = JSON.parse(require("fs").readFileSync(process.argv[1
 # expect WHAT WANTED GOT
 expect() { [ "$2" = "$3" ] || fail "$1: expected $2, got $3"; }
 
+# Until SIGTERM, then prints for how many milliseconds of the worst second a process as prompt as live runs was kept waiting.
+lateness() {
+    exec $PROMPT node -e '
+let second = 0, sum = 0, worst = 0, last = performance.now();
+const parent = process.ppid, begun = last;
+setInterval(() => {
+  const now = performance.now(), late = now - last - 3; // node has timers of whole milliseconds
+  if (Math.floor(now / 1000) !== second) [second, sum] = [Math.floor(now / 1000), 0];
+  if (late > 0 && now - begun > 500) worst = Math.max(worst, sum += late);
+  last = now;
+  if (process.ppid !== parent || now - begun > 600e3) process.exit();
+}, 1);
+process.on("SIGTERM", () => { console.log(Math.round(worst)); process.exit(); });'
+}
+
 # run_status EXPECTED WHAT COMMAND...: output goes to $WORK/out and $WORK/err. Status 4 says that this machine was too busy
-# to measure, not that the program is wrong: such a run is repeated, twice at most.
+# to measure, not that the program is wrong: such a run is repeated, twice at most. When it never works and the machine kept
+# another process waiting, too, the test is skipped: 20 ms in a second spoil a run, which may lose 2 % of a line's rate.
 run_status() {
-    local want=$1 what=$2 got trial
+    local want=$1 what=$2 got trial probe late=0
     shift 2
     for trial in 1 2 3; do
+        if [ $trial -gt 1 ]; then
+            lateness >"$WORK/late" &
+            probe=$!
+        fi
         "$@" >"$WORK/out" 2>"$WORK/err"
         got=$?
+        if [ $trial -gt 1 ]; then
+            kill "$probe" 2>/dev/null
+            wait "$probe" 2>/dev/null
+            late=$(cat "$WORK/late")
+        fi
         [ "$got" -eq 4 ] && [ "$want" -ne 4 ] || break
     done
+    if [ "$got" -eq 4 ] && [ "$want" -ne 4 ] && [ "${late:-0}" -gt 20 ] && [ "$FAILURES" -eq 0 ]; then
+        echo "skipped at \"$what\": others keep this machine too busy for live runs, $late ms in a second"
+        exit 77
+    fi
     if [ "$got" -ne "$want" ]; then
         fail "$what: status $got, expected $want"
         tail -n 8 "$WORK/err"

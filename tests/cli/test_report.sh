@@ -140,11 +140,13 @@ if [ "${SANITIZED:-0}" = 0 ]; then
                 }
             }
         }')
-    began=$(date +%s%N)
-    (ulimit -v 1000000 && exec timeout 60 "$PROGRAM" report "$WORK/big") >/dev/null || fail "the large report"
-    took=$((($(date +%s%N) - began) / 1000000)) bytes=$(stat -c %s "$WORK/big/report.html")
-    echo "100,000 phones, 600,000 transfers: $bytes bytes in $took ms"
-    [ "$took" -lt 20000 ] || fail "the large report took $took ms" # 5 s is the aim; machines that run tests are busy
+    # Of the processor's time, which hardly depends on what else this machine does.
+    TIMEFORMAT='%U %S'
+    large() { (ulimit -v 1000000 && exec timeout 300 "$PROGRAM" report "$WORK/big") >/dev/null 2>"$WORK/err"; }
+    { time large; } 2>"$WORK/took" || fail "the large report: $(cat "$WORK/err")"
+    took=$(awk '{ printf "%d", ($1 + $2) * 1000 }' "$WORK/took") bytes=$(stat -c %s "$WORK/big/report.html")
+    echo "100,000 phones, 600,000 transfers: $bytes bytes in $took ms of the processor's time"
+    [ "${took:-99999}" -lt 10000 ] || fail "the large report took $took ms" # 5 s is the aim; memory that others use too slows it
     [ "$bytes" -lt 6000000 ] || fail "the large report has $bytes bytes"
     expect "trees of 100 phones" "19800 100" \
         "$(view "$WORK/big/report.html" 'const l = v.runs[0].trees.list; [l.reduce((s, t) => s + t.phone.length, 0), l[0].phone.length].join(" ")')"

@@ -16,23 +16,23 @@ CHILDREN+=("$run")
 wait_until 10 url_of "$WORK/run.err" >/dev/null || fail "no address was said: $(cat "$WORK/run.err")"
 expect "the address comes first" 1 "$(grep -n '^watch it at' "$WORK/run.err" | cut -d: -f1)"
 url=$(url_of "$WORK/run.err")
-curl -sN --max-time 50 "$url/events" >"$WORK/events" &
+curl -sN --max-time 100 "$url/events" >"$WORK/events" &
 events=$!
 CHILDREN+=("$events")
-under_way() { curl -s --max-time 5 "$url/metrics" >"$WORK/metrics" && [ "$(metric pfsim_wan_bytes_total | head -1)" -gt 50000 ]; }
+under_way() { curl -s --max-time 30 "$url/metrics" >"$WORK/metrics" && [ "$(metric pfsim_wan_bytes_total | head -1)" -gt 50000 ]; }
 wait_until 20 under_way || fail "no bytes in the metrics: $(cat "$WORK/metrics")"
 expect "running" 1 "$(metric pfsim_running)"
 expect "phones in all phases" 5 "$(metric pfsim_phones | awk '{ sum += $1 } END { print sum }')"
-curl -s -D "$WORK/head" -o "$WORK/page" --max-time 5 "$url/"
+curl -s -D "$WORK/head" -o "$WORK/page" --max-time 30 "$url/"
 grep -qi '^content-type: text/html' "$WORK/head" || fail "the page is no HTML: $(cat "$WORK/head")"
 [ "$(wc -c <"$WORK/page")" -gt 100000 ] || fail "the page has no charts"
-curl -s -D "$WORK/head" -o /dev/null --max-time 5 "$url/metrics"
+curl -s -D "$WORK/head" -o /dev/null --max-time 30 "$url/metrics"
 grep -qi '^content-type: text/plain; version=0.0.4' "$WORK/head" || fail "metrics of another type: $(cat "$WORK/head")"
-expect "no result yet" 503 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/result")"
-curl -sf -o "$WORK/awaited.json" --max-time 50 "$url/result?wait=1" &
+expect "no result yet" 503 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 30 "$url/result")"
+curl -sf -o "$WORK/awaited.json" --max-time 100 "$url/result?wait=1" &
 awaited=$!
 CHILDREN+=("$awaited")
-expect "nothing outside the table" 404 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$url/../../etc/passwd")"
+expect "nothing outside the table" 404 "$(curl -s -o /dev/null -w '%{http_code}' --max-time 30 "$url/../../etc/passwd")"
 wait "$run"
 status=$?
 [ "$status" -eq 0 ] || [ "$status" -eq 4 ] || fail "the watched run ended with $status"

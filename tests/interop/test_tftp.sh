@@ -43,7 +43,7 @@ free_port() {
 
 # answers PORT: waits until a TFTP server answers there.
 answers() {
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         "$TFTP_TOOL" get "$1" f1 "$WORK/probe" >/dev/null 2>&1 && return 0
         sleep 0.1
     done
@@ -70,7 +70,7 @@ if [ -n "${PFSIM:-}" ]; then
 else
     "$TFTP_TOOL" serve "$WORK/files" "$WORK/up" >"$WORK/port" 2>"$WORK/serve.log" &
     PIDS+=($!)
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         [ -s "$WORK/port" ] && break
         sleep 0.1
     done
@@ -81,29 +81,29 @@ if have curl; then
     for block in 8 512 1428 65464; do
         for size in $SIZES; do
             [ "$block" = 8 ] && [ "$size" -gt 100000 ] && continue
-            curl -s --max-time 30 --tftp-blksize "$block" -o "$WORK/out" "tftp://127.0.0.1:$PORT/f$size" || fail "curl, block size $block, f$size: status $?"
+            curl -s --max-time 120 --tftp-blksize "$block" -o "$WORK/out" "tftp://127.0.0.1:$PORT/f$size" || fail "curl, block size $block, f$size: status $?"
             [ "$size" = 0 ] && touch "$WORK/out" # curl writes no empty file
             same "curl, block size $block" "f$size"
         done
     done
     for size in $SIZES; do
-        curl -s --max-time 30 --tftp-no-options -o "$WORK/out" "tftp://127.0.0.1:$PORT/f$size" || fail "curl without options, f$size"
+        curl -s --max-time 120 --tftp-no-options -o "$WORK/out" "tftp://127.0.0.1:$PORT/f$size" || fail "curl without options, f$size"
         [ "$size" = 0 ] && touch "$WORK/out"
         same "curl without options" "f$size"
     done
-    curl -s --max-time 30 -o "$WORK/out" "tftp://127.0.0.1:$PORT/nothing"
+    curl -s --max-time 120 -o "$WORK/out" "tftp://127.0.0.1:$PORT/nothing"
     [ $? = 68 ] || fail "curl does not see error 1"
-    curl -s --max-time 30 --tftp-blksize 1428 -T "$WORK/files/f14280" "tftp://127.0.0.1:$PORT/curl-up" || fail "curl uploads"
+    curl -s --max-time 120 --tftp-blksize 1428 -T "$WORK/files/f14280" "tftp://127.0.0.1:$PORT/curl-up" || fail "curl uploads"
     cp "$WORK/up/curl-up" "$WORK/out" 2>/dev/null
     same "curl uploads" f14280
-    curl -s --max-time 30 -T "$WORK/files/f1" "tftp://127.0.0.1:$PORT/curl-up" && fail "an upload over an old file is refused"
+    curl -s --max-time 120 -T "$WORK/files/f1" "tftp://127.0.0.1:$PORT/curl-up" && fail "an upload over an old file is refused"
 fi
 if have tftp; then
     for size in $SIZES; do
-        (cd "$WORK" && timeout 30 tftp -m binary 127.0.0.1 "$PORT" -c get "f$size" out) >/dev/null 2>&1
+        (cd "$WORK" && timeout 120 tftp -m binary 127.0.0.1 "$PORT" -c get "f$size" out) >/dev/null 2>&1
         same "tftp-hpa" "f$size"
     done
-    (cd "$WORK/files" && timeout 30 tftp -m binary 127.0.0.1 "$PORT" -c put f513 hpa-up) >/dev/null 2>&1
+    (cd "$WORK/files" && timeout 120 tftp -m binary 127.0.0.1 "$PORT" -c put f513 hpa-up) >/dev/null 2>&1
     cp "$WORK/up/hpa-up" "$WORK/out" 2>/dev/null
     same "tftp-hpa uploads" f513
 fi
@@ -116,11 +116,11 @@ if have atftp; then
             for part in "${parts[@]}"; do
                 flags+=(--option "$part")
             done
-            timeout 30 atftp "${flags[@]}" --get --remote-file "f$size" --local-file "$WORK/out" 127.0.0.1 "$PORT" >/dev/null 2>&1
+            timeout 120 atftp "${flags[@]}" --get --remote-file "f$size" --local-file "$WORK/out" 127.0.0.1 "$PORT" >/dev/null 2>&1
             same "atftp, ${options:-no options}" "f$size"
         done
     done
-    timeout 30 atftp --option "blksize 1428" --option "windowsize 4" --put --local-file "$WORK/files/f3000001" --remote-file atftp-up 127.0.0.1 "$PORT" >/dev/null 2>&1
+    timeout 120 atftp --option "blksize 1428" --option "windowsize 4" --put --local-file "$WORK/files/f3000001" --remote-file atftp-up 127.0.0.1 "$PORT" >/dev/null 2>&1
     cp "$WORK/up/atftp-up" "$WORK/out" 2>/dev/null
     same "atftp uploads" f3000001
 fi

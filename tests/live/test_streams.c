@@ -299,10 +299,15 @@ Test(streams, a_body_arrives_whole_with_latency)
 
 Test(streams, a_paced_body_takes_its_time_and_not_much_more)
 {
-    /* 3 MB at 100 Mbit/s: 240 ms. Never faster; the upper bound is only against hanging behind. */
-    sim_duration took = relay_body(100 * 1000 * 1000, 0);
+    /* 3 MB at 100 Mbit/s: 240 ms. Never faster; the upper bound is only against hanging behind, and
+     * a busy machine gets several tries. */
+    sim_duration took = SIM_NEVER;
 
-    cr_assert(took >= 238 * SIM_MS && took < SIM_S, "%llu us", (unsigned long long)(took / SIM_US));
+    for (int i = 0; i < 5 && took >= SIM_S; i++) {
+        took = relay_body(100 * 1000 * 1000, 0);
+        cr_assert_geq(took, 238 * SIM_MS, "%llu us", (unsigned long long)(took / SIM_US));
+    }
+    cr_assert_lt(took, SIM_S, "%llu us", (unsigned long long)(took / SIM_US));
 }
 
 /* ---- Who is reached ---- */

@@ -107,7 +107,8 @@ Test(server_life, one_server_does_not_keep_another_alive)
     struct sim_server *b = server_start(&plain, &b_ports); /* a's pipe was open when it was made */
     double start = client_now();
     sim_server_stop(a);
-    cr_assert_lt(client_now() - start, 1.0, "stopped by itself, not killed: %f s",
+    /* sim_server_stop() kills after 3 s. */
+    cr_assert_lt(client_now() - start, 2.9, "stopped by itself, not killed: %f s",
                  client_now() - start);
     cr_assert_eq(client_try_dial(a_ports.http), -1);
     cr_assert_eq(client_status(b_ports.http, "/nothing"), 404);

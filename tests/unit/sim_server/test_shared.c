@@ -260,7 +260,7 @@ Test(server_shared, waiting_tftp_requests_do_not_keep_it_from_stopping)
     } while (stats.queued < 7 && client_now() < end);
     double start = client_now();
     tear_down(&f);
-    cr_assert_lt(client_now() - start, 1.0);
+    cr_assert_lt(client_now() - start, 2.9, "it was killed, which is after 3 s");
     for (int i = 0; i < 8; i++) {
         close(x[i].fd);
     }
