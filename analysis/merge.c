@@ -305,7 +305,7 @@ static int prepare(struct analysis_merging *m)
     m->made_folder = out != NULL && !analysis_merge_has(out, ".");
     if (out != NULL && ((rc = analysis_output_folder(out, m->why)) != 0 ||
                         (rc = analysis_transfers_new(&m->transfers, out, 1, m->why)) != 0)) {
-        return rc;
+        return SIM_EIO; /* whatever is wrong with it: not with the shares */
     }
     const struct analysis_collect_config collect = {
         .scenario = m->scenario,

@@ -158,6 +158,7 @@ damage shard.txt '1s/.*/hello/' "another file" "not what a run with --shard writ
 damage series.csv '2d' "a row less" "is not what the run wrote"
 rm -rf "$WORK/bad"; cp -r "$s/1" "$WORK/bad"; rm "$WORK/bad/series.csv"
 refused "a file less" "can't be opened" "$s/0" "$WORK/bad" "$s/2"
+run_status 3 "merged into a file" "$PFSIM" merge "$s/0" "$s/1" "$s/2" --out "$WORK/three.json"
 run_status 1 "a run of everything into a share's folder" "$PFSIM" run "$WORK/three.json" --out "$WORK/bad" --quiet
 [ ! -e "$WORK/bad/shard.txt" ] || fail "what a share left stays beside another result"
 
