@@ -1,7 +1,7 @@
 /* sim/tap/draw.c -- what a request and its answer look like on the wire. See inner.h.
  *
- * HTTP's texts are those of sim/live's requests (libcurl's) and of sim/server's answers, drawn
- * alike in both worlds; credentials are left out, and dates count from 1970 as the run's instants
+ * HTTP's texts are worded as sim/live's requests (libcurl's) and sim/server's answers are, for
+ * worlds without sockets; credentials are left out, and dates count from 1970 as the run's instants
  * do. TLS is drawn as the two hellos in the clear and records that nobody can read. TFTP's packets
  * are built by sim/tftp; what was lost or sent again is not drawn. Captured at the phone. */
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 /* sim/tap/fetch.c -- requests to the server: when, how fast, over which connection. See inner.h.
  *
- * A fetch is drawn when it has ended: only then its first byte's instant is known. Until then its
- * progress is kept, a bounded number of points. What it looks like: draw.c. */
+ * Of worlds without sockets: what these tell becomes packets in wire.c. A fetch is drawn when it has
+ * ended: only then its first byte's instant is known. Until then its progress is kept, a bounded
+ * number of points. What it looks like: draw.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,7 +125,6 @@ static void describe(struct sim_tap_world *t, struct tap_fetch *f,
     f->file = request->file;
     f->size = request->file != 0 ? sim_world_file_size(t->inner, request->file) : 0;
     f->offset = f->size;
-    f->every = request->notify_every;
     f->began = sim_world_now(t->inner);
     f->body.content =
         t->config.catalog != NULL ? sim_catalog_find(t->config.catalog, request->path) : NULL;
@@ -138,7 +138,6 @@ int tap_fetch(struct sim_world *world, sim_node node, const struct sim_fetch_req
               sim_fetch *out)
 {
     struct sim_tap_world *t = tap_of(world);
-    struct sim_fetch_request asked = *request;
     struct tap_node *n = tap_node_of(t, node);
     size_t len = strnlen(request->path, SIM_WORLD_PATH_MAX);
 
@@ -152,10 +151,7 @@ int tap_fetch(struct sim_world *world, sim_node node, const struct sim_fetch_req
         memcpy(f->path, request->path, len);
         describe(t, f, request);
     }
-    if (t->config.asks_progress && asked.notify_every == 0 && asked.file != 0) {
-        asked.notify_every = TAP_PROGRESS;
-    }
-    int rc = sim_world_fetch(t->inner, node, &asked, out);
+    int rc = sim_world_fetch(t->inner, node, request, out);
     if (rc != 0 || f == NULL) {
         t->failed |= rc == 0;
         free(f);
@@ -216,9 +212,6 @@ void tap_fetch_progress(void *self, sim_time now, sim_fetch fetch, uint64_t size
 
     if (f != NULL) {
         sample(n->tap, f, now);
-        if (f->every == 0) {
-            return; /* the tap asked for it */
-        }
     }
     n->ops->fetch_progress(n->self, now, fetch, size);
 }

@@ -169,10 +169,9 @@ struct tap_fetch {
     uint8_t place, protocol;
     struct tap_http *http;
     sim_file file;
-    uint64_t size;        /* of the copy when it began */
-    uint64_t offset;      /* what was asked for begins there */
-    uint64_t total;       /* bytes that the answer promises; 0: not known */
-    uint64_t every, told; /* live: what the node wants to be told of */
+    uint64_t size;   /* of the copy when it began */
+    uint64_t offset; /* what was asked for begins there */
+    uint64_t total;  /* bytes that the answer promises; 0: not known */
     struct tap_body body;
     sim_time began;
     size_t samples_len;

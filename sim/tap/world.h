@@ -46,8 +46,8 @@ struct sim_tap_config {
     const char *user_agent;
     uint16_t peer_port;
     sim_node node_offset; /* added to the world's numbers of nodes */
-    /* Live: progress is asked for by notices that nodes do not hear of. Virtual: by
-     * sim_tap_world_sample(), which changes nothing in the run. */
+    /* Live: progress of bodies between phones is asked for by notices that nodes do not hear of.
+     * Virtual: by sim_tap_world_sample(), which changes nothing in the run. */
     bool asks_progress;
     bool has_tftp; /* the world tells of TFTP itself: sim_tap_world_tftp() */
     bool has_wire; /* it tells of all that passes to and from servers: sim_tap_world_wire() */
