@@ -2,6 +2,7 @@
 #include "analysis/document.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +168,11 @@ bool analysis_document_is_comparison(const cJSON *document)
 static void quote(const cJSON *item, char out[48])
 {
     if (cJSON_IsNumber(item)) {
-        snprintf(out, 48, "%g", item->valuedouble);
+        if (isfinite(item->valuedouble)) {
+            snprintf(out, 48, "%.15g", item->valuedouble);
+        } else {
+            snprintf(out, 48, "a number beyond 1.8e308");
+        }
     } else if (cJSON_IsString(item)) {
         snprintf(out, 48, "the text \"%.20s\"", item->valuestring);
         for (char *c = out; *c != '\0'; c++) {
@@ -206,6 +211,32 @@ static int refuse(const struct position_index *index, const cJSON *document, con
                                  : "");
     }
     return SIM_EINVAL;
+}
+
+int analysis_document_refuse(const struct analysis_document_fault *fault, const char *path,
+                             const char *advice, char why[ANALYSIS_WHY_MAX])
+{
+    char found[48];
+
+    quote(fault->item, found);
+    snprintf(why, ANALYSIS_WHY_MAX, "%.160s: %s: %s%s%s%s; %s", path, fault->path,
+             fault->missing ? "is missing" : "found ", fault->missing ? "" : found,
+             fault->missing ? "" : ", expected ", fault->missing ? "" : fault->expected, advice);
+    return SIM_EINVAL;
+}
+
+int analysis_document_check(const cJSON *document, const char *path, const char *schema,
+                            const char *definition, const char *advice, char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_document_fault fault;
+    cJSON *parsed = cJSON_Parse(schema);
+
+    if (parsed == NULL) {
+        return no_memory(why);
+    }
+    bool fits = analysis_document_fits(document, parsed, definition, &fault);
+    cJSON_Delete(parsed);
+    return fits ? 0 : analysis_document_refuse(&fault, path, advice, why);
 }
 
 int analysis_document_parse(cJSON **out, const char *path, const char *text, size_t len,

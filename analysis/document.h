@@ -39,6 +39,14 @@ int analysis_document_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_
 /* Any JSON, strictly: the same without a schema. */
 int analysis_document_json(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]);
 
+/* Is what was parsed as `definition` of `schema` (a text: document_schema.h) says? 0, SIM_ENOMEM,
+ * or SIM_EINVAL with a sentence: file, place, what was found, what was expected, and `advice`. */
+int analysis_document_check(const cJSON *document, const char *path, const char *schema,
+                            const char *definition, const char *advice, char why[ANALYSIS_WHY_MAX]);
+/* Such a sentence, of a fault that a schema can't tell. Returns SIM_EINVAL. */
+int analysis_document_refuse(const struct analysis_document_fault *fault, const char *path,
+                             const char *advice, char why[ANALYSIS_WHY_MAX]);
+
 /* Of a document of several runs (compare.json)? */
 bool analysis_document_is_comparison(const cJSON *document);
 

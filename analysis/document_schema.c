@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,43 @@ static bool check_enum(struct walk *w, const cJSON *item, const cJSON *values)
     return values == NULL || fault(w, item, NULL);
 }
 
+static bool check_range(struct walk *w, const cJSON *item, const cJSON *schema)
+{
+    const cJSON *least = member(schema, "minimum"), *most = member(schema, "maximum");
+    char text[128], types[48];
+
+    if (!(least != NULL && item->valuedouble < least->valuedouble) &&
+        !(most != NULL && item->valuedouble > most->valuedouble)) {
+        return true;
+    }
+    describe(member(schema, "type"), types, sizeof(types));
+    if (least != NULL && most != NULL) {
+        snprintf(text, sizeof(text), "%s, from %.15g to %.15g", types, least->valuedouble,
+                 most->valuedouble);
+    } else {
+        snprintf(text, sizeof(text), "%s, at %s %.15g", types, least != NULL ? "least" : "most",
+                 (least != NULL ? least : most)->valuedouble);
+    }
+    return fault(w, item, text);
+}
+
+static bool check_pattern(struct walk *w, const cJSON *item, const cJSON *pattern)
+{
+    char text[sizeof(w->fault->expected)];
+    regex_t regex;
+
+    if (pattern == NULL) {
+        return true;
+    }
+    if (regcomp(&regex, pattern->valuestring, REG_EXTENDED | REG_NOSUB) != 0) {
+        return fault(w, item, "memory to check it");
+    }
+    bool fits = regexec(&regex, item->valuestring, 0, NULL, 0) == 0;
+    regfree(&regex);
+    snprintf(text, sizeof(text), "a text like %s", pattern->valuestring);
+    return fits || fault(w, item, text);
+}
+
 static bool check(struct walk *w, const cJSON *item, const cJSON *schema);
 
 static int compare_names(const void *a, const void *b)
@@ -270,16 +308,12 @@ static bool check_array(struct walk *w, const cJSON *item, const cJSON *schema)
 static bool check(struct walk *w, const cJSON *item, const cJSON *schema)
 {
     schema = resolve(w, schema);
-    const cJSON *minimum = member(schema, "minimum");
 
     if (!check_type(w, item, member(schema, "type")) ||
-        !check_enum(w, item, member(schema, "enum"))) {
+        !check_enum(w, item, member(schema, "enum")) ||
+        (cJSON_IsNumber(item) && !check_range(w, item, schema)) ||
+        (cJSON_IsString(item) && !check_pattern(w, item, member(schema, "pattern")))) {
         return false;
-    }
-    if (minimum != NULL && cJSON_IsNumber(item) && item->valuedouble < minimum->valuedouble) {
-        char text[64];
-        snprintf(text, sizeof(text), "at least %g", minimum->valuedouble);
-        return fault(w, item, text);
     }
     if (cJSON_IsObject(item)) {
         return check_object(w, item, schema);

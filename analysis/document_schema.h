@@ -1,7 +1,8 @@
 /* analysis/document_schema.h -- does a JSON value fit a JSON Schema?
  *
- * Knows the words that result.schema.json uses: $ref to #/$defs/, type, enum, minimum, minItems,
- * maxItems, required, properties, additionalProperties (a schema), items. Others say nothing here
+ * Knows the words that result.schema.json uses: $ref to #/$defs/, type, enum, minimum, maximum,
+ * pattern, minItems, maxItems, required, properties, additionalProperties (a schema), items. Others
+ * say nothing here, and a number must be finite whatever the schema allows
  * (tests hold the schema itself against a whole validator). */
 #ifndef ANALYSIS_DOCUMENT_SCHEMA_H
 #define ANALYSIS_DOCUMENT_SCHEMA_H

@@ -73,7 +73,7 @@ static bool parse_number(const char *number, double *out)
         return false;
     }
     *out = strtod(number, &end);
-    return *end == '\0' && isfinite(*out);
+    return *end == '\0' && fabs(*out) <= (double)UINT64_MAX; /* no figure is larger */
 }
 
 /* "80 %", "80%". */

@@ -1,5 +1,5 @@
 /* analysis/sweep/tables_read.c -- sweep.json read back, never trusted; see tables.h. */
-#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,122 +23,126 @@ static const cJSON *get(const cJSON *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static bool has_text(const cJSON *object, const char *key)
+/* What tables.c writes. Confidence intervals reach further than figures, which have 64 bits. */
+static const char schema[] =
+    "{\"$defs\":{\"text\":{\"type\":\"string\"},"
+    "\"count\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000},"
+    "\"counts\":{\"type\":\"array\",\"items\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,"
+    "\"maximum\":1000000}},"
+    "\"figures\":{\"type\":\"array\",\"items\":{\"type\":[\"number\",\"null\"],"
+    "\"minimum\":-1e21,\"maximum\":1e21}},"
+    "\"key\":{\"type\":\"object\",\"required\":[\"path\",\"values\",\"numbers\",\"log\"],"
+    "\"properties\":{\"path\":{\"$ref\":\"#/$defs/text\"},"
+    "\"values\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/$defs/text\"}},"
+    "\"numbers\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"number\"}},"
+    "\"log\":{\"type\":\"boolean\"}}},"
+    "\"metric\":{\"type\":\"object\",\"required\":[\"name\",\"label\",\"unit\"],"
+    "\"properties\":{\"name\":{\"$ref\":\"#/$defs/text\"},\"label\":{\"$ref\":\"#/$defs/text\"},"
+    "\"unit\":{\"$ref\":\"#/$defs/text\"}}},"
+    "\"point\":{\"type\":\"object\",\"required\":[\"at\",\"runs\",\"all_met\",\"failed\","
+    "\"mean\",\"low\",\"high\",\"min\",\"max\",\"counts\"],"
+    "\"properties\":{\"at\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/count\"}},"
+    "\"runs\":{\"$ref\":\"#/$defs/count\"},\"all_met\":{\"$ref\":\"#/$defs/count\"},"
+    "\"failed\":{\"$ref\":\"#/$defs/count\"},\"mean\":{\"$ref\":\"#/$defs/figures\"},"
+    "\"low\":{\"$ref\":\"#/$defs/figures\"},\"high\":{\"$ref\":\"#/$defs/figures\"},"
+    "\"min\":{\"$ref\":\"#/$defs/figures\"},\"max\":{\"$ref\":\"#/$defs/figures\"},"
+    "\"counts\":{\"$ref\":\"#/$defs/counts\"}}},"
+    "\"sweep\":{\"type\":\"object\",\"required\":[\"keys\",\"metrics\",\"repeat\",\"runs\","
+    "\"failed\",\"points\"],"
+    "\"properties\":{\"keys\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":"
+    "\"#/$defs/key\"}},"
+    "\"metrics\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/metric\"}},"
+    "\"repeat\":{\"$ref\":\"#/$defs/count\"},\"runs\":{\"$ref\":\"#/$defs/count\"},"
+    "\"failed\":{\"$ref\":\"#/$defs/count\"},"
+    "\"points\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/point\"}}}},"
+    "\"view\":{\"type\":\"object\",\"required\":[\"format\",\"kind\",\"title\",\"world\",\"seed\","
+    "\"runs\","
+    "\"versions\",\"sweep\"],"
+    "\"properties\":{\"kind\":{\"enum\":[\"sweep\"]},\"title\":{\"$ref\":\"#/$defs/text\"},"
+    "\"world\":{\"$ref\":\"#/$defs/text\"},\"seed\":{\"$ref\":\"#/$defs/text\"},"
+    "\"runs\":{\"type\":\"array\",\"maxItems\":0},\"versions\":{\"type\":\"object\"},"
+    "\"sweep\":{\"$ref\":\"#/$defs/sweep\"}}}}}";
+
+static const char advice[] = "give the command of the sweep again, it makes this file anew "
+                             "from " ANALYSIS_STORE_NAME;
+
+static bool fault(struct analysis_document_fault *f, const cJSON *item, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Always false. The rest of the format, behind "; ", is what was expected. */
+static bool fault(struct analysis_document_fault *f, const cJSON *item, const char *format, ...)
 {
-    return cJSON_IsString(get(object, key));
+    char text[sizeof(f->path) + sizeof(f->expected)];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    const char *end = strstr(text, "; ");
+    *f = (struct analysis_document_fault){.item = item};
+    snprintf(f->path, sizeof(f->path), "%.*s", (int)(end - text), text);
+    snprintf(f->expected, sizeof(f->expected), "%s", end + 2);
+    return false;
 }
 
-/* A list of `len` numbers, or with `or_null` nulls among them. */
-static bool is_numbers(const cJSON *list, int len, bool or_null)
+/* The lists of a point: a place among each key's values, a number for each metric. */
+static bool check_point(const cJSON *point, int number, const cJSON *sweep,
+                        struct analysis_document_fault *f)
 {
-    const cJSON *item;
+    static const char *const lists[] = {"mean", "low", "high", "min", "max", "counts"};
+    const cJSON *key = get(sweep, "keys")->child, *at = get(point, "at"), *item;
+    int metrics = cJSON_GetArraySize(get(sweep, "metrics")), k = 0;
+    int keys = cJSON_GetArraySize(get(sweep, "keys"));
 
-    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != len) {
-        return false;
-    }
-    cJSON_ArrayForEach(item, list)
-    {
-        if (!cJSON_IsNumber(item) && !(or_null && cJSON_IsNull(item))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_key(const cJSON *key)
-{
-    const cJSON *values = get(key, "values"), *numbers = get(key, "numbers"), *item;
-    int len = cJSON_GetArraySize(values);
-
-    cJSON_ArrayForEach(item, values)
-    {
-        if (!cJSON_IsString(item)) {
-            return false;
-        }
-    }
-    return cJSON_IsArray(values) && len > 0 && has_text(key, "path") &&
-           cJSON_IsBool(get(key, "log")) &&
-           (cJSON_IsNull(numbers) || is_numbers(numbers, len, false));
-}
-
-/* "at": an index into each key's values. */
-static bool is_place(const cJSON *at, const cJSON *keys)
-{
-    const cJSON *key = keys->child, *item;
-
-    if (!is_numbers(at, cJSON_GetArraySize(keys), false)) {
-        return false;
+    if (cJSON_GetArraySize(at) != keys) {
+        return fault(f, at, "sweep.points[%d].at; a list of %d places", number, keys);
     }
     cJSON_ArrayForEach(item, at)
     {
-        double most = cJSON_GetArraySize(get(key, "values"));
-        double value = item->valuedouble;
-        if (!(value >= 0) || value >= most || value != floor(value)) {
-            return false;
+        int len = cJSON_GetArraySize(get(key, "values"));
+        if (item->valuedouble >= len) {
+            return fault(f, item, "sweep.points[%d].at[%d]; a place from 0 to %d", number, k,
+                         len - 1);
         }
         key = key->next;
+        k++;
+    }
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const cJSON *list = get(point, lists[i]);
+        if (cJSON_GetArraySize(list) != metrics) {
+            return fault(f, list, "sweep.points[%d].%s; a list of %d numbers", number, lists[i],
+                         metrics);
+        }
     }
     return true;
 }
 
-static bool is_point(const cJSON *point, const cJSON *keys, int metrics)
+/* What a schema can't tell: numbers of things that belong together. */
+static bool check_lengths(const cJSON *sweep, struct analysis_document_fault *f)
 {
-    static const char *const lists[] = {"mean", "low", "high", "min", "max", "counts"};
+    const cJSON *item, *keys = get(sweep, "keys");
+    int number = 0;
 
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        if (!is_numbers(get(point, lists[i]), metrics, true)) {
-            return false;
-        }
-    }
-    return is_place(get(point, "at"), keys) && cJSON_IsNumber(get(point, "runs")) &&
-           cJSON_IsNumber(get(point, "all_met")) && cJSON_IsNumber(get(point, "failed"));
-}
-
-/* The name of the first part that is not as tables.c writes it; NULL: all are. */
-static const char *fault_of(const cJSON *view)
-{
-    const cJSON *sweep = get(view, "sweep"), *keys = get(sweep, "keys");
-    const cJSON *metrics = get(sweep, "metrics"), *item;
-
-    if (!cJSON_IsArray(get(view, "runs")) || get(view, "runs")->child != NULL) {
-        return "runs";
-    }
-    if (!has_text(view, "title") || !has_text(view, "seed") || !has_text(view, "world")) {
-        return "title, seed, world";
-    }
-    if (!cJSON_IsObject(get(view, "versions"))) {
-        return "versions";
-    }
-    if (!cJSON_IsNumber(get(sweep, "runs")) || !cJSON_IsNumber(get(sweep, "repeat")) ||
-        !cJSON_IsNumber(get(sweep, "failed"))) {
-        return "sweep.runs, repeat, failed";
-    }
-    if (!cJSON_IsArray(keys) || cJSON_GetArraySize(keys) == 0 ||
-        cJSON_GetArraySize(keys) > ANALYSIS_GRID_KEYS_MAX) {
-        return "sweep.keys";
+    if (cJSON_GetArraySize(keys) > ANALYSIS_GRID_KEYS_MAX) {
+        return fault(f, keys, "sweep.keys; at most %d of them", ANALYSIS_GRID_KEYS_MAX);
     }
     cJSON_ArrayForEach(item, keys)
     {
-        if (!is_key(item)) {
-            return "sweep.keys";
+        const cJSON *numbers = get(item, "numbers");
+        int len = cJSON_GetArraySize(get(item, "values"));
+        if (cJSON_IsArray(numbers) && cJSON_GetArraySize(numbers) != len) {
+            return fault(f, numbers, "sweep.keys[%d].numbers; a list of %d numbers", number, len);
         }
+        number++;
     }
-    cJSON_ArrayForEach(item, metrics)
-    {
-        if (!has_text(item, "name") || !has_text(item, "label") || !has_text(item, "unit")) {
-            return "sweep.metrics";
-        }
-    }
-    if (!cJSON_IsArray(metrics) || !cJSON_IsArray(get(sweep, "points"))) {
-        return "sweep.metrics, points";
-    }
+    number = 0;
     cJSON_ArrayForEach(item, get(sweep, "points"))
     {
-        if (!is_point(item, keys, cJSON_GetArraySize(metrics))) {
-            return "sweep.points";
+        if (!check_point(item, number++, sweep, f)) {
+            return false;
         }
     }
-    return NULL;
+    return true;
 }
 
 int analysis_tables_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX])
@@ -149,28 +153,23 @@ int analysis_tables_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MA
     if (rc != 0) {
         return rc;
     }
-    const cJSON *kind = get(view, "kind"), *format = get(view, "format");
-    const char *fault = NULL;
-    if (!cJSON_IsString(kind) || strcmp(kind->valuestring, "sweep") != 0) {
-        fault = "kind";
-    } else if (!cJSON_IsNumber(format) || format->valuedouble != ANALYSIS_VIEW_FORMAT) {
+    const cJSON *format = get(view, "format");
+    struct analysis_document_fault f;
+    if (cJSON_IsNumber(format) && format->valuedouble != ANALYSIS_VIEW_FORMAT) {
         snprintf(why, ANALYSIS_WHY_MAX,
                  "%.300s: another version of pfsim wrote this sweep; give the command of the sweep "
                  "again with --out of its folder, or use that version",
                  path);
-        cJSON_Delete(view);
-        return SIM_EINVAL;
+        rc = SIM_EINVAL;
     } else {
-        fault = fault_of(view);
+        rc = analysis_document_check(view, path, schema, "view", advice, why);
     }
-    if (fault != NULL) {
-        snprintf(
-            why, ANALYSIS_WHY_MAX,
-            "%.300s: not a sweep as pfsim writes it (%s); give the command of the sweep again, "
-            "it makes this file anew from " ANALYSIS_STORE_NAME,
-            path, fault);
+    if (rc == 0 && !check_lengths(get(view, "sweep"), &f)) {
+        rc = analysis_document_refuse(&f, path, advice, why);
+    }
+    if (rc != 0) {
         cJSON_Delete(view);
-        return SIM_EINVAL;
+        return rc;
     }
     *out = view;
     return 0;

@@ -59,6 +59,30 @@ used ../tree a
 run_status 0 "calibrate" "$PFSIM" calibrate ../tree/out/run -o a/fitted.json
 run_status 0 "what was fitted" "$PFSIM" check a/fitted.json
 
+# Numbers that can't be are told with their place by whatever reads a result.
+# impossible FILE PATTERN SENTENCE COMMAND...: the number in the file is replaced, then the command is refused.
+impossible() {
+    local file=$1 edit=$2 says=$3
+    shift 3
+    cp "$file" "$WORK/kept"
+    sed -E -i "$edit" "$file"
+    cmp -s "$file" "$WORK/kept" && fail "$edit changes nothing in $file"
+    run_status 2 "$1 after $edit" "$PFSIM" "$@"
+    expect "sentences of $1 after $edit" 1 "$(wc -l <"$WORK/err")"
+    grep -q "$says" "$WORK/err" || fail "$1 after $edit: $(cat "$WORK/err")"
+    cp "$WORK/kept" "$file"
+}
+out=../tree/out
+impossible $out/run/result.json '0,/"total":/s/"total":.*,/"total": 1e300,/' \
+    'result.json:[0-9]*: phones.total: found 1e+300, expected a whole number, from 0 to 10000000' report $out/run -o a/never.html
+impossible $out/run/result.json '0,/"last":/s/"last":.*/"last": -1/' 'completion_s.last: found -1, expected a number or null, from 0' calibrate $out/run
+impossible $out/both/compare.json '0,/"requests":/s/"requests":.*,/"requests": 2.5,/' \
+    'compare.json:[0-9]*: runs\[0\].server.requests: found 2.5, expected a whole number' report $out/both -o a/never.html
+impossible $out/sweep/sweep.json 's/"failed":[^,]*,/"failed": 1e999,/' 'failed: found a number beyond 1.8e308, expected a whole number' report $out/sweep -o a/never.html
+for i in 0 1; do run_status 0 "share $i of a comparison" "$PFSIM" compare ../tree/site/s.json --shard "$i/2" --out "a/both/$i" --quiet; done
+impossible a/both/1/compare.json '0,/"seed":/s/"seed":.*,/"seed": "-5",/' 'runs\[0\].seed: found the text "-5", expected a text like' merge a/both/0 a/both/1
+[ ! -e a/never.html ] || fail "a report of a result that was refused"
+
 # The same bytes in another tree that is laid out alike; and a tree may move.
 cp -r "$WORK/tree/site" "$WORK/elsewhere/b/site"
 (cd b && "$PFSIM" run site/s.json --out out/run --quiet >/dev/null)

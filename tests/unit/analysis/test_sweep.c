@@ -362,9 +362,11 @@ Test(store, remembers_what_is_finished_and_whose_it_is, .init = set_up, .fini = 
 
 /* ---- sweep.json ---- */
 
+static char read_why[ANALYSIS_WHY_MAX];
+
 static int read_view(const char *text)
 {
-    char path[128], why[ANALYSIS_WHY_MAX];
+    char path[128];
     cJSON *view = NULL;
 
     snprintf(path, sizeof(path), "%s/sweep.json", folder);
@@ -372,7 +374,7 @@ static int read_view(const char *text)
     fputs(text, f);
     fclose(f);
     cr_assert(analysis_tables_is(path));
-    int rc = analysis_tables_read(&view, path, why);
+    int rc = analysis_tables_read(&view, path, read_why);
     cJSON_Delete(view);
     unlink(path);
     return rc;
@@ -408,6 +410,13 @@ Test(tables, a_stored_sweep_is_not_trusted, .init = set_up, .fini = tear_down)
         {"\"repeat\":1", "\"repeat\":\"\""},
         {"\"seed\":\"1\"", "\"seed\":1"},
         {"\"versions\":{}", "\"versions\":1"},
+        {"\"format\":1,", ""},
+        {"\"mean\":[1]", "\"mean\":[1e300]"},
+        {"\"mean\":[1]", "\"mean\":[1e999]"},
+        {"\"counts\":[1]", "\"counts\":[0.5]"},
+        {"\"counts\":[1]", "\"counts\":[]"},
+        {"\"runs\":1,\"all", "\"runs\":-1,\"all"},
+        {"\"repeat\":1", "\"repeat\":1e9"},
     };
 
     cr_assert_eq(read_view(good), 0);
@@ -419,5 +428,8 @@ Test(tables, a_stored_sweep_is_not_trusted, .init = set_up, .fini = tear_down)
                  at + strlen(faults[i].from));
         cr_assert_neq(read_view(text), 0, "%s", faults[i].to);
     }
+    cr_assert(strstr(read_why, "sweep.json: sweep.repeat: found 1000000000, expected a whole "
+                               "number, from 0 to 1000000; give the command") != NULL,
+              "%s", read_why);
     cr_assert(!analysis_tables_is("/x/mysweep.json"));
 }
