@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "analysis/plan/plan.h"
 #include "analysis/program.h"
 #include "analysis/result.h"
 #include "analysis/sweep/ranks.h"
@@ -58,9 +59,10 @@ int analysis_cmd_schema(const struct analysis_program *program, int argc, char *
 {
     static const struct analysis_usage usage = {
         .command = "schema",
-        .arguments = "[result]",
-        .does = "Prints the JSON Schema (2020-12) of a scenario; with the word result, that of a "
-                "result.\n",
+        .arguments = "[result|plan]",
+        .does = "Prints the JSON Schema (2020-12) of a scenario; with the word result or plan, "
+                "that of a\n"
+                "result or of a plan.json.\n",
         .example = "pfsim schema > schema.json",
     };
     static const struct analysis_words words = {0, 1, ""};
@@ -76,9 +78,11 @@ int analysis_cmd_schema(const struct analysis_program *program, int argc, char *
         text = scenario_schema_text();
     } else if (strcmp(line.words[0], "result") == 0) {
         text = analysis_result_schema();
+    } else if (strcmp(line.words[0], "plan") == 0) {
+        text = analysis_plan_schema();
     } else {
         return analysis_program_fail(program, "schema", ANALYSIS_USAGE,
-                                     "no schema of %.60s; there are scenario and result",
+                                     "no schema of %.60s; there are scenario, result and plan",
                                      line.words[0]);
     }
     fputs(text, program->out);

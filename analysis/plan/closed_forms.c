@@ -116,7 +116,7 @@ static void add_model(const struct scenario *s, const struct scenario_site *site
     uint64_t port = site->lan.rate_bit_s;
     struct analysis_kumar_ross k = {m->bytes, m->phones, wan, port, port};
     struct analysis_tree_form t = {
-        /* no bytes: the hops; the line is shared by all models */
+        .bytes = m->bytes, /* as if it had the line for itself */
         .last_bytes = f->files_len > 0 ? f->files[f->files_len - 1].size : m->bytes,
         .phones = m->phones,
         .fanout = s->pfs.fanout,
@@ -148,6 +148,9 @@ static void add_model(const struct scenario *s, const struct scenario_site *site
                                                       f->files_len > 0 ? f->files_len : 1, port));
     out->kumar_ross = longer(out->kumar_ross, analysis_closed_kumar_ross(&k));
     out->tree = longer(out->tree, analysis_closed_tree(&t));
+    t.bytes = 0;
+    sim_duration hops = analysis_closed_tree(&t);
+    out->least_hops = out->models == 1 || hops < out->least_hops ? hops : out->least_hops;
     uint32_t depth = analysis_closed_depth(t.phones, t.fanout);
     out->depth = depth > out->depth ? depth : out->depth;
 }
@@ -171,7 +174,7 @@ void analysis_closed_site(const struct scenario *s, const struct scenario_site *
         }
     }
     c.one_copy = analysis_closed_copies(c.copy_bytes, 1, wan);
-    c.tree = sim_time_add(c.one_copy, c.tree);
+    c.tree = longer(sim_time_add(c.one_copy, c.least_hops), c.tree);
     c.kumar_ross = longer(c.kumar_ross, c.one_copy);
     c.all_copies = analysis_closed_copies(c.all_bytes, 1, wan);
     *out = c;

@@ -92,7 +92,10 @@ struct analysis_closed_site {
     sim_duration lock_step;  /* one phone's load by TFTP, alone on the line; the slowest model */
     sim_duration mundinger;  /* one model's phones behind its root, over ports */
     sim_duration kumar_ross; /* one model, and never less than one_copy */
-    sim_duration tree;       /* store-and-forward: one_copy and the longest way down */
+    sim_duration tree;       /* store-and-forward: whichever model's last file comes last over the
+                                line has its way down before it, and each model its own copy and
+                                way */
+    sim_duration least_hops; /* of the model with the shortest way down */
     uint32_t depth;
 };
 void analysis_closed_site(const struct scenario *s, const struct scenario_site *site,

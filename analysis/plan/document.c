@@ -7,6 +7,13 @@
 #include "analysis/quantity.h"
 #include "sim/units.h"
 
+#include "plan_schema_json.h"
+
+const char *analysis_plan_schema(void)
+{
+    return (const char *)analysis_plan_schema_bytes;
+}
+
 static double seconds(sim_duration d)
 {
     return round((double)d / 1e3) / 1e6;
@@ -33,6 +40,7 @@ static cJSON *try_json(const struct analysis_try *t)
     cJSON_AddNumberToObject(o, "cost", t->cost);
     add_seconds(o, "bound_s", t->bound, t->bound > 0);
     cJSON_AddItemToObject(o, "trial", t->ran ? analysis_trial_json(&t->trial) : cJSON_CreateNull());
+    cJSON_AddBoolToObject(o, "refused", t->refused);
     if (t->why[0] != '\0') {
         cJSON_AddStringToObject(o, "why", t->why);
     }
@@ -49,6 +57,7 @@ cJSON *plan_found_json(const struct analysis_found *found, uint64_t runs)
     }
     cJSON_AddNumberToObject(o, "chosen", found->chosen);
     cJSON_AddNumberToObject(o, "closest", found->closest);
+    cJSON_AddNumberToObject(o, "least", found->least);
     cJSON_AddNumberToObject(o, "as_it_is", found->as_it_is);
     cJSON_AddBoolToObject(o, "not_monotone", found->not_monotone);
     cJSON_AddBoolToObject(o, "full", found->full);
@@ -113,6 +122,21 @@ static void note_of_none(const struct plan *p, const struct plan_class *c, cJSON
     }
 }
 
+/* Sites that fetch by TFTP as planned. */
+static uint64_t sites_of_tftp(const struct plan *p)
+{
+    uint64_t sites = 0;
+
+    for (size_t i = 0; i < p->classes_len; i++) {
+        const struct plan_class *c = &p->classes[i];
+        if (c->tftp && !c->is_lan &&
+            (c->measure.parts & (ANALYSIS_MEASURE_HTTP | ANALYSIS_MEASURE_LOAD_SERVER)) == 0) {
+            sites += c->site->count;
+        }
+    }
+    return sites;
+}
+
 static void add_notes(const struct plan *p, const struct plan_class *c, cJSON *o)
 {
     cJSON *notes = cJSON_AddArrayToObject(o, "notes");
@@ -125,9 +149,13 @@ static void add_notes(const struct plan *p, const struct plan_class *c, cJSON *o
                  sim_units_format_duration(c->closed.one_copy, b));
         note(notes, text);
     }
-    if ((c->measure.parts & ANALYSIS_MEASURE_BLOCK) != 0) {
-        note(notes, "TFTP's block size and window are granted by the server: they are set for all "
-                    "sites");
+    if ((c->measure.parts & ~c->given & (ANALYSIS_MEASURE_BLOCK | ANALYSIS_MEASURE_WINDOW)) != 0) {
+        snprintf(
+            text, sizeof(text),
+            "TFTP's block size and window are settings of the server, not of a site: they hold "
+            "for all sites that fetch by TFTP (%" PRIu64 "), and did in the runs of all sites",
+            sites_of_tftp(p));
+        note(notes, text);
     }
     if (c->doubled) {
         note(notes, "alone a shorter start would do; beside the other sites it takes this one");
@@ -145,6 +173,13 @@ static void add_notes(const struct plan *p, const struct plan_class *c, cJSON *o
     }
 }
 
+static bool does(const cJSON *try)
+{
+    return !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(try, "refused")) &&
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(
+               cJSON_GetObjectItemCaseSensitive(try, "trial"), "met"));
+}
+
 /* Of several tries of one set that do, the shortest start. */
 static bool is_shortest(const cJSON *tries, const cJSON *one)
 {
@@ -156,8 +191,7 @@ static bool is_shortest(const cJSON *tries, const cJSON *one)
     }
     cJSON_ArrayForEach(t, tries)
     {
-        const cJSON *trial = cJSON_GetObjectItemCaseSensitive(t, "trial");
-        if (t != one && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(trial, "met")) &&
+        if (t != one && does(t) &&
             analysis_measure_read(cJSON_GetObjectItemCaseSensitive(t, "measure"), &other) &&
             other.parts == m.parts && other.spread < m.spread) {
             return false;
@@ -174,13 +208,21 @@ static void add_alternatives(const struct plan_class *c, cJSON *o)
     cJSON_ArrayForEach(t, tries)
     {
         struct analysis_measure m;
-        const cJSON *trial = cJSON_GetObjectItemCaseSensitive(t, "trial");
-        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(trial, "met")) &&
-            analysis_measure_read(cJSON_GetObjectItemCaseSensitive(t, "measure"), &m) &&
+        if (does(t) && analysis_measure_read(cJSON_GetObjectItemCaseSensitive(t, "measure"), &m) &&
             m.parts != c->measure.parts && is_shortest(tries, t)) {
             cJSON_AddItemToArray(list, cJSON_Duplicate(t, true));
         }
     }
+}
+
+static cJSON *parts_json(unsigned parts)
+{
+    struct analysis_measure m = {.parts = parts};
+    cJSON *json = analysis_measure_json(&m);
+    cJSON *list = cJSON_DetachItemFromObjectCaseSensitive(json, "parts");
+
+    cJSON_Delete(json);
+    return list;
 }
 
 static cJSON *class_json(const struct plan *p, const struct plan_class *c)
@@ -207,12 +249,16 @@ static cJSON *class_json(const struct plan *p, const struct plan_class *c)
     cJSON_AddBoolToObject(o, "solved", c->solved);
     cJSON_AddItemToObject(o, "measure", analysis_measure_json(&c->measure));
     cJSON_AddStringToObject(o, "text", analysis_measure_text(&c->measure, text));
-    cJSON_AddNumberToObject(o, "cost",
-                            analysis_measure_cost(&p->config->weights, c->measure.parts));
+    cJSON_AddNumberToObject(
+        o, "cost", analysis_measure_cost(&p->config->weights, c->measure.parts & ~c->given));
+    cJSON_AddItemToObject(o, "given", parts_json(c->measure.parts & c->given));
     cJSON_AddItemToObject(o, "trial", analysis_trial_json(&c->now));
     add_alternatives(c, o);
     cJSON_AddItemToObject(o, "bounds", bounds_json(&c->closed));
     add_notes(p, c, o);
+    if (c->twin >= 0) {
+        cJSON_AddStringToObject(o, "same_as", p->classes[c->twin].site->name);
+    }
     const cJSON *tries = cJSON_GetObjectItemCaseSensitive(c->found, "tries");
     cJSON_AddItemToObject(o, "tried",
                           tries != NULL ? cJSON_Duplicate(tries, true) : cJSON_CreateArray());
@@ -233,12 +279,48 @@ static void add_needs(const struct plan *p, cJSON *o)
     }
 }
 
+static void add_or_null(cJSON *o, const char *key, double value)
+{
+    if (isnan(value)) {
+        cJSON_AddNullToObject(o, key);
+    } else {
+        cJSON_AddNumberToObject(o, key, value);
+    }
+}
+
+/* Limits of the whole that classes add up to, and what each class has of them. */
+static void add_totals(const struct plan *p, cJSON *o)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, "totals");
+
+    for (size_t k = 0; k < p->draft.totals_len; k++) {
+        const struct analysis_total *t = &p->draft.totals[k];
+        cJSON *total = cJSON_CreateObject(), *classes;
+        cJSON_AddStringToObject(total, "metric", t->metric);
+        cJSON_AddStringToObject(total, "op", t->op);
+        cJSON_AddNumberToObject(total, "limit", t->limit);
+        add_or_null(total, "as_it_is", p->whole_as_it_is.totals[k]);
+        add_or_null(total, "planned", p->whole.totals[k]);
+        classes = cJSON_AddArrayToObject(total, "classes");
+        for (size_t i = 0; i < p->classes_len; i++) {
+            const struct plan_class *c = &p->classes[i];
+            cJSON *part = cJSON_CreateObject();
+            double planned = c->now.totals[k];
+            cJSON_AddStringToObject(part, "name", c->site->name);
+            add_or_null(part, "as_it_is", c->as_it_is.totals[k]);
+            add_or_null(part, "planned", isnan(planned) ? plan_contribution(p, i, k) : planned);
+            cJSON_AddItemToArray(classes, part);
+        }
+        cJSON_AddItemToArray(list, total);
+    }
+}
+
 cJSON *plan_document(const struct plan *p, bool met)
 {
     const struct scenario *s = p->config->scenario;
     cJSON *o = cJSON_CreateObject();
     cJSON *classes;
-    unsigned changed = 0;
+    unsigned changed = 0, tries = 0;
 
     cJSON_AddStringToObject(o, "pfsim", p->config->program->version);
     cJSON_AddStringToObject(o, "scenario", s->name);
@@ -252,8 +334,14 @@ cJSON *plan_document(const struct plan *p, bool met)
     cJSON_AddBoolToObject(o, "found", met);
     cJSON_AddItemToObject(o, "as_it_is", analysis_trial_json(&p->whole_as_it_is));
     cJSON_AddItemToObject(o, "planned", analysis_trial_json(&p->whole));
+    add_totals(p, o);
     classes = cJSON_AddArrayToObject(o, "classes");
     for (size_t i = 0; i < p->classes_len; i++) {
+        const cJSON *found = p->classes[i].found;
+        tries +=
+            p->classes[i].twin >= 0
+                ? 0U
+                : (unsigned)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(found, "tries"));
         changed += p->classes[i].measure.parts != 0;
         cJSON_AddItemToArray(classes, class_json(p, &p->classes[i]));
     }
@@ -262,6 +350,10 @@ cJSON *plan_document(const struct plan *p, bool met)
                           p->cautions != NULL ? cJSON_Duplicate(p->cautions, true)
                                               : cJSON_CreateArray());
     cJSON_AddNumberToObject(o, "rounds", p->rounds);
+    cJSON_AddNumberToObject(o, "tries", tries);
     cJSON_AddNumberToObject(o, "runs", (double)p->runs);
+    cJSON *budget = cJSON_AddObjectToObject(o, "budget");
+    cJSON_AddNumberToObject(budget, "tries_of_a_class", ANALYSIS_SEARCH_TRIES_MAX);
+    cJSON_AddNumberToObject(budget, "rounds", ANALYSIS_PLAN_ROUNDS_MAX);
     return o;
 }

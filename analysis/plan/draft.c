@@ -36,32 +36,45 @@ static double limit_of(const struct analysis_need *n)
     return strtod(n->expression + strspn(n->expression, "<>= "), NULL);
 }
 
+/* Does what keeps `a` keep `b`? Only where that can be told. */
 static bool is_tighter(const struct analysis_need *a, const struct analysis_need *b)
 {
-    return a->expression[0] == b->expression[0] &&
-           ((a->expression[0] == '<' && limit_of(a) < limit_of(b)) ||
-            (a->expression[0] == '>' && limit_of(a) > limit_of(b)));
+    char x = a->expression[0], y = b->expression[0];
+
+    return (x == '=' && y == '<') || (x == y && ((x == '<' && limit_of(a) < limit_of(b)) ||
+                                                 (x == '>' && limit_of(a) > limit_of(b))));
 }
 
-static void add(struct analysis_draft *d, int site, const char *path, const char *expression,
-                bool alone)
+/* A second need on the same figure. Of the whole run the first counts: the command line's. Of a
+ * site the tighter; where neither is (one from above, one from below) what was said of it. */
+static void merge(struct analysis_need *before, const struct analysis_need *n)
 {
-    struct analysis_need n = {.site = site, .alone = alone};
+    bool derived = before->derived && n->derived, asked = before->asked || n->asked;
 
-    if (site >= 0) {
-        snprintf(n.metric, sizeof(n.metric), "sites[%s].%.70s", d->scenario->sites[site].name,
+    if (n->site < 0 && !n->alone) {
+        return;
+    }
+    if (is_tighter(n, before) || (before->derived && !n->derived && !is_tighter(before, n))) {
+        *before = *n;
+    }
+    before->derived = derived;
+    before->asked = asked;
+}
+
+static void add(struct analysis_draft *d, struct analysis_need n, const char *path,
+                const char *expression)
+{
+    if (n.site >= 0) {
+        snprintf(n.metric, sizeof(n.metric), "sites[%s].%.70s", d->scenario->sites[n.site].name,
                  path);
     } else {
         snprintf(n.metric, sizeof(n.metric), "%.*s", (int)sizeof(n.metric) - 1, path);
     }
     snprintf(n.expression, sizeof(n.expression), "%.47s", expression);
     for (size_t i = 0; i < d->needs_len; i++) {
-        struct analysis_need *before = &d->needs[i];
-        if (strcmp(before->metric, n.metric) == 0 && before->alone == alone) {
-            if (alone && is_tighter(&n, before)) {
-                *before = n; /* another copy's */
-            }
-            return; /* a threshold's own site, or the command line, came first */
+        if (strcmp(d->needs[i].metric, n.metric) == 0 && d->needs[i].alone == n.alone) {
+            merge(&d->needs[i], &n);
+            return;
         }
     }
     d->needs[d->needs_len++] = n;
@@ -69,7 +82,7 @@ static void add(struct analysis_draft *d, int site, const char *path, const char
 
 static void add_need(struct analysis_draft *d, int site, const char *path, const char *expression)
 {
-    add(d, site, path, expression, false);
+    add(d, (struct analysis_need){.site = site}, path, expression);
 }
 
 /* The class of a copy: "branch#2" is of "branch"; -1: no copy's name. */
@@ -100,7 +113,7 @@ static void spread_need(struct analysis_draft *d, const char *path, const char *
                         const char *expression)
 {
     for (size_t i = 0; is_of_each(path, op) && i < d->scenario->sites_len; i++) {
-        add_need(d, (int)i, path, expression);
+        add(d, (struct analysis_need){.site = (int)i, .derived = true}, path, expression);
     }
 }
 
@@ -122,7 +135,7 @@ static void add_thresholds(struct analysis_draft *d, bool of_sites)
         add_need(d, site, site >= 0 ? m.path : t->metric, expression);
         int of_copy = of_sites && site < 0 ? class_of_copy(s, m.name) : -1;
         if (of_copy >= 0) { /* measures are the class's, and its copies are equal */
-            add(d, of_copy, m.path, expression, true);
+            add(d, (struct analysis_need){.site = of_copy, .alone = true}, m.path, expression);
         }
         if (!of_sites) {
             spread_need(d, m.path, t->op, expression);
@@ -148,40 +161,46 @@ static cJSON *thresholds_of(cJSON *root)
     return cJSON_IsObject(found) ? found : cJSON_AddObjectToObject(root, "thresholds");
 }
 
-/* Asked for on the command line: also in what is handed over. */
-static bool ask(struct analysis_draft *d, int site, const char *path, const char *expression)
+static void ask(struct analysis_draft *d, int site, const char *path, const char *expression)
 {
-    size_t before = d->needs_len;
-
-    add_need(d, site, path, expression);
-    return d->needs_len == before || put_threshold(thresholds_of(d->root), d->needs[before].metric,
-                                                   d->needs[before].expression);
+    add(d, (struct analysis_need){.site = site, .asked = true}, path, expression);
 }
 
-static bool add_asked(struct analysis_draft *d, const struct analysis_needs_asked *asked)
+/* What the command line asks for is also in what is handed over. */
+static bool put_asked(struct analysis_draft *d)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        good =
+            good && (!n->asked || put_threshold(thresholds_of(d->root), n->metric, n->expression));
+    }
+    return good;
+}
+
+static void add_asked(struct analysis_draft *d, const struct analysis_needs_asked *asked)
 {
     const struct scenario *s = d->scenario;
     char text[48];
-    bool good = true;
 
     if (asked->finish_by != SIM_NEVER) {
         snprintf(text, sizeof(text), "<= %.10g", sim_time_seconds(asked->finish_by));
-        good = ask(d, -1, "completion_s.last", text);
+        ask(d, -1, "completion_s.last", text);
         spread_need(d, "completion_s.last", "<=", text);
     }
     for (size_t i = 0; asked->wan_share > 0 && i < s->sites_len; i++) {
         if (!s->sites[i].wan.none) {
             snprintf(text, sizeof(text), "<= %.0f",
                      floor(asked->wan_share * (double)s->sites[i].wan.down_bit_s));
-            good = ask(d, (int)i, "wan.peak_bit_s", text) && good;
+            ask(d, (int)i, "wan.peak_bit_s", text);
         }
     }
     if (asked->has_max_failures) {
         snprintf(text, sizeof(text), "<= %u", asked->max_failures);
-        good = ask(d, -1, "phones.failed", text) && good;
+        ask(d, -1, "phones.failed", text);
         spread_need(d, "phones.failed", "<=", text);
     }
-    return good;
 }
 
 /* Nobody may fail, and nobody may hang, unless something else is said. */
@@ -195,6 +214,51 @@ static void add_defaults(struct analysis_draft *d, const struct analysis_needs_a
     spread_need(d, "phones.failed", "<=", text);
     add_need(d, -1, "phones.unfinished", text);
     spread_need(d, "phones.unfinished", "<=", text);
+}
+
+static bool is_in(const char *const *list, size_t len, const char *path)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (strcmp(list[i], path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Limits from above of what the whole run has as a sum over its sites. */
+static void take_totals(struct analysis_draft *d)
+{
+    static const char *const sums[] = {
+        "wan.bytes",           "wan.payload_bytes",
+        "wan.config_bytes",    "wan.resent_bytes",
+        "wan.up_bytes",        "wan.drops",
+        "wan.busy_s",          "lan.payload_bytes",
+        "lan.broadcasts",      "lan.datagrams",
+        "phones.failed",       "phones.unfinished",
+        "phones.fallbacks",    "phones.via_server",
+        "transfers.server",    "transfers.peer",
+        "transfers.resumed",   "transfers.rejected",
+        "server.requests",     "server.payload_bytes",
+        "trees_summary.count", "trees_summary.wan_copies",
+    };
+    static const char *const peaks[] = {"wan.peak_bit_s", "server.peak_transfers"};
+
+    for (size_t i = 0; i < d->needs_len; i++) {
+        const struct analysis_need *n = &d->needs[i];
+        bool is_peak = is_in(peaks, sizeof(peaks) / sizeof(peaks[0]), n->metric);
+        if (n->derived) {
+            d->derived[d->derived_len++] = n->metric;
+        }
+        if (n->site >= 0 || n->expression[0] != '<' || d->totals_len == ANALYSIS_TOTALS_MAX ||
+            !(is_peak || is_in(sums, sizeof(sums) / sizeof(sums[0]), n->metric))) {
+            continue;
+        }
+        struct analysis_total *t = &d->totals[d->totals_len++];
+        *t = (struct analysis_total){.limit = limit_of(n), .is_peak = is_peak};
+        snprintf(t->metric, sizeof(t->metric), "%s", n->metric);
+        snprintf(t->op, sizeof(t->op), "%.*s", (int)strspn(n->expression, "<="), n->expression);
+    }
 }
 
 int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
@@ -214,14 +278,21 @@ int analysis_draft_init(struct analysis_draft *d, const struct scenario *s,
     d->root = absolute != NULL ? cJSON_Parse(absolute) : NULL;
     free(absolute);
     d->needs = calloc(room, sizeof(*d->needs));
-    if (d->root == NULL || d->needs == NULL || !add_asked(d, asked)) {
+    d->derived = calloc(room, sizeof(*d->derived));
+    if (d->root == NULL || d->needs == NULL || d->derived == NULL) {
         snprintf(why, ANALYSIS_WHY_MAX, "out of memory");
         return SIM_ENOMEM;
     }
+    add_asked(d, asked);
     add_thresholds(d, true);
     add_thresholds(d, false);
     add_defaults(d, asked);
-    if (d->needs_len + s->sites_len * ASKS > SCENARIO_THRESHOLDS_MAX) {
+    take_totals(d);
+    if (!put_asked(d)) {
+        snprintf(why, ANALYSIS_WHY_MAX, "out of memory");
+        return SIM_ENOMEM;
+    }
+    if (d->needs_len + s->sites_len * ASKS + d->totals_len > SCENARIO_THRESHOLDS_MAX) {
         snprintf(why, ANALYSIS_WHY_MAX,
                  "%zu classes of sites with %zu needs are too many for one plan (%d); plan them in "
                  "parts, or put equal sites into one class with a count",
@@ -235,6 +306,7 @@ void analysis_draft_deinit(struct analysis_draft *d)
 {
     cJSON_Delete(d->root);
     free(d->needs);
+    free(d->derived);
     *d = (struct analysis_draft){.root = NULL};
 }
 
@@ -327,6 +399,9 @@ static bool set_needs(const struct analysis_draft *d, cJSON *root, int site)
         if (counts(d, n, site)) {
             good = put_threshold(thresholds, n->metric, n->expression);
         }
+    }
+    for (size_t i = 0; good && site >= 0 && i < d->totals_len; i++) {
+        good = put_threshold(thresholds, d->totals[i].metric, ANALYSIS_TRIAL_ASKS);
     }
     for (size_t i = 0; good && i < d->scenario->sites_len; i++) {
         for (size_t k = 0; (site < 0 || site == (int)i) && k < ASKS; k++) {

@@ -1,10 +1,13 @@
 /* analysis/plan/draft.h -- the scenarios that a plan runs, made from the one it was given: a class
  * alone, all of them, and the one that is handed over in the end.
  *
- * Needs are what must hold: the scenario's thresholds and those of the command line. A need of all
- * phones' times, failures or fallbacks is asked of every class by itself, which is a little more
- * than it says (who misses it alone may be outvoted by the others); other needs of the whole run
- * (bytes of all lines, requests to the server) are judged with all sites only. */
+ * Needs are what must hold: the scenario's thresholds and those of the command line, which
+ * replace the scenario's own of the whole run; of two on the same figure of a site the tighter one
+ * counts. A need of all phones' times, failures or fallbacks is also asked of every class by itself
+ * while it is searched (`derived`: enough, but more than it says, as who misses it alone may be
+ * outvoted by the others), and does not count once all sites together keep what is needed. Needs of
+ * the whole run that classes add up to are `totals`: their values are taken in every run, and
+ * balance.c shares them out. What is neither is judged with all sites only. */
 #ifndef ANALYSIS_PLAN_DRAFT_H
 #define ANALYSIS_PLAN_DRAFT_H
 
@@ -30,6 +33,8 @@ struct analysis_need {
     char expression[48];                 /* "<= 14400" */
     int site;                            /* index of its class; -1: of the whole run */
     bool alone;                          /* of one of its copies: the class keeps it when alone */
+    bool derived;                        /* only of all sites together */
+    bool asked;                          /* by the command line */
 };
 
 struct analysis_draft { /* zero it before first use */
@@ -37,6 +42,10 @@ struct analysis_draft { /* zero it before first use */
     cJSON *root; /* its document, thresholds as they shall be handed over */
     struct analysis_need *needs;
     size_t needs_len;
+    struct analysis_total totals[ANALYSIS_TOTALS_MAX];
+    size_t totals_len;
+    const char **derived; /* the metrics of such needs; pointers into `needs` */
+    size_t derived_len;
 };
 
 /* 0, or SIM_EINVAL with a sentence (nothing is asked for; too many classes), SIM_ENOMEM. */

@@ -1,4 +1,4 @@
-/* analysis/plan/inner.h -- what plan.c and document.c share. Nobody else includes it. */
+/* analysis/plan/inner.h -- what the files of a plan share. Nobody else includes it. */
 #ifndef ANALYSIS_PLAN_INNER_H
 #define ANALYSIS_PLAN_INNER_H
 
@@ -11,6 +11,8 @@ struct plan_class {
     unsigned allowed; /* parts */
     bool shares;      /* its phones share as it is (some of them at least) */
     bool is_lan;      /* it has a load server already */
+    bool tftp;        /* some of its phones fetch by TFTP over the line, as it is */
+    unsigned given;   /* parts that the server grants to all, as another class needs them */
     struct analysis_closed_site closed;
     bool rejected[ANALYSIS_MEASURE_SETS];
     struct analysis_measure measure; /* at present */
@@ -18,7 +20,13 @@ struct plan_class {
     struct analysis_trial now;       /* with the measures, among the others; the worst seed */
     bool searched, solved;
     cJSON *found; /* the last search, as document.c writes it; NULL: none */
+    int twin;     /* class whose search is its own too; -1: none */
     bool doubled; /* its start is longer than the search's */
+    /* Of the totals: what one copy may have, NAN: whatever; it can't have less; what it has with
+     * its measure, alone. */
+    double share[ANALYSIS_TOTALS_MAX];
+    bool spent[ANALYSIS_TOTALS_MAX];
+    double has[ANALYSIS_TOTALS_MAX];
 };
 
 struct plan {
@@ -28,9 +36,49 @@ struct plan {
     size_t classes_len;
     struct analysis_trial whole_as_it_is, whole;
     cJSON *cautions; /* of the last whole run */
+    /* All sites together over the sum of the copies alone, as last run; 0: not known. */
+    double factor[ANALYSIS_TOTALS_MAX];
     uint64_t runs;
     uint32_t rounds;
 };
+
+/* ---- plan.c ---- */
+
+void plan_tell(const struct plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Searches so many classes anew; their answers become their measures. An exit status. */
+int plan_search(struct plan *p, const uint32_t *which, uint32_t len);
+
+/* ---- classes.c ---- */
+
+/* 0 or SIM_ENOMEM. */
+int plan_make_classes(struct plan *p);
+/* The most that its line ever carries. */
+uint64_t plan_best_rate(const struct scenario_site *site);
+/* What it may use of its line, by its own needs and its share of the whole; 0: no such need. */
+uint64_t plan_limit(const struct plan *p, const struct plan_class *c);
+/* Which parts may be taken; again when its share has changed. */
+void plan_allow(const struct plan *p, struct plan_class *c);
+
+/* Are two classes equal but for their names and how many copies there are, with all that a search
+ * depends on? */
+bool plan_are_twins(const struct plan *p, size_t a, size_t b);
+/* The answer of class `of`'s search as that of `twin`; the caller's. */
+cJSON *plan_found_of_twin(const struct plan *p, size_t of, size_t twin);
+
+/* ---- alone.c ---- */
+
+/* The parcel of a search; NULL: no memory. */
+char *plan_search_class(const struct plan *p, size_t index);
+
+/* ---- balance.c ---- */
+
+/* Copies of class `i` together have so much of total `k`, about; NAN: not known. */
+double plan_contribution(const struct plan *p, size_t i, size_t k);
+/* Are totals over their limits by the classes' own runs? Then the heaviest class is searched for
+ * what brings it down, then the next. `*changed`: some measure is another one. An exit status. */
+int plan_balance(struct plan *p, bool *changed);
+/* Learns from a run of all sites how much the sum is off. */
+void plan_learn(struct plan *p);
 
 /* ---- document.c ---- */
 

@@ -99,8 +99,9 @@ bool analysis_measure_is_sound(unsigned parts)
     unsigned line = ANALYSIS_MEASURE_BLOCK | ANALYSIS_MEASURE_WINDOW | ANALYSIS_MEASURE_HTTP |
                     ANALYSIS_MEASURE_LIMIT;
 
-    if (count_bits(parts & METHODS) > 1) {
-        return false; /* one method at a time */
+    if (count_bits(parts & METHODS) > 1 &&
+        (parts & METHODS) != (ANALYSIS_MEASURE_PFS | ANALYSIS_MEASURE_LOAD_SERVER)) {
+        return false; /* one method at a time, but roots may fetch from a load server */
     }
     if ((parts & ANALYSIS_MEASURE_LOAD_SERVER) != 0 && (parts & line) != 0) {
         return false; /* its phones don't use the line */
@@ -260,7 +261,8 @@ static bool apply_method(cJSON *site, const struct analysis_measure *m, enum sce
         } else if (wanted != SCENARIO_PFS && method == SCENARIO_PFS) {
             good = good && put(entry, "pfs", cJSON_CreateFalse());
         }
-        if (wanted == SCENARIO_LOAD_SERVER && method != SCENARIO_LOAD_SERVER) {
+        bool lan = wanted == SCENARIO_LOAD_SERVER || (m->parts & ANALYSIS_MEASURE_LOAD_SERVER) != 0;
+        if (lan && method != SCENARIO_LOAD_SERVER) {
             good = good && put(entry, "load_server", cJSON_CreateString("load-server"));
         }
     }

@@ -7,18 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/bounds.h"
 #include "analysis/interrupt.h"
+#include "analysis/plan/copies.h"
 #include "analysis/plan/inner.h"
 #include "analysis/sweep/pool.h"
-#include "scenarios/kinds.h"
 #include "sim/err.h"
 
 #define WAIT_NS UINT64_C(200000000) /* between looks at Ctrl-C */
 
-static void tell(const struct plan *p, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void tell(const struct plan *p, const char *format, ...)
+void plan_tell(const struct plan *p, const char *format, ...)
 {
     va_list arguments;
 
@@ -31,226 +28,70 @@ static void tell(const struct plan *p, const char *format, ...)
     fflush(p->config->program->err);
 }
 
-/* ---- What a class is, and what may be done to it ---- */
-
-static bool may(const struct plan *p, enum scenario_method method)
-{
-    return (p->config->methods >> method & 1) != 0;
-}
-
-/* The most that its line ever carries. */
-static uint64_t best_rate(const struct scenario_site *site)
-{
-    return site->wan.none                 ? SIM_RATE_NONE
-           : site->wan.down.exact != NULL ? sim_capacity_peak(site->wan.down.exact)
-                                          : site->wan.down_bit_s;
-}
-
-static void look_at_phones(const struct plan *p, struct plan_class *c, bool *all_share, bool *tftp)
-{
-    const struct scenario *s = p->config->scenario;
-    bool lan = true;
-
-    *all_share = s->method == SCENARIO_PFS;
-    *tftp = false;
-    for (size_t i = 0; i < c->site->phones_len; i++) {
-        const struct scenario_phones *e = &c->site->phones[i];
-        c->shares = c->shares || (s->method == SCENARIO_PFS && e->pfs);
-        *all_share = *all_share && e->pfs_share >= 1;
-        *tftp = *tftp || scenario_kinds_protocol(s, c->site, e->system) == SIM_PROTOCOL_TFTP;
-        lan = lan && e->load_server != NULL && e->load_server[0] != '\0';
-    }
-    c->is_lan = lan || s->method == SCENARIO_LOAD_SERVER;
-}
-
-/* Would a server that the scenario names speak HTTP? */
-static bool speaks_http(const struct scenario *s)
-{
-    for (size_t i = 0; i < s->protocols_len; i++) {
-        if (s->protocols[i] == SIM_PROTOCOL_HTTP) {
-            return true;
-        }
-    }
-    return s->server_url == NULL || strncmp(s->server_url, "http:", 5) == 0;
-}
-
-static void allow(const struct plan *p, struct plan_class *c)
-{
-    const struct scenario *s = p->config->scenario;
-    uint64_t limit = analysis_draft_limit(&p->draft, (size_t)(c - p->classes));
-    bool all_share, tftp;
-
-    look_at_phones(p, c, &all_share, &tftp);
-    c->allowed = ANALYSIS_MEASURE_SPREAD;
-    if (may(p, SCENARIO_PFS) && !all_share && c->closed.phones > 1) {
-        c->allowed |= ANALYSIS_MEASURE_PFS;
-    }
-    if (may(p, SCENARIO_TRADITIONAL) && s->method == SCENARIO_PFS && c->shares) {
-        c->allowed |= ANALYSIS_MEASURE_TRADITIONAL;
-    }
-    if (c->is_lan) {
-        return; /* nothing passes its line */
-    }
-    if (may(p, SCENARIO_LOAD_SERVER) && !c->site->wan.none) {
-        c->allowed |= ANALYSIS_MEASURE_LOAD_SERVER;
-    }
-    if (tftp) {
-        c->allowed |= speaks_http(s) ? ANALYSIS_MEASURE_HTTP : 0;
-        c->allowed |=
-            s->server.block_size < ANALYSIS_MEASURE_BLOCK_SIZE ? ANALYSIS_MEASURE_BLOCK : 0;
-        c->allowed |= s->server.window < ANALYSIS_MEASURE_WINDOW_SIZE ? ANALYSIS_MEASURE_WINDOW : 0;
-    }
-    if (limit > 0 && !c->site->wan.none && limit < best_rate(c->site)) {
-        c->allowed |= ANALYSIS_MEASURE_LIMIT;
-    }
-}
-
-static int make_classes(struct plan *p)
-{
-    const struct scenario *s = p->config->scenario;
-
-    p->classes = calloc(s->sites_len + 1, sizeof(*p->classes));
-    if (p->classes == NULL) {
-        return SIM_ENOMEM;
-    }
-    p->classes_len = s->sites_len;
-    for (size_t i = 0; i < s->sites_len; i++) {
-        struct plan_class *c = &p->classes[i];
-        c->site = &s->sites[i];
-        analysis_closed_site(s, c->site, &c->closed);
-        allow(p, c);
-    }
-    return 0;
-}
-
-/* ---- In a child: the search for a class alone ---- */
-
-struct lone {
-    const struct plan *plan;
-    struct plan_class *class;
-    size_t index;
-    uint64_t runs;
-    int status; /* why a run could not be */
-};
-
-/* The least that any run takes: one copy over the line where phones share, else one for each that
- * may not fail. */
-static sim_duration lone_bound(void *context, const struct analysis_measure *m)
-{
-    const struct lone *l = context;
-    const struct plan_class *c = l->class;
-    uint64_t rate = best_rate(c->site);
-    bool shares = (m->parts & ANALYSIS_MEASURE_PFS) != 0 ||
-                  (c->shares && (m->parts & ANALYSIS_MEASURE_TRADITIONAL) == 0);
-
-    if (c->is_lan || (m->parts & ANALYSIS_MEASURE_LOAD_SERVER) != 0) {
-        return 0;
-    }
-    for (size_t i = 0; i < c->site->phones_len; i++) {
-        if (c->site->phones[i].load_server != NULL) {
-            return 0; /* some of them: no closed form */
-        }
-    }
-    if ((m->parts & ANALYSIS_MEASURE_LIMIT) != 0) {
-        rate = m->limit_bit_s < rate || rate == SIM_RATE_NONE ? m->limit_bit_s : rate;
-    }
-    uint64_t failures = analysis_draft_failures(&l->plan->draft, l->index);
-    return analysis_closed_copies(analysis_closed_least_bytes(&c->closed, shares, failures), 1,
-                                  rate);
-}
-
-/* The worst of the seeds; the first that misses is enough. */
-static int lone_run(void *context, const struct analysis_measure *m, struct analysis_trial *out)
-{
-    struct lone *l = context;
-    const struct analysis_plan *config = l->plan->config;
-    char *text = analysis_draft_class(&l->plan->draft, l->index, m);
-
-    if (text == NULL) {
-        return SIM_ENOMEM;
-    }
-    for (uint32_t i = 0; i < config->seeds; i++) {
-        struct analysis_trial t;
-        cJSON *document;
-        l->status = analysis_trial_run(config->program, config->scenario->path, text,
-                                       config->scenario->seed + i, &document);
-        if (l->status != ANALYSIS_OK) {
-            free(text);
-            return SIM_ECANCELED;
-        }
-        l->runs++;
-        analysis_trial_read(&t, document, l->class->site->name);
-        cJSON_Delete(document);
-        if (i == 0 || analysis_trial_is_worse(&t, out)) {
-            *out = t;
-        }
-        if (!t.met) {
-            break;
-        }
-    }
-    free(text);
-    return 0;
-}
-
-/* The parcel of a search; NULL: no memory. */
-static char *search_class(const struct plan *p, size_t index)
-{
-    const struct scenario *s = p->config->scenario;
-    struct lone l = {.plan = p, .class = &p->classes[index], .index = index};
-    struct analysis_search search = {
-        .allowed = l.class->allowed,
-        .weights = p->config->weights,
-        .spread_now = scenario_site_spread(s, l.class->site),
-        .deadline = analysis_draft_deadline(&p->draft, index),
-        .limit_bit_s = analysis_draft_limit(&p->draft, index),
-        .rejected = l.class->rejected,
-        .bound = lone_bound,
-        .run = lone_run,
-        .context = &l,
-    };
-    struct analysis_found *found = calloc(1, sizeof(*found));
-    cJSON *json = NULL;
-
-    if (found != NULL) {
-        int rc = analysis_search_run(&search, found);
-        json = rc == 0               ? plan_found_json(found, l.runs)
-               : rc == SIM_ECANCELED ? cJSON_CreateNumber(l.status)
-                                     : NULL;
-    }
-    char *text = json != NULL ? cJSON_PrintUnformatted(json) : NULL;
-    cJSON_Delete(json);
-    free(found);
-    return text;
-}
-
 /* ---- In a child: all sites, one seed ---- */
+
+static cJSON *class_of_whole(const struct plan *p, size_t i, const cJSON *document, bool met,
+                             const struct analysis_copies_of *of)
+{
+    struct analysis_reading reading = {.site = p->classes[i].site->name};
+    struct analysis_trial t;
+
+    analysis_trial_read(&t, document, &reading);
+    if (met && !t.met) { /* what is asked of it only for the sake of all has been kept by all */
+        reading.left_out = p->draft.derived;
+        reading.left_out_len = p->draft.derived_len;
+        analysis_trial_read(&t, document, &reading);
+    }
+    t.sites_missing = met ? 0 : of->missing;
+    t.failed_all = (double)of->failed;
+    t.last_median = of->last_median;
+    memcpy(t.totals, of->totals, sizeof(t.totals));
+    return analysis_trial_json(&t);
+}
+
+static cJSON *read_whole(const struct plan *p, cJSON *document,
+                         const struct analysis_copies *copies)
+{
+    const struct analysis_reading reading = {
+        .totals = p->draft.totals,
+        .totals_len = p->draft.totals_len,
+        .left_out = p->draft.derived,
+        .left_out_len = p->draft.derived_len,
+    };
+    cJSON *json = cJSON_CreateObject(), *classes;
+    struct analysis_trial t;
+
+    analysis_trial_read(&t, document, &reading);
+    cJSON_AddItemToObject(json, "whole", analysis_trial_json(&t));
+    classes = cJSON_AddArrayToObject(json, "classes");
+    for (size_t i = 0; i < p->classes_len; i++) {
+        cJSON_AddItemToArray(classes, class_of_whole(p, i, document, t.met, &copies->of[i]));
+    }
+    cJSON_AddItemToObject(json, "caution",
+                          cJSON_DetachItemFromObjectCaseSensitive(document, "caution"));
+    return json;
+}
 
 static char *run_whole(const struct plan *p, const struct analysis_measure *measures, uint64_t seed)
 {
     const struct analysis_plan *config = p->config;
+    struct analysis_copies copies = {
+        .scenario = config->scenario,
+        .totals = p->draft.totals,
+        .totals_len = p->draft.totals_len,
+        .of = calloc(p->classes_len + 1, sizeof(*copies.of)),
+    };
     char *draft = analysis_draft_whole(&p->draft, measures), *text = NULL;
-    cJSON *json = NULL, *document = NULL, *classes;
-    struct analysis_trial t;
+    cJSON *json = NULL, *document = NULL;
 
-    if (draft == NULL) {
-        return NULL;
+    if (draft != NULL && copies.of != NULL) {
+        int status = analysis_trial_run(config->program, config->scenario->path, draft, seed,
+                                        &copies, &document);
+        json =
+            status != ANALYSIS_OK ? cJSON_CreateNumber(status) : read_whole(p, document, &copies);
     }
-    int status =
-        analysis_trial_run(config->program, config->scenario->path, draft, seed, &document);
     free(draft);
-    if (status != ANALYSIS_OK) {
-        json = cJSON_CreateNumber(status);
-    } else if ((json = cJSON_CreateObject()) != NULL) {
-        analysis_trial_read(&t, document, NULL);
-        cJSON_AddItemToObject(json, "whole", analysis_trial_json(&t));
-        classes = cJSON_AddArrayToObject(json, "classes");
-        for (size_t i = 0; i < p->classes_len; i++) {
-            analysis_trial_read(&t, document, p->classes[i].site->name);
-            cJSON_AddItemToArray(classes, analysis_trial_json(&t));
-        }
-        cJSON_AddItemToObject(json, "caution",
-                              cJSON_DetachItemFromObjectCaseSensitive(document, "caution"));
-    }
+    free(copies.of);
     cJSON_Delete(document);
     text = json != NULL ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
@@ -273,7 +114,7 @@ static char *work(void *context, const struct analysis_job *job)
 
     return b->measures != NULL ? run_whole(b->plan, b->measures,
                                            b->plan->config->scenario->seed + b->first + job->run)
-                               : search_class(b->plan, b->which[job->run]);
+                               : plan_search_class(b->plan, b->which[job->run]);
 }
 
 /* One parcel into answers[run]; a parcel that is only a number is the exit status of what could not
@@ -352,7 +193,13 @@ static void worst(struct analysis_trial *to, const cJSON *json, bool first)
 {
     struct analysis_trial t;
 
-    if (analysis_trial_parse(json, &t) && (first || analysis_trial_is_worse(&t, to))) {
+    if (!analysis_trial_parse(json, &t)) {
+        return;
+    }
+    for (size_t k = 0; !first && k < ANALYSIS_TOTALS_MAX; k++) {
+        t.totals[k] = to->totals[k] = fmax(t.totals[k], to->totals[k]);
+    }
+    if (first || analysis_trial_is_worse(&t, to)) {
         *to = t;
     }
 }
@@ -384,11 +231,12 @@ static int run_some(struct plan *p, const struct analysis_measure *measures, boo
     return status;
 }
 
-/* All sites with the first two seeds and, when these keep everything, with the others: a miss is
- * known early, two processors are busy, and no answer depends on how many there are. */
+/* All sites as they are with the first two seeds, else with the first, and with the others when
+ * these keep everything: a miss is known early, and no answer depends on how many processors there
+ * are. */
 static int run_seeds(struct plan *p, const struct analysis_measure *measures, bool as_it_is)
 {
-    uint32_t seeds = p->config->seeds, some = seeds < 2 ? seeds : 2;
+    uint32_t seeds = p->config->seeds, some = seeds < 2 || !as_it_is ? 1 : 2;
     int status = run_some(p, measures, as_it_is, 0, some);
 
     if (status == ANALYSIS_OK && seeds > some &&
@@ -398,13 +246,16 @@ static int run_seeds(struct plan *p, const struct analysis_measure *measures, bo
     return status;
 }
 
-/* The answer of a search becomes the class's measure: the cheapest, else the nearest. */
+/* The answer of a search becomes the class's measure: the cheapest, else the one that is least over
+ * its share, else the nearest. */
 static void use_found(struct plan *p, struct plan_class *c, cJSON *found)
 {
     const cJSON *runs = cJSON_GetObjectItemCaseSensitive(found, "runs");
-    const cJSON *chosen = plan_found_try(found, "chosen");
-    const cJSON *use = chosen != NULL ? chosen : plan_found_try(found, "closest");
+    const cJSON *chosen = plan_found_try(found, "chosen"), *use = chosen;
+    struct analysis_trial t;
 
+    use = use != NULL ? use : plan_found_try(found, "least");
+    use = use != NULL ? use : plan_found_try(found, "closest");
     cJSON_Delete(c->found);
     c->found = found;
     c->searched = true;
@@ -412,11 +263,15 @@ static void use_found(struct plan *p, struct plan_class *c, cJSON *found)
     c->doubled = false;
     p->runs += cJSON_IsNumber(runs) ? (uint64_t)runs->valuedouble : 0;
     if (!analysis_measure_read(cJSON_GetObjectItemCaseSensitive(use, "measure"), &c->measure)) {
-        c->measure = (struct analysis_measure){.parts = 0};
+        c->measure = (struct analysis_measure){.parts = c->given};
+    }
+    bool known = analysis_trial_parse(cJSON_GetObjectItemCaseSensitive(use, "trial"), &t);
+    for (size_t k = 0; k < ANALYSIS_TOTALS_MAX; k++) {
+        c->has[k] = known ? t.totals[k] : (double)NAN;
     }
 }
 
-static int search_all(struct plan *p, const uint32_t *which, uint32_t len)
+static int search_these(struct plan *p, const uint32_t *which, uint32_t len)
 {
     cJSON **answers = calloc(len + 1, sizeof(*answers));
     struct batch b = {.plan = p, .which = which, .len = len};
@@ -427,6 +282,52 @@ static int search_all(struct plan *p, const uint32_t *which, uint32_t len)
         answers[i] = NULL;
     }
     free_answers(answers, len);
+    return status;
+}
+
+/* Classes that are searched now are no twins of what was searched before, nor others of them. */
+static void part_twins(struct plan *p, const uint32_t *which, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        p->classes[which[i]].twin = -1;
+        for (size_t k = 0; k < p->classes_len; k++) {
+            if (p->classes[k].twin == (int)which[i]) {
+                p->classes[k].twin = -1;
+            }
+        }
+    }
+}
+
+/* Of classes that are equal but for their names one is searched, and its answer is theirs. */
+int plan_search(struct plan *p, const uint32_t *which, uint32_t len)
+{
+    uint32_t *firsts = calloc(len + 1, sizeof(*firsts)), firsts_len = 0;
+    uint32_t *twin_of = calloc(len + 1, sizeof(*twin_of));
+    int status = firsts == NULL || twin_of == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
+
+    part_twins(p, which, len);
+    for (uint32_t i = 0; status == ANALYSIS_OK && i < len; i++) {
+        twin_of[i] = which[i];
+        for (uint32_t k = 0; k < firsts_len && twin_of[i] == which[i]; k++) {
+            if (plan_are_twins(p, firsts[k], which[i])) {
+                twin_of[i] = firsts[k];
+            }
+        }
+        if (twin_of[i] == which[i]) {
+            firsts[firsts_len++] = which[i];
+        }
+    }
+    if (status == ANALYSIS_OK) {
+        status = search_these(p, firsts, firsts_len);
+    }
+    for (uint32_t i = 0; status == ANALYSIS_OK && i < len; i++) {
+        if (twin_of[i] != which[i]) {
+            p->classes[which[i]].twin = (int)twin_of[i];
+            use_found(p, &p->classes[which[i]], plan_found_of_twin(p, twin_of[i], which[i]));
+        }
+    }
+    free(firsts);
+    free(twin_of);
     return status;
 }
 
@@ -505,34 +406,90 @@ static uint32_t repair(struct plan *p, uint32_t *which, bool *picked, bool *chan
     return len;
 }
 
+/* The server grants TFTP options to all: what one class takes the others have too. Those that do
+ * not fit as they are, are searched again with it, as they may need less then. */
+static int grant_to_all(struct plan *p, uint32_t *which)
+{
+    unsigned all = 0;
+    uint32_t len = 0;
+
+    for (size_t i = 0; i < p->classes_len; i++) {
+        all |= p->classes[i].measure.parts & (ANALYSIS_MEASURE_BLOCK | ANALYSIS_MEASURE_WINDOW);
+    }
+    for (uint32_t i = 0; i < p->classes_len; i++) {
+        struct plan_class *c = &p->classes[i];
+        if (!c->tftp || c->given == all || (c->measure.parts & all) == all) {
+            continue;
+        }
+        bool as_it_is = c->measure.parts == c->given;
+        c->given = all;
+        if (as_it_is && c->solved) {
+            c->measure.parts = all;
+        } else {
+            which[len++] = i;
+        }
+    }
+    return len > 0 ? plan_search(p, which, len) : ANALYSIS_OK;
+}
+
+/* What a run of all sites has missed: changes classes for it, and searches. `*changed`: is there
+ * anything new to run? */
+static int mend(struct plan *p, uint32_t *which, bool *picked, bool *changed)
+{
+    bool other = !p->whole.rest_met;
+    int status;
+
+    *changed = false;
+    for (size_t i = 0; i < p->classes_len; i++) {
+        other = other || !p->classes[i].now.met;
+    }
+    plan_learn(p);
+    if (other) {
+        uint32_t len = repair(p, which, picked, changed);
+        if (len > 0) {
+            plan_tell(p, "beside one another %u class%s need%s more: searching on\n", len,
+                      len == 1 ? "" : "es", len == 1 ? "s" : "");
+            status = plan_search(p, which, len);
+            if (status != ANALYSIS_OK) {
+                return status;
+            }
+        }
+    }
+    return plan_balance(p, changed);
+}
+
 static int confirm(struct plan *p)
 {
     struct analysis_measure *measures = calloc(p->classes_len + 1, sizeof(*measures));
     uint32_t *which = calloc(p->classes_len + 1, sizeof(*which));
-    bool *picked = calloc(p->classes_len + 1, sizeof(*picked));
+    bool *picked = calloc(p->classes_len + 1, sizeof(*picked)), changed = false;
     int status =
         measures == NULL || which == NULL || picked == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
 
-    while (status == ANALYSIS_OK && p->rounds < ANALYSIS_PLAN_ROUNDS_MAX) {
-        bool changed;
+    if (status == ANALYSIS_OK) {
+        status = plan_balance(p, &changed);
+    }
+    while (status == ANALYSIS_OK) {
+        status = grant_to_all(p, which);
+        if (status != ANALYSIS_OK) {
+            break;
+        }
         for (size_t i = 0; i < p->classes_len; i++) {
             measures[i] = p->classes[i].measure;
         }
         p->rounds++;
-        tell(p, "all sites with their measures%s\n", p->rounds > 1 ? ", again" : "");
+        plan_tell(p, "all sites with their measures%s\n", p->rounds > 1 ? ", again" : "");
         status = run_seeds(p, measures, false);
-        if (status != ANALYSIS_OK || p->whole.met) {
+        if (status != ANALYSIS_OK || p->whole.met || p->rounds == ANALYSIS_PLAN_ROUNDS_MAX) {
             break;
         }
-        uint32_t len = repair(p, which, picked, &changed);
+        status = mend(p, which, picked, &changed);
         if (!changed) {
             break;
         }
-        if (len > 0 && p->rounds < ANALYSIS_PLAN_ROUNDS_MAX) {
-            tell(p, "beside one another %u class%s need%s more: searching on\n", len,
-                 len == 1 ? "" : "es", len == 1 ? "s" : "");
-            status = search_all(p, which, len);
-        }
+    }
+    for (size_t i = 0; p->whole.met && i < p->classes_len; i++) {
+        p->classes[i].solved = true; /* all of them together keep what is needed */
     }
     free(measures);
     free(which);
@@ -549,9 +506,9 @@ static int search_first(struct plan *p)
         which[i] = i;
     }
     if (status == ANALYSIS_OK) {
-        tell(p, "searching %zu class%s of sites, each alone\n", p->classes_len,
-             p->classes_len == 1 ? "" : "es");
-        status = search_all(p, which, (uint32_t)p->classes_len);
+        plan_tell(p, "searching %zu class%s of sites, each alone\n", p->classes_len,
+                  p->classes_len == 1 ? "" : "es");
+        status = plan_search(p, which, (uint32_t)p->classes_len);
     }
     free(which);
     return status;
@@ -563,7 +520,7 @@ static int go(struct plan *p)
     int status = none == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
 
     if (status == ANALYSIS_OK) {
-        tell(p, "all sites as they are\n");
+        plan_tell(p, "all sites as they are\n");
         status = run_seeds(p, none, true);
     }
     free(none);
@@ -610,7 +567,7 @@ int analysis_plan_make(const struct analysis_plan *config, cJSON **document, cha
         status =
             analysis_program_fail(config->program, "plan",
                                   rc == SIM_EINVAL ? ANALYSIS_USAGE : ANALYSIS_REFUSED, "%s", why);
-    } else if (make_classes(&p) != 0) {
+    } else if (plan_make_classes(&p) != 0) {
         status = analysis_program_fail(config->program, "plan", ANALYSIS_REFUSED, "out of memory");
     } else if ((status = go(&p)) == ANALYSIS_OK) {
         *document = plan_document(&p, p.whole.met);

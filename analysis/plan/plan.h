@@ -2,11 +2,16 @@
  * makes each fit.
  *
  *  1. All sites as they are: who misses what? (Of a miss two seeds tell, so the rest is not run.)
- *  2. If anybody does: each class alone, one copy of it, is searched for its cheapest measure
- *     (search.h). Sites touch one another only through the server, so alone is nearly the truth.
- *  3. All sites with their measures, the server's limits and every seed. A class that misses there
- *     gets a longer start (when that is its measure) or its next measure, and again, until all keep
- *     what is needed or some class has nothing left.
+ *  2. If anybody does, or all together do: each class alone, one copy of it, is searched for its
+ *     cheapest measure (search.h). Sites touch one another only through the server, so alone is
+ *     nearly the truth. Limits of the whole run that are then over are shared out (balance.c).
+ *  3. All sites with their measures, the server's limits and every need; with the first seed, and
+ *     with the others when that keeps everything. A class that misses there gets a longer start
+ *     (when that is its measure) or its next measure, and again, until all keep what is needed or
+ *     nothing is left to change.
+ *
+ * TFTP's options are the server's: a class that needs them gives them to all (in step 3 all have
+ * them), and those that still need something are searched again with them.
  *
  * Searches and seeds run in processes of their own, as many as there are processors; the plan is
  * the same however many. Not here: words (print.h). */
@@ -39,5 +44,8 @@ struct analysis_plan {
  * both the caller's. Returns an exit status: 0 a plan that keeps everything, 1 none, else no
  * document. Document: see README, "Planning". */
 int analysis_plan_make(const struct analysis_plan *plan, cJSON **document, char **planned);
+
+/* plan.schema.json as it was at build time. */
+const char *analysis_plan_schema(void);
 
 #endif /* ANALYSIS_PLAN_PLAN_H */

@@ -10,7 +10,7 @@
 
 enum {
     NEEDS_SHOWN = 6,
-    NAMES_SHOWN = 3,
+    NAMES_SHOWN = 12,
     SENTENCE_MAX = 2048, /* bytes with the NUL */
 };
 
@@ -120,9 +120,14 @@ static void print_needs(const struct analysis_style *style, const cJSON *d)
     analysis_summary_wrap(style, 0, 2, s.bytes);
 }
 
+/* Does it need one? What the server grants to all since another class needs it is none for who fits
+ * without. */
 static bool has_measure(const cJSON *class)
 {
-    return cJSON_GetArraySize(at(at(class, "measure"), "parts")) > 0;
+    int parts = cJSON_GetArraySize(at(at(class, "measure"), "parts"));
+
+    return parts > cJSON_GetArraySize(at(class, "given")) ||
+           (parts > 0 && !is_true(at(class, "as_it_is"), "met"));
 }
 
 /* Does it miss as it is, and keep everything when only the others have measures? */
@@ -131,87 +136,215 @@ static bool is_freed(const cJSON *class)
     return !is_true(at(class, "as_it_is"), "met") && !has_measure(class);
 }
 
-/* "kiosk and shop fit once the others have theirs"; nothing when all need a measure. */
-static void add_freed(struct sentence *s, const cJSON *classes)
+static bool is_solved(const cJSON *class)
 {
-    const cJSON *c;
-    int freed = 0, named = 0;
-
-    cJSON_ArrayForEach(c, classes)
-    {
-        freed += is_freed(c);
-    }
-    cJSON_ArrayForEach(c, classes)
-    {
-        if (is_freed(c) && freed <= NAMES_SHOWN) {
-            add(s, "%s%s", named == 0 ? "" : named == freed - 1 ? " and " : ", ", text(c, "name"));
-            named++;
-        }
-    }
-    if (freed > NAMES_SHOWN) {
-        add(s, "the %d others", freed);
-    }
-    add(s, freed == 0   ? "with those below all keep it"
-           : freed == 1 ? " fits once the others have theirs"
-                        : " fit once the others have theirs");
+    return is_true(class, "solved") && is_true(at(class, "trial"), "met");
 }
 
-/* Who needs what, of a plan that was found. */
-static void add_found(struct sentence *s, const cJSON *d)
-{
-    const cJSON *classes = at(d, "classes"), *c;
-    int len = cJSON_GetArraySize(classes), need = 0;
+/* What is said of a class in the verdict, in this order; classes with the same are said together.
+ */
+enum { HOPELESS, CHANGED, FREED, FITS, ANSWERS };
 
-    cJSON_ArrayForEach(c, classes)
-    {
-        need += has_measure(c);
+static int answer_of(const cJSON *d, const cJSON *c, char out[SENTENCE_MAX])
+{
+    if (!is_true(d, "found") && !is_solved(c)) {
+        snprintf(out, SENTENCE_MAX, "no measure helps");
+        return HOPELESS;
     }
+    if (has_measure(c)) {
+        snprintf(out, SENTENCE_MAX, "%.200s", text(c, "text"));
+        return CHANGED;
+    }
+    if (cJSON_GetArraySize(at(c, "given")) > 0) {
+        snprintf(out, SENTENCE_MAX, "fits as it is; the server's %.200s comes with the others",
+                 text(c, "text"));
+        return FITS;
+    }
+    bool freed = is_freed(c);
+    snprintf(out, SENTENCE_MAX, "%s",
+             freed ? "nothing to change once the others have theirs" : "fits as it is");
+    return freed ? FREED : FITS;
+}
+
+/* "branch, depot (10 sites): PFS", for all classes from `c` on with the same answer. */
+static void print_answer(const struct analysis_style *style, const cJSON *d, const cJSON *c,
+                         const char *answer)
+{
+    struct sentence s = {.len = 0};
+    char again[SENTENCE_MAX];
+    double sites = 0;
+    int len = 0;
+
+    for (; c != NULL; c = c->next) {
+        answer_of(d, c, again);
+        if (strcmp(answer, again) != 0) {
+            continue;
+        }
+        sites += number(c, "copies");
+        if (len++ < NAMES_SHOWN) {
+            add(&s, "%s%s", len > 1 ? ", " : "", text(c, "name"));
+        }
+    }
+    if (len > NAMES_SHOWN) {
+        add(&s, " and %d more", len - NAMES_SHOWN);
+    }
+    add(&s, " (%.0f site%s): %s", sites, sites == 1 ? "" : "s", answer);
+    fprintf(style->to, "  ");
+    analysis_summary_wrap(style, 2, 4, s.bytes);
+}
+
+static void print_answers(const struct analysis_style *style, const cJSON *d)
+{
+    const cJSON *classes = at(d, "classes"), *c, *other;
+    char answer[SENTENCE_MAX], again[SENTENCE_MAX];
+
+    for (int kind = 0; kind < ANSWERS; kind++) {
+        cJSON_ArrayForEach(c, classes)
+        {
+            bool is_first = answer_of(d, c, answer) == kind;
+            for (other = classes->child; other != c && is_first; other = other->next) {
+                answer_of(d, other, again);
+                is_first = strcmp(answer, again) != 0;
+            }
+            if (is_first) {
+                print_answer(style, d, c, answer);
+            }
+        }
+    }
+}
+
+/* Sites whose class is one of those, copies counted. */
+static double sites_that(const cJSON *d, bool (*is)(const cJSON *class))
+{
+    const cJSON *c;
+    double sites = 0;
+
+    cJSON_ArrayForEach(c, at(d, "classes"))
+    {
+        sites += is(c) ? number(c, "copies") : 0;
+    }
+    return sites;
+}
+
+static double sites_missing(const cJSON *d)
+{
+    const cJSON *c;
+    double sites = 0;
+
+    cJSON_ArrayForEach(c, at(d, "classes"))
+    {
+        double missing = number(at(c, "as_it_is"), "sites_missing");
+        sites += isnan(missing) ? 0 : missing;
+    }
+    return sites;
+}
+
+/* A limit of the whole that is missed; NULL: none. */
+static const cJSON *missed_total(const cJSON *d, const char *when)
+{
+    const cJSON *t;
+
+    cJSON_ArrayForEach(t, at(d, "totals"))
+    {
+        double value = number(t, when), limit = number(t, "limit");
+        if (strcmp(text(t, "op"), "<") == 0 ? value >= limit : value > limit) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static void add_total(struct sentence *s, const cJSON *t, const char *when)
+{
+    const char *metric = text(t, "metric");
+    char value[ANALYSIS_CELL_MAX], limit[ANALYSIS_CELL_MAX];
+
+    add(s, "%s of all sites is %s, the limit %s", metric,
+        analysis_quantity_format(metric, number(t, when), value),
+        analysis_quantity_format(metric, number(t, "limit"), limit));
+}
+
+/* Which sites don't fit as they are, and whether there is a plan. */
+static void add_answer(struct sentence *s, const cJSON *d)
+{
+    double all = number(d, "sites"), missing = sites_missing(d);
+    const cJSON *total;
+
     if (is_true(d, "fits_as_it_is")) {
         add(s, "It fits as it is: nothing to change.");
-    } else if (len == 1) {
-        add(s, "It does not fit as it is; with the measure below it does.");
-    } else {
-        add(s, "%d of %d classes need%s a measure; ", need, len, need == 1 ? "s" : "");
-        add_freed(s, classes);
-        add(s, ".");
+        return;
     }
+    if (missing > 0) {
+        add(s, "%.0f of %.0f site%s do%s not fit as %s. ", missing, all, all == 1 ? "" : "s",
+            missing == 1 ? "es" : "", missing == 1 ? "it is" : "they are");
+    } else if ((total = missed_total(d, "as_it_is")) != NULL) {
+        add(s, "Each site fits, all together do not: ");
+        add_total(s, total, "as_it_is");
+        add(s, ". ");
+    } else {
+        add(s, "It does not fit as it is. ");
+    }
+    if (is_true(d, "found")) {
+        double need = sites_that(d, has_measure);
+        add(s, "%.0f need%s a measure, then all fit:", need, need == 1 ? "s" : "");
+    } else if (sites_that(d, is_solved) < all) {
+        add(s, "No measure that is allowed makes all of them fit:");
+    } else if ((total = missed_total(d, "planned")) != NULL) {
+        add(s, "No measures that are allowed make all of it fit: with these ");
+        add_total(s, total, "planned");
+        add(s, ".");
+    } else {
+        add(s, "No measure that is allowed makes all of it fit; with these %.200s is missed.",
+            text(at(d, "planned"), "nearest"));
+    }
+}
+
+static void add_as_it_is(struct sentence *s, const cJSON *d)
+{
+    double failed = number(at(d, "as_it_is"), "failed");
+
+    if (failed > 0) {
+        add(s, "As it is %.0f of %.0f phones fail%s. ", failed, number(d, "phones"),
+            number(d, "seeds") > 1 ? " (the worse of two seeds)" : "");
+    }
+}
+
+static void add_margin(struct sentence *s, const cJSON *d)
+{
+    const cJSON *planned = at(d, "planned");
+    double seeds = number(d, "seeds");
+    char cell[ANALYSIS_CELL_MAX], need[ANALYSIS_QUANTITY_TEXT_MAX];
+
+    add(s, "%s phone after %s; ", is_true(d, "fits_as_it_is") ? "Last" : "As planned the last",
+        analysis_summary_seconds(number(planned, "last_s"), cell));
+    add(s, "least margin over %.0f seed%s %s", seeds, seeds == 1 ? "" : "s",
+        percent(number(planned, "margin"), cell));
+    if (at(planned, "nearest") != NULL) {
+        const char *nearest = text(planned, "nearest");
+        char metric[ANALYSIS_QUANTITY_TEXT_MAX];
+        snprintf(metric, sizeof(metric), "%.*s", (int)analysis_quantity_metric_len(nearest),
+                 nearest);
+        add(s, " (%s: it is ", analysis_quantity_expression(nearest, need));
+        add(s, "%s)", analysis_quantity_format(metric, number(planned, "nearest_value"), cell));
+    }
+    add(s, ".");
 }
 
 static void print_verdict(const struct analysis_style *style, const cJSON *d)
 {
-    const cJSON *planned = at(d, "planned");
-    double failed = number(at(d, "as_it_is"), "failed"), seeds = number(d, "seeds");
     bool found = is_true(d, "found");
     struct sentence verdict = {.len = 0}, s = {.len = 0};
-    char cell[ANALYSIS_CELL_MAX], need[ANALYSIS_QUANTITY_TEXT_MAX];
 
-    if (found) {
-        add_found(&verdict, d);
-    } else {
-        add(&verdict, "It does not fit, and no measure that is allowed makes it.");
-    }
-    fprintf(style->to, "%s", analysis_summary_on(style, found ? ANALYSIS_GOOD : ANALYSIS_BAD));
+    add_answer(&verdict, d);
+    fprintf(style->to, "\n%s", analysis_summary_on(style, found ? ANALYSIS_GOOD : ANALYSIS_BAD));
     analysis_summary_wrap(style, 0, 0, verdict.bytes);
     fprintf(style->to, "%s", analysis_summary_off(style));
-    if (failed > 0) {
-        add(&s, "As it is %.0f of %.0f phones fail in the worst seed. ", failed,
-            number(d, "phones"));
+    if (!is_true(d, "fits_as_it_is")) {
+        print_answers(style, d);
     }
+    add_as_it_is(&s, d);
     if (found) {
-        add(&s, "%s phone after %s; ", failed > 0 ? "As planned the last" : "Last",
-            analysis_summary_seconds(number(planned, "last_s"), cell));
-        add(&s, "least margin over %.0f seed%s %s", seeds, seeds == 1 ? "" : "s",
-            percent(number(planned, "margin"), cell));
-        if (at(planned, "nearest") != NULL) {
-            const char *nearest = text(planned, "nearest");
-            char metric[ANALYSIS_QUANTITY_TEXT_MAX];
-            snprintf(metric, sizeof(metric), "%.*s", (int)analysis_quantity_metric_len(nearest),
-                     nearest);
-            add(&s, " (%s: it is ", analysis_quantity_expression(nearest, need));
-            add(&s, "%s)",
-                analysis_quantity_format(metric, number(planned, "nearest_value"), cell));
-        }
-        add(&s, ".");
+        add_margin(&s, d);
     }
     if (s.len > 0) {
         analysis_summary_wrap(style, 0, 0, s.bytes);
@@ -245,23 +378,23 @@ static char *misfit(const cJSON *trial, const cJSON *class, char out[ANALYSIS_CE
     return out;
 }
 
-static bool has_copies(const cJSON *classes)
+/* The same of all copies among the others: phones that fail are counted over all of them. */
+static char *misfit_of_copies(const cJSON *trial, const cJSON *class, char out[ANALYSIS_CELL_MAX])
 {
-    const cJSON *c;
+    double failed = number(trial, "failed_all_copies");
 
-    cJSON_ArrayForEach(c, classes)
-    {
-        if (number(c, "copies") > 1) {
-            return true;
-        }
+    if (is_true(trial, "met") || !(failed > 0)) {
+        return misfit(trial, class, out);
     }
-    return false;
+    snprintf(out, ANALYSIS_CELL_MAX, "%.0f of %.0f fail", failed,
+             number(class, "phones") * number(class, "copies"));
+    return out;
 }
 
-static void add_class(struct analysis_columns *t, const cJSON *c)
+static void add_class(struct analysis_columns *t, const cJSON *d, const cJSON *c)
 {
     const cJSON *now = at(c, "as_it_is"), *then = at(c, "trial");
-    bool solved = is_true(c, "solved") && is_true(then, "met");
+    bool solved = is_true(d, "found") || is_solved(c);
     char cell[ANALYSIS_CELL_MAX];
 
     analysis_columns_add(t, ANALYSIS_PLAIN, text(c, "name"));
@@ -271,8 +404,11 @@ static void add_class(struct analysis_columns *t, const cJSON *c)
                          cJSON_IsNull(at(c, "wan_bit_s"))
                              ? "none"
                              : analysis_summary_rate(number(c, "wan_bit_s"), cell));
+    snprintf(cell, sizeof(cell), "%.0f of %.0f", number(now, "sites_missing"), number(c, "copies"));
     analysis_columns_add(t, is_true(now, "met") ? ANALYSIS_PLAIN : ANALYSIS_BAD,
-                         misfit(now, c, cell));
+                         is_true(now, "met") ? "-" : cell);
+    analysis_columns_add(t, is_true(now, "met") ? ANALYSIS_PLAIN : ANALYSIS_BAD,
+                         misfit_of_copies(now, c, cell));
     analysis_columns_add(t, solved ? ANALYSIS_PLAIN : ANALYSIS_BAD,
                          solved ? text(c, "text") : "nothing");
     analysis_columns_add(t, ANALYSIS_PLAIN, analysis_summary_seconds(number(then, "last_s"), cell));
@@ -284,22 +420,62 @@ static void print_classes(const struct analysis_style *style, const cJSON *d)
     const cJSON *classes = at(d, "classes"), *c;
     const struct analysis_column list[] = {
         {.head = "class", .left = true},
-        {.head = "sites", .drop = 2},
+        {.head = "sites", .drop = 3},
         {.head = "line", .drop = 1},
-        {.head = has_copies(classes) ? "as it is, worst copy" : "as it is", .left = true},
-        {.head = "cheapest that fits", .left = true},
+        {.head = "don't fit"},
+        {.head = "as it is", .left = true},
+        {.head = is_true(d, "found") ? "cheapest that fits" : "nearest", .left = true},
         {.head = "last phone"},
-        {.head = "margin", .drop = 3},
+        {.head = "margin", .drop = 2},
     };
     struct analysis_columns *t = analysis_columns_new(list, sizeof(list) / sizeof(list[0]));
 
     cJSON_ArrayForEach(c, classes)
     {
-        add_class(t, c);
+        add_class(t, d, c);
     }
     fputc('\n', style->to);
     analysis_columns_print(t, style, 0);
     analysis_columns_free(t);
+}
+
+/* ---- Limits of all sites together ---- */
+
+static void print_totals(const struct analysis_style *style, const cJSON *d)
+{
+    static const struct analysis_column list[] = {
+        {.head = "class", .left = true}, {.head = "as it is"},         {.head = "share", .drop = 1},
+        {.head = "as planned"},          {.head = "share", .drop = 2},
+    };
+    const cJSON *total, *c;
+    char cell[ANALYSIS_CELL_MAX];
+
+    cJSON_ArrayForEach(total, at(d, "totals"))
+    {
+        struct sentence s = {.len = 0};
+        struct analysis_columns *t = analysis_columns_new(list, sizeof(list) / sizeof(list[0]));
+        const char *metric = text(total, "metric");
+        const char *const when[] = {"as_it_is", "planned"};
+        add(&s, "In all: %s %s ", metric, text(total, "op"));
+        add(&s, "%s, it is ", analysis_quantity_format(metric, number(total, "limit"), cell));
+        add(&s, "%s and as planned ",
+            analysis_quantity_format(metric, number(total, "as_it_is"), cell));
+        add(&s, "%s", analysis_quantity_format(metric, number(total, "planned"), cell));
+        title(style, s.bytes);
+        cJSON_ArrayForEach(c, at(total, "classes"))
+        {
+            analysis_columns_add(t, ANALYSIS_PLAIN, text(c, "name"));
+            for (size_t i = 0; i < 2; i++) {
+                double value = number(c, when[i]);
+                analysis_columns_add(t, ANALYSIS_PLAIN,
+                                     analysis_quantity_format(metric, value, cell));
+                analysis_columns_add(t, ANALYSIS_PLAIN,
+                                     percent(value / number(total, when[i]), cell));
+            }
+        }
+        analysis_columns_print(t, style, 2);
+        analysis_columns_free(t);
+    }
 }
 
 /* ---- What was tried ---- */
@@ -315,9 +491,10 @@ static void add_try(struct analysis_columns *t, const cJSON *try, const cJSON *c
     if (!ran) {
         snprintf(verdict, sizeof(verdict), "ruled out by closed forms: %.200s",
                  why != NULL ? why : "?");
-    } else if (met) {
-        snprintf(verdict, sizeof(verdict), "fits, margin %.20s",
-                 percent(number(trial, "margin"), cell));
+    } else if (met && !is_true(try, "refused")) {
+        bool tight = !isnan(number(trial, "margin"));
+        snprintf(verdict, sizeof(verdict), "fits%s%.20s", tight ? ", margin " : "",
+                 tight ? percent(number(trial, "margin"), cell) : "");
     } else {
         snprintf(verdict, sizeof(verdict), "%.200s", why != NULL ? why : misfit(trial, c, cell));
     }
@@ -331,6 +508,21 @@ static void add_try(struct analysis_columns *t, const cJSON *try, const cJSON *c
     analysis_columns_add(t, ANALYSIS_PLAIN, verdict);
 }
 
+/* "branch", "branch and 2 more": classes that differ in name only stand in one place. */
+static char *name_with_twins(const cJSON *d, const cJSON *class, char out[ANALYSIS_CELL_MAX])
+{
+    const cJSON *c;
+    int more = 0;
+
+    cJSON_ArrayForEach(c, at(d, "classes"))
+    {
+        more += strcmp(text(c, "same_as"), text(class, "name")) == 0;
+    }
+    snprintf(out, ANALYSIS_CELL_MAX, more > 0 ? "%.70s and %d more" : "%.70s", text(class, "name"),
+             more);
+    return out;
+}
+
 static void print_tried(const struct analysis_style *style, const cJSON *d)
 {
     static const struct analysis_column list[] = {
@@ -340,6 +532,7 @@ static void print_tried(const struct analysis_style *style, const cJSON *d)
     };
     struct analysis_columns *t = analysis_columns_new(list, sizeof(list) / sizeof(list[0]));
     const cJSON *c, *try;
+    char cell[ANALYSIS_CELL_MAX];
     bool any = false;
 
     cJSON_ArrayForEach(c, at(d, "classes"))
@@ -348,14 +541,23 @@ static void print_tried(const struct analysis_style *style, const cJSON *d)
             continue;
         }
         any = true;
-        analysis_columns_line(t, text(c, "name"));
+        if (at(c, "same_as") != NULL) {
+            continue;
+        }
+        analysis_columns_line(t, name_with_twins(d, c, cell));
         cJSON_ArrayForEach(try, at(c, "tried"))
         {
             add_try(t, try, c);
         }
     }
     if (any) {
-        title(style, "What was tried, one copy of each class alone (worst seed)");
+        struct sentence s = {.len = 0};
+        add(&s,
+            "What was tried, one copy of each class alone (worst seed): %.0f measures, %.0f "
+            "runs (at most %.0f measures a class, and all sites %.0f times)",
+            number(d, "tries"), number(d, "runs"), number(at(d, "budget"), "tries_of_a_class"),
+            number(at(d, "budget"), "rounds"));
+        title(style, s.bytes);
         analysis_columns_print(t, style, 4);
     }
     analysis_columns_free(t);
@@ -365,14 +567,18 @@ static void print_notes(const struct analysis_style *style, const cJSON *d)
 {
     cJSON *list = cJSON_CreateArray();
     const cJSON *c, *n;
-    char line[600];
+    char line[600], cell[ANALYSIS_CELL_MAX];
 
     cJSON_ArrayForEach(c, at(d, "classes"))
     {
         cJSON_ArrayForEach(n, at(c, "notes"))
         {
             const char *t = cJSON_GetStringValue(n);
-            snprintf(line, sizeof(line), "%.100s: %.450s.", text(c, "name"), t != NULL ? t : "?");
+            if (at(c, "same_as") != NULL) {
+                continue;
+            }
+            snprintf(line, sizeof(line), "%.100s: %.450s.", name_with_twins(d, c, cell),
+                     t != NULL ? t : "?");
             cJSON_AddItemToArray(list, cJSON_CreateString(line));
         }
     }
@@ -416,7 +622,10 @@ static void print_bounds(const struct analysis_style *style, const cJSON *d)
     title(style, "To check by hand (closed forms, no run; headers and boot left out)");
     cJSON_ArrayForEach(c, at(d, "classes"))
     {
-        analysis_columns_add(t, ANALYSIS_PLAIN, text(c, "name"));
+        if (at(c, "same_as") != NULL) {
+            continue;
+        }
+        analysis_columns_add(t, ANALYSIS_PLAIN, name_with_twins(d, c, cell));
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
             double value = number(at(c, "bounds"), keys[k]);
             analysis_columns_add(t, ANALYSIS_PLAIN, analysis_summary_seconds(value, cell));
@@ -448,6 +657,7 @@ void analysis_plan_print(const struct analysis_style *style, const cJSON *d, con
     print_needs(style, d);
     print_verdict(style, d);
     print_classes(style, d);
+    print_totals(style, d);
     print_tried(style, d);
     print_notes(style, d);
     print_bounds(style, d);

@@ -38,7 +38,7 @@ static struct analysis_try *note(struct run *r, const struct analysis_measure *m
     struct analysis_try *t = &f->tries[f->len++];
     *t = (struct analysis_try){
         .measure = *m,
-        .cost = analysis_measure_cost(&r->search->weights, m->parts),
+        .cost = analysis_measure_cost(&r->search->weights, m->parts & ~r->search->given),
     };
     if (r->search->bound != NULL) {
         t->bound = r->search->bound(r->search->context, m);
@@ -62,16 +62,17 @@ static int try_one(struct run *r, const struct analysis_measure *m, struct analy
         return rc;
     }
     t->ran = true;
-    if (s->rejected != NULL && s->rejected[m->parts] && t->trial.met) {
-        t->trial.met = false;
-        snprintf(t->why, sizeof(t->why), "keeps its own limits, not beside the others");
+    if (s->refuse != NULL && t->trial.met) {
+        enum analysis_refusal refusal = s->refuse(s->context, t, &t->over, t->why);
+        t->refused = refusal != ANALYSIS_REFUSAL_NONE;
+        t->no_time = refusal == ANALYSIS_REFUSAL_SUM;
     }
     return 0;
 }
 
 static bool does(const struct analysis_try *t)
 {
-    return t != NULL && t->ran && t->trial.met;
+    return t != NULL && t->ran && t->trial.met && !t->refused;
 }
 
 static void keep(struct run *r, unsigned parts)
@@ -163,7 +164,8 @@ static int try_spreads(struct run *r, struct analysis_measure m)
         return 0;
     }
     keep(r, m.parts);
-    if (s->rejected != NULL && s->rejected[m.parts & ~(unsigned)ANALYSIS_MEASURE_SPREAD]) {
+    const struct analysis_try *without = last_of(r, m.parts & ~(unsigned)ANALYSIS_MEASURE_SPREAD);
+    if (without != NULL && without->refused && without->over == 0) {
         return 0; /* alone any start does: how long it must be shows beside the others */
     }
     return halve_spread(r, m, short_by, enough);
@@ -187,7 +189,7 @@ static int try_limits(struct run *r, struct analysis_measure m)
             keep(r, m.parts);
             return 0;
         }
-        if (t->trial.wan_met) {
+        if (t->trial.wan_met && !t->refused) {
             return 0; /* less would be slower still */
         }
     }
@@ -221,15 +223,17 @@ static bool may_help(const struct run *r, unsigned parts)
 
     if ((parts & ANALYSIS_MEASURE_SPREAD) != 0) {
         without = last_of(r, parts & ~(unsigned)ANALYSIS_MEASURE_SPREAD);
-        if (without == NULL ||
-            (without->trial.only_late && !without->trial.met && without->why[0] == '\0')) {
+        if (without == NULL || without->no_time ||
+            (without->trial.only_late && !without->trial.met)) {
             return false;
         }
     }
     if ((parts & ANALYSIS_MEASURE_LIMIT) != 0) {
         unsigned rest = parts & ~(unsigned)(ANALYSIS_MEASURE_LIMIT | ANALYSIS_MEASURE_SPREAD);
         without = last_of(r, rest);
-        return r->search->limit_bit_s > 0 && (without == NULL || !without->trial.wan_met);
+        return r->search->limit_bit_s > 0 &&
+               (without == NULL || !without->trial.wan_met ||
+                (without->refused && without->over > 0 && !without->no_time));
     }
     return true;
 }
@@ -243,7 +247,7 @@ static int try_set(struct run *r, unsigned parts)
 
     m.limit_bit_s = (parts & ANALYSIS_MEASURE_LIMIT) != 0 ? limit_of(r, parts) : 0;
     sim_duration bound = s->bound != NULL ? s->bound(s->context, &m) : 0;
-    if (s->deadline != SIM_NEVER && bound > s->deadline && parts != 0) {
+    if (s->deadline != SIM_NEVER && bound > s->deadline && parts != s->given) {
         if ((t = note(r, &m)) != NULL) {
             snprintf(t->why, sizeof(t->why), "takes %s at least, %s over the limit",
                      sim_units_format_duration(bound, a),
@@ -282,11 +286,14 @@ static int by_cost(const void *a, const void *b)
 
 static size_t rank(const struct analysis_search *s, struct ranked out[ANALYSIS_MEASURE_SETS])
 {
+    const unsigned elsewhere = ANALYSIS_MEASURE_HTTP | ANALYSIS_MEASURE_LOAD_SERVER;
     size_t len = 0;
 
-    for (unsigned parts = 0; parts < ANALYSIS_MEASURE_SETS; parts++) {
-        if ((parts & ~s->allowed) == 0 && analysis_measure_is_sound(parts)) {
-            out[len++] = (struct ranked){parts, analysis_measure_cost(&s->weights, parts)};
+    for (unsigned more = 0; more < ANALYSIS_MEASURE_SETS; more++) {
+        unsigned parts = (more & elsewhere) != 0 ? more : more | s->given;
+        if ((more & s->given) == 0 && (more & ~s->allowed) == 0 &&
+            analysis_measure_is_sound(parts)) {
+            out[len++] = (struct ranked){parts, analysis_measure_cost(&s->weights, more)};
         }
     }
     qsort(out, len, sizeof(*out), by_cost);
@@ -305,23 +312,26 @@ static bool is_better(const struct analysis_try *a, const struct analysis_try *b
     return a->measure.spread < b->measure.spread;
 }
 
-static void choose(struct analysis_found *f)
+static void choose(struct analysis_found *f, unsigned given)
 {
-    f->chosen = f->closest = f->as_it_is = -1;
+    f->chosen = f->closest = f->least = f->as_it_is = -1;
     for (size_t i = 0; i < f->len; i++) {
         const struct analysis_try *t = &f->tries[i];
         if (!t->ran) {
             continue;
         }
-        if (t->measure.parts == 0) {
+        if (t->measure.parts == given) {
             f->as_it_is = (int)i;
         }
-        if (t->trial.met && (f->chosen < 0 || is_better(t, &f->tries[f->chosen]))) {
+        if (does(t) && (f->chosen < 0 || is_better(t, &f->tries[f->chosen]))) {
             f->chosen = (int)i;
         }
-        if (!t->trial.met && t->why[0] == '\0' &&
+        if (!t->trial.met &&
             (f->closest < 0 || analysis_trial_is_worse(&f->tries[f->closest].trial, &t->trial))) {
             f->closest = (int)i;
+        }
+        if (t->refused && t->over > 0 && (f->least < 0 || t->over < f->tries[f->least].over)) {
+            f->least = (int)i;
         }
     }
 }
@@ -344,7 +354,7 @@ int analysis_search_run(const struct analysis_search *search, struct analysis_fo
             rc = try_set(r, sets[i].parts);
         }
     }
-    choose(found);
+    choose(found, search->given);
     free(r);
     return rc;
 }

@@ -8,6 +8,9 @@
  * When a longer start that does is followed by one that does not and then by one that does, the
  * answer is still one that was tried, and the search says that it is not the end of a range.
  *
+ * What all sites have anyway (`given`: the server's TFTP options, once a class needs them) costs
+ * nothing and is in every set whose phones fetch from there.
+ *
  * The runner is asked for the worst of all seeds, so whatever is said to do did for every one of
  * them. Not here: how a trial is run (plan.c). */
 #ifndef ANALYSIS_PLAN_SEARCH_H
@@ -28,7 +31,17 @@ struct analysis_try {
     bool ran;                    /* else `why` says why not */
     struct analysis_trial trial; /* when it ran */
     sim_duration bound;          /* the closed form's least, 0 when there is none */
+    bool refused;                /* its trial is met and yet it does not do: `why` */
+    bool no_time;                /* refused, and another time of starts changes nothing */
+    double over;                 /* refused: how far over its share of the whole, as a part of it;
+                                    0: for another reason */
     char why[ANALYSIS_SEARCH_WHY_MAX];
+};
+
+enum analysis_refusal {
+    ANALYSIS_REFUSAL_NONE,
+    ANALYSIS_REFUSAL_TIME, /* another time of starts or less of the line may help */
+    ANALYSIS_REFUSAL_SUM,  /* they change nothing about it */
 };
 
 struct analysis_search {
@@ -37,8 +50,10 @@ struct analysis_search {
     sim_duration spread_now; /* of the class */
     sim_duration deadline;   /* of the last phone; SIM_NEVER: none, then starts over up to 8 h */
     uint64_t limit_bit_s;    /* what the line may be used with; 0: no part LIMIT */
-    const bool *rejected;    /* [ANALYSIS_MEASURE_SETS]: sets that don't do whatever a trial says;
-                                NULL: none */
+    unsigned given;          /* parts that are there already: BLOCK, BLOCK | WINDOW or none */
+    /* Is a trial that is met not enough, and why (ANALYSIS_SEARCH_WHY_MAX)? May be NULL. */
+    enum analysis_refusal (*refuse)(void *context, const struct analysis_try *t, double *over,
+                                    char *why);
     /* Least time that any run with these parts takes; 0: unknown. May be NULL. */
     sim_duration (*bound)(void *context, const struct analysis_measure *m);
     /* 0, or SIM_ECANCELED and other errors, which end the search. */
@@ -52,6 +67,7 @@ struct analysis_found { /* zero it before first use */
     bool full;         /* the list ended the search */
     int chosen;        /* number of the cheapest that does; -1: none does */
     int closest;       /* of those that ran and don't do, the nearest; -1: none */
+    int least;         /* of those refused for their share, the least over it; -1: none */
     int as_it_is;      /* the empty set; -1: not run */
     bool not_monotone; /* said above */
 };

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/plan/copies.h"
+#include "analysis/result.h"
 #include "analysis/session.h"
 #include "analysis/summary.h"
 #include "analysis/threshold.h"
@@ -26,7 +28,14 @@ void analysis_trial_init(struct analysis_trial *t)
         .wan_peak = (double)NAN,
         .failed = 0,
         .worst_value = (double)NAN,
+        .rest_met = true,
+        .sites_missing = (double)NAN,
+        .failed_all = (double)NAN,
+        .last_median = (double)NAN,
     };
+    for (size_t i = 0; i < ANALYSIS_TOTALS_MAX; i++) {
+        t->totals[i] = (double)NAN;
+    }
 }
 
 /* As a share of the limit; NAN: nothing to say (an equality that holds, a limit of 0 that does). */
@@ -57,6 +66,13 @@ static const char *path_of(const char *metric)
     return scenario_metric_split(metric, &m) ? m.path : metric;
 }
 
+/* How much of a line is used, not for how many bytes in all: what a limit of its rate can help. */
+static bool is_of_rate(const char *path)
+{
+    return strcmp(path, "wan.peak_bit_s") == 0 || strcmp(path, "wan.mean_bit_s") == 0 ||
+           strcmp(path, "wan.utilisation") == 0 || strcmp(path, "wan.drops") == 0;
+}
+
 void analysis_trial_judge(struct analysis_trial *t, const char *metric, const char *op,
                           double limit, double value)
 {
@@ -70,7 +86,7 @@ void analysis_trial_judge(struct analysis_trial *t, const char *metric, const ch
         bool late = starts_with(path, "completion_s.") || starts_with(path, "back_in_service_s.");
         t->met = false;
         t->only_late = t->only_late && late && !isnan(value);
-        t->wan_met = t->wan_met && !starts_with(path, "wan.");
+        t->wan_met = t->wan_met && !is_of_rate(path);
     }
     if (!isnan(margin) && (isnan(t->margin) || margin < t->margin)) {
         t->margin = margin;
@@ -90,7 +106,7 @@ bool analysis_trial_is_worse(const struct analysis_trial *a, const struct analys
 /* ---- Running ---- */
 
 int analysis_trial_run(const struct analysis_program *program, const char *path, const char *text,
-                       uint64_t seed, cJSON **document)
+                       uint64_t seed, struct analysis_copies *copies, cJSON **document)
 {
     struct scenario_errors errors = {.list = NULL};
     struct scenario *scenario = NULL;
@@ -114,6 +130,8 @@ int analysis_trial_run(const struct analysis_program *program, const char *path,
         .seed = seed,
         .quiet = true,
         .no_abort = true, /* half a run is no measurement */
+        .figures = copies != NULL ? analysis_copies_take : NULL,
+        .figures_context = copies,
     };
     int status = analysis_session_run(&session, document);
     scenario_free(scenario);
@@ -188,17 +206,66 @@ static bool is_of_class(const char *name, const char *site)
     return strncmp(name, site, len) == 0 && (name[len] == '\0' || name[len] == '#');
 }
 
-void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const char *site)
+static bool is_left_out(const struct analysis_reading *how, const char *metric)
+{
+    for (size_t i = 0; i < how->left_out_len; i++) {
+        if (strcmp(how->left_out[i], metric) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes the value of a threshold on a total; is it one? */
+static bool take_total(struct analysis_trial *t, const struct analysis_reading *how,
+                       const char *metric, double value)
+{
+    for (size_t i = 0; i < how->totals_len; i++) {
+        if (strcmp(how->totals[i].metric, metric) == 0) {
+            t->totals[i] = or_zero(value); /* no line, no bytes */
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_one(struct analysis_trial *t, const struct analysis_reading *how,
+                     const struct expression *e, double value)
+{
+    struct scenario_metric m;
+    bool is_total = false;
+
+    if (!scenario_metric_split(e->metric, &m)) {
+        return;
+    }
+    if (m.scope == SCENARIO_SCOPE_RUN) {
+        is_total = take_total(t, how, e->metric, value);
+    }
+    if (how->site != NULL && (m.scope != SCENARIO_SCOPE_SITE || !is_of_class(m.name, how->site))) {
+        return;
+    }
+    if (how->site != NULL && strcmp(m.name, how->site) == 0) {
+        take_figure(t, m.path, value);
+    }
+    if ((strcmp(e->op, ">=") == 0 && e->limit == -1) || is_left_out(how, e->metric)) {
+        return;
+    }
+    bool met = t->met;
+    t->met = true; /* of this one */
+    analysis_trial_judge(t, e->metric, e->op, e->limit, value);
+    t->rest_met = t->rest_met && (is_total || t->met);
+    t->met = t->met && met;
+}
+
+void analysis_trial_read(struct analysis_trial *t, const cJSON *document,
+                         const struct analysis_reading *how)
 {
     const cJSON *item;
 
     analysis_trial_init(t);
-    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(document, "seed");
-    t->seed = cJSON_IsNumber(seed)   ? (uint64_t)seed->valuedouble
-              : cJSON_IsString(seed) ? strtoull(seed->valuestring, NULL, 10)
-                                     : 0;
+    t->seed = analysis_result_seed(document);
     t->refused = or_zero(analysis_summary_number(document, "server", "refused"));
-    if (site == NULL) {
+    if (how->site == NULL) {
         t->p95 = analysis_summary_number(document, "completion_s", "p95");
         t->last = analysis_summary_number(document, "completion_s", "last");
         t->wan_peak = analysis_summary_number(document, "wan", "peak_bit_s");
@@ -211,17 +278,9 @@ void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const 
             cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "expression"));
         const cJSON *number = cJSON_GetObjectItemCaseSensitive(item, "value");
         double value = cJSON_IsNumber(number) ? number->valuedouble : (double)NAN;
-        struct scenario_metric m;
         struct expression e;
-        if (text == NULL || !parse_expression(text, &e) || !scenario_metric_split(e.metric, &m) ||
-            (site != NULL && (m.scope != SCENARIO_SCOPE_SITE || !is_of_class(m.name, site)))) {
-            continue;
-        }
-        if (site != NULL && strcmp(m.name, site) == 0) {
-            take_figure(t, m.path, value);
-        }
-        if (strcmp(e.op, ">=") != 0 || e.limit != -1) {
-            analysis_trial_judge(t, e.metric, e.op, e.limit, value);
+        if (text != NULL && parse_expression(text, &e)) {
+            read_one(t, how, &e, value);
         }
     }
     t->only_late = t->only_late && t->failed == 0 && t->refused == 0;
@@ -242,8 +301,8 @@ static void add_number(cJSON *o, const char *key, double value)
 
 cJSON *analysis_trial_json(const struct analysis_trial *t)
 {
-    cJSON *o = cJSON_CreateObject();
-    char seed[24];
+    cJSON *o = cJSON_CreateObject(), *totals;
+    size_t len = ANALYSIS_TOTALS_MAX;
 
     cJSON_AddBoolToObject(o, "met", t->met);
     add_number(o, "margin", t->margin);
@@ -252,18 +311,27 @@ cJSON *analysis_trial_json(const struct analysis_trial *t)
     add_number(o, "wan_peak_bit_s", t->wan_peak);
     add_number(o, "failed", t->failed);
     add_number(o, "refused", t->refused);
-    if (t->seed > (UINT64_C(1) << 53)) { /* JSON numbers lose digits there */
-        snprintf(seed, sizeof(seed), "%llu", (unsigned long long)t->seed);
-        cJSON_AddStringToObject(o, "seed", seed);
-    } else {
-        cJSON_AddNumberToObject(o, "seed", (double)t->seed);
-    }
+    analysis_result_add_seed(o, t->seed);
     if (t->worst[0] != '\0') {
         cJSON_AddStringToObject(o, "nearest", t->worst);
         add_number(o, "nearest_value", t->worst_value);
     }
     cJSON_AddBoolToObject(o, "only_late", t->only_late);
     cJSON_AddBoolToObject(o, "wan_met", t->wan_met);
+    cJSON_AddBoolToObject(o, "rest_met", t->rest_met);
+    totals = cJSON_AddArrayToObject(o, "totals");
+    while (len > 0 && isnan(t->totals[len - 1])) {
+        len--;
+    }
+    for (size_t i = 0; i < len; i++) {
+        cJSON_AddItemToArray(totals, isnan(t->totals[i]) ? cJSON_CreateNull()
+                                                         : cJSON_CreateNumber(t->totals[i]));
+    }
+    if (!isnan(t->sites_missing)) {
+        cJSON_AddNumberToObject(o, "sites_missing", t->sites_missing);
+        cJSON_AddNumberToObject(o, "failed_all_copies", t->failed_all);
+        add_number(o, "last_median_s", t->last_median);
+    }
     return o;
 }
 
@@ -289,14 +357,21 @@ bool analysis_trial_parse(const cJSON *json, struct analysis_trial *out)
     t.wan_peak = number_at(json, "wan_peak_bit_s");
     t.failed = or_zero(number_at(json, "failed"));
     t.refused = or_zero(number_at(json, "refused"));
-    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(json, "seed");
-    t.seed = cJSON_IsString(seed) ? strtoull(seed->valuestring, NULL, 10)
-                                  : (uint64_t)or_zero(number_at(json, "seed"));
+    t.seed = analysis_result_seed(json);
     const char *worst = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "nearest"));
     snprintf(t.worst, sizeof(t.worst), "%s", worst != NULL ? worst : "");
     t.worst_value = number_at(json, "nearest_value");
     t.only_late = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "only_late"));
     t.wan_met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "wan_met"));
+    t.rest_met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "rest_met"));
+    t.sites_missing = number_at(json, "sites_missing");
+    t.failed_all = number_at(json, "failed_all_copies");
+    t.last_median = number_at(json, "last_median_s");
+    const cJSON *total = cJSON_GetObjectItemCaseSensitive(json, "totals");
+    total = total != NULL ? total->child : NULL;
+    for (size_t i = 0; i < ANALYSIS_TOTALS_MAX && total != NULL; i++, total = total->next) {
+        t.totals[i] = cJSON_IsNumber(total) ? total->valuedouble : (double)NAN;
+    }
     *out = t;
     return true;
 }

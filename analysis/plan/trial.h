@@ -7,11 +7,24 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "analysis/program.h"
 
-enum { ANALYSIS_TRIAL_TEXT_MAX = 200 };
+enum {
+    ANALYSIS_TRIAL_TEXT_MAX = 200,
+    ANALYSIS_TOTALS_MAX = 8, /* limits of the whole run that are shared out among classes; others
+                                are judged with all sites only */
+};
+
+/* A limit of the whole run that its classes add up to: "wan.bytes <= 2e9". */
+struct analysis_total {
+    char metric[256];
+    char op[3]; /* "<" or "<=" */
+    double limit;
+    bool is_peak; /* at different instants: together at most the sum */
+};
 
 /* NAN: it has no such figure (nobody completed, there is no line). */
 struct analysis_trial {
@@ -27,6 +40,26 @@ struct analysis_trial {
     char worst[ANALYSIS_TRIAL_TEXT_MAX]; /* the threshold with that margin, "completion_s.last <=
                                             60" */
     double worst_value;                  /* its value */
+    bool rest_met;                       /* every threshold but the totals */
+    double totals[ANALYSIS_TOTALS_MAX];  /* of those that were asked about, else NAN; of a class
+                                            among others the sum of its copies */
+    /* Of a class among others; NAN else. */
+    double sites_missing; /* copies that miss something */
+    double failed_all;    /* phones of all copies */
+    double last_median;   /* of the copies' last phones, s */
+};
+
+/* What of a result is to be judged. */
+struct analysis_reading {
+    const char *site; /* thresholds of this class and of its copies, whose figures are then those
+                         that thresholds ask for: completion_s.p95, completion_s.last,
+                         wan.peak_bit_s, phones.failed and phones.unfinished; NULL: of the whole
+                         run */
+    const struct analysis_total *totals; /* with `site` NULL, or when the class was alone: their
+                                            values are taken */
+    size_t totals_len;
+    const char *const *left_out; /* metrics that are not judged */
+    size_t left_out_len;
 };
 
 /* A trial that says nothing yet: met, no margin. */
@@ -38,17 +71,17 @@ void analysis_trial_judge(struct analysis_trial *t, const char *metric, const ch
 bool analysis_trial_is_worse(const struct analysis_trial *a, const struct analysis_trial *b);
 
 /* Runs the scenario `text` (JSON; `path` names it and anchors its folders). 0 and the result's
- * document (the caller's), or an exit status; problems are told on program->err. */
+ * document (the caller's), or an exit status; problems are told on program->err. `copies` (may be
+ * NULL) is filled with what copies.h says. */
+struct analysis_copies;
 int analysis_trial_run(const struct analysis_program *program, const char *path, const char *text,
-                       uint64_t seed, cJSON **document);
+                       uint64_t seed, struct analysis_copies *copies, cJSON **document);
 /* A threshold that asks for a figure and judges nothing: METRIC >= -1. */
 #define ANALYSIS_TRIAL_ASKS ">= -1"
 
-/* Judges the document's thresholds: those of the class `site` ("sites[NAME]." in front) and of its
- * copies ("sites[NAME#2]."), or all of them with `site` NULL, whose figures are then those of the
- * whole run. Of a class the figures are those that thresholds ask for: completion_s.p95,
- * completion_s.last, wan.peak_bit_s, phones.failed and phones.unfinished. */
-void analysis_trial_read(struct analysis_trial *t, const cJSON *document, const char *site);
+/* Judges the document's thresholds. */
+void analysis_trial_read(struct analysis_trial *t, const cJSON *document,
+                         const struct analysis_reading *how);
 
 /* {"met", "margin", "completion_s": {...}, ...}; its way back, false for what is none. */
 cJSON *analysis_trial_json(const struct analysis_trial *t);

@@ -89,6 +89,60 @@ plan 0 "again, side by side" "${several[@]}" --jobs 3 --out "$WORK/b"
 cmp "$WORK/first" "$WORK/out" || fail "the plan depends on the number of processes"
 cmp "$WORK/a/planned.json" "$WORK/b/planned.json" || fail "so does what is handed over"
 
+expect "sites that miss, their phones and the usual last one" "1 0 true" \
+    "$(json "$WORK/first" '(t => [t.sites_missing, t.failed_all_copies, t.last_median_s > 15].join(" "))(d.classes[1].as_it_is)')"
+
+# Limits of all sites together: the class with most of it comes down first, and as far as it has to.
+three=(--set 'sites[1]={"name":"big","wan":{"rate":"2 Mbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":30}]}'
+    --set 'sites[2]={"name":"tiny","count":4,"wan":{"rate":"1 Mbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":2}]}')
+plan 0 "bytes of all lines" "${three[@]}" --set 'thresholds={"wan.payload_bytes":"<= 3 MB"}' --out "$WORK/bytes"
+expect "the heaviest shares" "/pfs/" "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join()).join("/")')"
+expect "who had how much" "1600000 3000000 800000" "$(json "$WORK/out" 'd.totals[0].classes.map(c => c.as_it_is).join(" ")')"
+expect "and has" "1600000 100000 800000" "$(json "$WORK/out" 'd.totals[0].classes.map(c => c.planned).join(" ")')"
+run_status 0 "and all keep it" "$PFSIM" run "$WORK/bytes/planned.json" --quiet
+plan 0 "still fewer" "${three[@]}" --set 'thresholds={"wan.payload_bytes":"<= 500 KB"}' --out "$WORK/fewer"
+expect "who shares already gets a load server" "pfs/pfs/load-server" \
+    "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join()).join("/")')"
+run_status 0 "and all keep it" "$PFSIM" run "$WORK/fewer/planned.json" --quiet
+run_status 1 "too few" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 "${three[@]}" --methods pfs \
+    --set 'thresholds={"wan.payload_bytes":"<= 500 KB"}' --out "$WORK/few"
+tr '\n' ' ' <"$WORK/out" | grep -q 'of all sites is 700 kB, the limit 500 kB' || fail "it does not say what is missed"
+grep -Eq 'tiny +800 kB +15 % +400 kB +57 %' "$WORK/out" || fail "it does not say who contributes how much"
+[ ! -e "$WORK/few/planned.json" ] || fail "a plan that misses a total is handed over"
+# Peaks are less than the sum of peaks: a run of all sites says how much less.
+for limit in '"wan.peak_bit_s":"<= 3 Mbit/s"' '"server.peak_transfers":"<= 12"'; do
+    plan 0 "peak of all, $limit" "${three[@]}" --set "thresholds={$limit,\"completion_s.last\":\"<= 60 s\"}" --out "$WORK/peak"
+    expect "as it is it is over" "true false" "$(json "$WORK/out" '[d.totals[0].as_it_is > d.totals[0].limit, d.fits_as_it_is].join(" ")')"
+    run_status 0 "and all keep it" "$PFSIM" run "$WORK/peak/planned.json" --quiet
+done
+# A quantile of all phones is not missed because a few do.
+plan 0 "half of all phones" "${three[@]}" --set 'thresholds={"completion_s.p50":"<= 8 s"}'
+expect "nothing to change" "true true" "$(json "$WORK/out" '[d.fits_as_it_is, d.classes.every(c => c.as_it_is.met)].join(" ")')"
+# What the scenario says of a site stays when the command line asks for less.
+plan 0 "a site's own limit and a later one for all" --finish-by "100 s" "${thin[@]}" --out "$WORK/own" \
+    --set 'thresholds={"sites[branch].completion_s.last":"<= 20 s"}'
+expect "the site's counts" "pfs" "$(class 'measure.parts.join()')"
+run_status 0 "and is kept" "$PFSIM" run "$WORK/own/planned.json" --quiet
+
+# TFTP's options are the server's: who fits anyway gets them too, who does not needs no more than what is missing then.
+mixed=("${tftp[@]}" --set 'sites[1]={"name":"near","count":3,"wan":{"rate":"1 Mbit/s","rtt":"5 ms"},"phones":[{"system":"bare","count":4}]}'
+    --set 'sites[2]={"name":"thin","wan":{"rate":"250 kbit/s","rtt":"60 ms"},"phones":[{"system":"bare","count":6}]}')
+plan 0 "two measures together, and one for all" --finish-by "14 s" "${mixed[@]}" --out "$WORK/mixed"
+expect "measures" "block+window block+window pfs+block+window" "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join("+")).join(" ")')"
+expect "given, not paid for" "0 0 6" "$(json "$WORK/out" 'd.classes.map(c => c.cost).join(" ")')"
+run_status 0 "and all keep it" "$PFSIM" run "$WORK/mixed/planned.json" --quiet
+run_status 0 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "14 s" "${mixed[@]}"
+grep -q 'near (3 sites): fits as it is; the server' "$WORK/out" || fail "it does not say who fits as it is"
+tr -s '\n ' ' ' <"$WORK/out" | grep -q 'they hold for all sites that fetch by TFTP (6)' || fail "it does not say that the measure touches all sites"
+
+# Many sites that differ in name only are searched once.
+for n in 1 2 3 4 5 6; do
+    printf '{"name":"b%s","wan":{"rate":"200 kbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":8}]},' $n
+done >"$WORK/sites"
+plan 0 "six of one kind" --finish-by "20 s" --set "sites=[$(sed 's/,$//' "$WORK/sites")]"
+expect "each shares" "pfs pfs pfs pfs pfs pfs" "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join()).join(" ")')"
+expect "as if there were one" "9 b1" "$(json "$WORK/out" '[d.runs, d.classes[5].same_as].join(" ")')"
+
 # A threshold of one copy is its class's too, and what it misses is said there.
 copy=(--set 'thresholds={"sites[branch#2].completion_s.last":"< 20"}')
 plan 0 "a threshold of one copy" "${thin[@]}" "${copy[@]}"

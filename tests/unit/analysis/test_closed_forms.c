@@ -112,7 +112,7 @@ Test(closed_forms, a_class_has_them_all)
     /* A: 6 phones behind the root, 2 files: (1 + 2 / 2) x 0.4 s */
     cr_assert_eq(c.mundinger, 800 * SIM_MS);
     cr_assert_eq(c.kumar_ross, 6 * SIM_S, "one copy of both, over the one line");
-    /* A: 7 phones, depth 2, its last file 0.1 s a hop */
+    /* A: 7 phones, depth 2, its last file 0.1 s a hop; B: 2 phones, one hop of 0.2 s */
     cr_assert_eq(c.depth, 2);
     cr_assert_eq(c.tree, 6 * SIM_S + 200 * SIM_MS);
     cr_assert_eq(analysis_closed_least_bytes(&c, false, 0), 32000);
@@ -120,6 +120,29 @@ Test(closed_forms, a_class_has_them_all)
     cr_assert_eq(analysis_closed_least_bytes(&c, false, 9), 0);
     cr_assert_eq(analysis_closed_least_bytes(&c, true, 1), 6000, "one of B remains");
     cr_assert_eq(analysis_closed_least_bytes(&c, true, 2), 0, "none need remain");
+    scenario_errors_free(&errors);
+    scenario_free(s);
+}
+
+/* Two loads on one line: the one with the long way down may come first, so its way is no part of
+ * what all must take. */
+Test(closed_forms, of_several_models_the_shortest_way_down_counts_behind_the_line)
+{
+    static const char text[] =
+        "{\"name\":\"x\",\"firmware\":[{\"model\":\"A\",\"load\":\"a\",\"files\":[{\"name\":\"f\","
+        "\"size\":\"1000 B\"}]},{\"model\":\"B\",\"load\":\"b\",\"files\":[{\"name\":\"h\","
+        "\"size\":\"9000 B\"}]}],\"sites\":[{\"wan\":{\"rate\":\"8 kbit/s\"},"
+        "\"lan\":{\"rate\":\"80 kbit/s\"},\"phones\":[{\"model\":\"A\",\"count\":3},"
+        "{\"model\":\"B\",\"count\":7}]}]}";
+    struct scenario_errors errors;
+    struct scenario *s = NULL;
+    struct analysis_closed_site c;
+
+    cr_assert_eq(scenario_load_text("x.json", text, strlen(text), NULL, 0, &s, &errors), 0);
+    analysis_closed_site(s, &s->sites[0], &c);
+    cr_assert_eq(c.one_copy, 10 * SIM_S);
+    /* behind the line A's one hop of 0.1 s; B: 9 s and two hops of 0.9 s */
+    cr_assert_eq(c.tree, 9 * SIM_S + 2 * 900 * SIM_MS);
     scenario_errors_free(&errors);
     scenario_free(s);
 }

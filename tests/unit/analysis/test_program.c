@@ -440,7 +440,7 @@ Test(program, typos_end_with_2_and_the_nearest_word)
         {"serve /tmp --port 65536", "a port"},
         {"serve /tmp --cert x", "belong together"},
         {"serve /tmp --uplink 5", "a rate with its unit"},
-        {"schema nothing", "there are scenario and result"},
+        {"schema nothing", "there are scenario, result and plan"},
         {"version x", "one word too many"},
         {"run S -q", "unknown flag -q"},
     };
@@ -521,11 +521,11 @@ Test(program, a_run_that_needs_too_much_memory_is_refused_with_the_estimate)
 {
     fake.memory = UINT64_C(3000000000);
     cr_assert_eq(pfsim("run S --world virtual --max-memory 2GB"), 3);
-    SAYS(ran.err, "may take 3.03 GB of memory, and 2 GB are allowed (--max-memory)");
+    SAYS(ran.err, "may take 3.01 GB of memory, and 2 GB are allowed (--max-memory)");
     SAYS(ran.err, "max_transfers");
     cr_assert_eq(pfsim("run S --world virtual --max-memory 4GB"), 0);
     cr_assert_eq(pfsim("run S --world virtual --max-memory 4GB --check-determinism"), 3);
-    SAYS(ran.err, "6.03 GB"); /* two runs side by side */
+    SAYS(ran.err, "6.01 GB"); /* two runs side by side */
     fake.memory = UINT64_C(1) << 60;
     cr_assert_eq(pfsim("run S --world virtual"), 3);
     SAYS(ran.err, "are left on this machine");
@@ -573,6 +573,8 @@ Test(program, check_schema_version_and_doctor_answer_without_a_run)
     d = cJSON_ParseWithOpts(ran.out, NULL, true);
     cr_assert_not_null(d);
     cJSON_Delete(d);
+    cr_assert_eq(pfsim("schema plan"), 0);
+    SAYS(ran.out, "A plan of pfsim");
     cr_assert_eq(pfsim("version"), 0);
     SAYS(ran.out, "9.9.9");
     SAYS(ran.out, "libmicrohttpd");

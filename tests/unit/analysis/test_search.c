@@ -209,16 +209,118 @@ Test(search, limits_a_line_only_where_it_is_over_its_share)
     cr_assert(!slow.seen[LIMIT], "it would only be slower");
 }
 
+/* Refuses sets without a longer start, as if tried beside the others. */
+static enum analysis_refusal not_beside_others(void *context, const struct analysis_try *t,
+                                               double *over, char *why)
+{
+    (void)context;
+    *over = 0;
+    snprintf(why, ANALYSIS_SEARCH_WHY_MAX, "not beside the others");
+    return (t->measure.parts & (SPREAD | HTTP)) != 0 ? ANALYSIS_REFUSAL_NONE
+                                                     : ANALYSIS_REFUSAL_TIME;
+}
+
 Test(search, passes_over_what_does_alone_but_was_rejected)
 {
-    bool rejected[ANALYSIS_MEASURE_SETS] = {[0] = true, [PFS] = true};
     struct rule r = {.does = always};
-    struct analysis_search s = {.allowed = PFS | SPREAD | HTTP, .rejected = rejected};
+    struct analysis_search s = {.allowed = PFS | SPREAD | HTTP, .refuse = not_beside_others};
     struct analysis_found f = {0};
 
     search_with(&r, &s, &f);
     cr_assert_eq(chosen(&f)->measure.parts, SPREAD, "a longer start may help among the others");
     cr_assert(strstr(f.tries[0].why, "not beside the others") != NULL);
+    cr_assert(f.tries[0].trial.met && f.tries[0].refused);
+    cr_assert_eq(f.least, -1, "it is over no share");
+}
+
+/* Bytes that a set sends, of a share of 50: as it is 400, shared 40, by HTTP 300. */
+static enum analysis_refusal too_many_bytes(void *context, const struct analysis_try *t,
+                                            double *over, char *why)
+{
+    double bytes = (t->measure.parts & PFS) != 0    ? *(double *)context
+                   : (t->measure.parts & HTTP) != 0 ? 300
+                                                    : 400;
+
+    *over = bytes / 50 - 1;
+    snprintf(why, ANALYSIS_SEARCH_WHY_MAX, "%.0f bytes", bytes);
+    return bytes > 50 ? ANALYSIS_REFUSAL_SUM : ANALYSIS_REFUSAL_NONE;
+}
+
+static int run_always(void *context, const struct analysis_measure *m, struct analysis_trial *out)
+{
+    (void)context;
+    (void)m;
+    analysis_trial_init(out);
+    return 0;
+}
+
+Test(search, brings_a_class_down_to_its_share_and_else_takes_the_least)
+{
+    double shared = 40;
+    struct analysis_search s = {.allowed = PFS | SPREAD | HTTP,
+                                .deadline = 64 * MINUTE,
+                                .spread_now = 10 * SIM_S,
+                                .refuse = too_many_bytes,
+                                .run = run_always,
+                                .context = &shared};
+    struct analysis_found f = {0};
+
+    analysis_weights_init(&s.weights);
+    cr_assert_eq(analysis_search_run(&s, &f), 0);
+    cr_assert_eq(chosen(&f)->measure.parts, PFS);
+    for (size_t i = 0; i < f.len; i++) {
+        cr_assert((f.tries[i].measure.parts & SPREAD) == 0, "another time sends as many bytes");
+    }
+    shared = 60;
+    memset(&f, 0, sizeof(f));
+    cr_assert_eq(analysis_search_run(&s, &f), 0);
+    cr_assert_eq(f.chosen, -1);
+    cr_assert(f.least >= 0 && f.tries[f.least].measure.parts == PFS, "the cheapest of the least");
+}
+
+Test(search, what_the_server_grants_to_all_costs_nothing)
+{
+    struct rule r = {.does = with_http_or_server};
+    struct analysis_search s = {.allowed = PFS | BLOCK | WINDOW | HTTP | LOAD_SERVER,
+                                .given = BLOCK};
+    struct analysis_found f = {0};
+
+    search_with(&r, &s, &f);
+    cr_assert_eq(chosen(&f)->measure.parts, HTTP, "HTTP does without TFTP's options");
+    cr_assert(r.seen[BLOCK] && r.seen[BLOCK | PFS] && r.seen[BLOCK | WINDOW]);
+    cr_assert(!r.seen[0] && !r.seen[PFS], "they are there");
+    cr_assert_eq(f.tries[f.as_it_is].measure.parts, BLOCK);
+    cr_assert_eq(f.tries[f.as_it_is].cost, 0);
+    for (size_t i = 0; i < f.len; i++) {
+        if (f.tries[i].measure.parts == (BLOCK | WINDOW)) {
+            cr_assert_eq(f.tries[i].cost, s.weights.of[3]);
+        }
+    }
+}
+
+static bool pfs_from_a_load_server(const struct analysis_measure *m)
+{
+    return (m->parts & (PFS | LOAD_SERVER)) == (PFS | LOAD_SERVER);
+}
+
+static bool shared_and_spread(const struct analysis_measure *m)
+{
+    return (m->parts & PFS) != 0 && m->spread >= 5 * MINUTE;
+}
+
+Test(search, puts_measures_together_when_none_does_alone)
+{
+    struct rule r = {.does = pfs_from_a_load_server};
+    struct rule late = {.does = shared_and_spread, .fails = true};
+    struct analysis_search s = {.allowed = PFS | SPREAD | HTTP | LOAD_SERVER};
+    struct analysis_found f = {0};
+
+    search_with(&r, &s, &f);
+    cr_assert_eq(chosen(&f)->measure.parts, PFS | LOAD_SERVER);
+    cr_assert(r.seen[PFS] && r.seen[LOAD_SERVER], "each was tried alone before");
+    memset(&f, 0, sizeof(f));
+    search_with(&late, &s, &f);
+    cr_assert_eq(chosen(&f)->measure.parts, PFS | SPREAD);
 }
 
 Test(search, ends_when_a_run_can_not_be)
@@ -239,7 +341,8 @@ Test(measure, sets_that_contradict_themselves_are_none)
     cr_assert(analysis_measure_is_sound(BLOCK | WINDOW));
     cr_assert(!analysis_measure_is_sound(WINDOW));
     cr_assert(!analysis_measure_is_sound(BLOCK | HTTP));
-    cr_assert(!analysis_measure_is_sound(PFS | LOAD_SERVER));
+    cr_assert(analysis_measure_is_sound(PFS | LOAD_SERVER), "roots fetch from it");
+    cr_assert(!analysis_measure_is_sound(PFS | ANALYSIS_MEASURE_TRADITIONAL));
     cr_assert(!analysis_measure_is_sound(LOAD_SERVER | LIMIT));
 }
 
@@ -257,7 +360,7 @@ Test(measure, comes_back_from_its_document)
     cJSON_Delete(json);
     static const char *const bad[] = {"{}", "{\"parts\":[\"tea\"]}", "{\"parts\":[\"spread\"]}",
                                       "{\"parts\":[\"limit\"],\"limit_bit_s\":-1}",
-                                      "{\"parts\":[\"pfs\",\"load-server\"]}"};
+                                      "{\"parts\":[\"pfs\",\"traditional\"]}"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         json = cJSON_Parse(bad[i]);
         cr_assert(!analysis_measure_read(json, &back), "%s", bad[i]);
@@ -297,20 +400,50 @@ Test(trial, reads_a_result_of_all_or_of_a_class)
     cJSON *d = cJSON_Parse(text);
     struct analysis_trial t, back;
 
-    analysis_trial_read(&t, d, "a > b");
+    analysis_trial_read(&t, d, &(struct analysis_reading){.site = "a > b"});
     cr_assert(t.met && t.last == 8 && t.wan_peak == 3 && isnan(t.p95) && t.failed == 0);
     cr_assert(fabs(t.margin - 0.2) < 1e-9);
-    analysis_trial_read(&t, d, "c");
+    analysis_trial_read(&t, d, &(struct analysis_reading){.site = "c"});
     cr_assert(!t.met && isnan(t.last) && fabs(t.margin + 1) < 1e-9);
-    analysis_trial_read(&t, d, "d"); /* one of its copies is late; its figures are the class's */
+    analysis_trial_read(
+        &t, d,
+        &(struct analysis_reading){
+            .site = "d"}); /* one of its copies is late; its figures are the class's */
     cr_assert(!t.met && t.last == 8 && fabs(t.margin + 0.4) < 1e-9);
-    analysis_trial_read(&t, d, NULL);
+    analysis_trial_read(&t, d, &(struct analysis_reading){.site = NULL});
     cr_assert(!t.met && t.last == 9 && t.failed == 3 && t.refused == 4);
     cr_assert_eq(t.seed, UINT64_MAX);
     cJSON *json = analysis_trial_json(&t);
     cr_assert(analysis_trial_parse(json, &back));
     cr_assert(back.seed == t.seed && back.last == 9 && back.failed == 3 && !back.met &&
               strcmp(back.worst, t.worst) == 0);
+    cJSON_Delete(json);
+    cJSON_Delete(d);
+}
+
+Test(trial, totals_are_taken_and_judged_apart)
+{
+    static const char text[] = "{\"seed\":1,\"thresholds\":["
+                               "{\"expression\":\"wan.bytes <= 100\",\"value\":150},"
+                               "{\"expression\":\"sites[a].completion_s.p95 <= 10\",\"value\":12},"
+                               "{\"expression\":\"completion_s.p95 <= 10\",\"value\":9}]}";
+    static const struct analysis_total totals[] = {{"wan.bytes", "<=", 100, false}};
+    static const char *const derived[] = {"sites[a].completion_s.p95"};
+    struct analysis_reading whole = {NULL, totals, 1, derived, 1}, class = {.site = "a"};
+    cJSON *d = cJSON_Parse(text);
+    struct analysis_trial t, back;
+
+    analysis_trial_read(&t, d, &whole);
+    cr_assert(!t.met && t.rest_met && t.totals[0] == 150 && isnan(t.totals[1]));
+    cr_assert(fabs(t.margin + 0.5) < 1e-9);
+    cJSON *json = analysis_trial_json(&t);
+    cr_assert(analysis_trial_parse(json, &back));
+    cr_assert(back.totals[0] == 150 && isnan(back.totals[1]) && back.rest_met && !back.met);
+    whole.left_out_len = 0;
+    analysis_trial_read(&t, d, &whole);
+    cr_assert(!t.rest_met, "a class's limit is one of the rest");
+    analysis_trial_read(&t, d, &class);
+    cr_assert(!t.met && isnan(t.totals[0]), "limits of the whole are not the class's");
     cJSON_Delete(json);
     cJSON_Delete(d);
 }
