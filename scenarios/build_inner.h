@@ -2,6 +2,7 @@
  *
  *   build.c          the common face (build.h): content, kinds, numbers, figures
  *   build_crew.c     phones and fault controllers of some neighbouring sites
+ *   build_memory.c   what a virtual group takes, before it is made
  *   build_tap.c      who listens on the LANs, for --pcap: sim/tap
  *   build_live.c     servers that fork, sockets: sim/live
  *   build_virtual.c  groups of sites in virtual time: sim/virtual */
@@ -14,6 +15,7 @@
 #include "scenarios/kinds.h"
 #include "scenarios/macs.h"
 #include "sim/tap/world.h"
+#include "sim/virtual/virtual.h"
 
 struct build_live;
 struct build_virtual;
@@ -76,6 +78,13 @@ void build_crew_clear(struct build_crew *c);
 void build_crew_deinit(struct build_crew *c);
 /* Every record of its phones passes here on its way, where there are faults. */
 void build_crew_observe(struct build_crew *c, const struct sim_record *record);
+
+/* ---- build_memory.c ---- */
+
+/* The crowd that the group of sites first..first+len-1 is at its busiest, and the bytes that its
+ * phones take beside what the world does for them. */
+void build_memory_of(const struct scenario_run *run, uint32_t first, uint32_t len,
+                     struct sim_virtual_crowd *crowd, uint64_t *bytes);
 
 /* ---- build_tap.c ---- */
 

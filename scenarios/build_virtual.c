@@ -29,14 +29,6 @@ struct build_virtual {
     atomic_bool stop;
 };
 
-/* Bytes of one phone at most beside its own struct (sizes of phones/pfs, with malloc()'s share,
- * rounded up; runs of 10,000 and 30,000 phones took two thirds of the sum). */
-enum {
-    BYTES_SHARING = 2560, /* the peer machine, and sixteen links */
-    BYTES_FILE = 320,     /* a hierarchy for each file that it serves */
-    BYTES_INDEX = 8192,   /* the parsed .loads, as far as it is touched; not of bare phones */
-};
-
 /* ---- What happens meanwhile ---- */
 
 /* Controllers have numbers behind the phones of their group, which are those of the next group's
@@ -407,29 +399,6 @@ sim_time build_virtual_ended(const struct build_virtual *b)
 
 /* ---- Memory ---- */
 
-static bool has_index(const struct scenario *s)
-{
-    for (size_t i = 0; i < s->sites_len; i++) {
-        for (size_t k = 0; k < s->sites[i].phones_len; k++) {
-            if (s->sites[i].phones[k].system != SCENARIO_BARE) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static uint64_t bytes_of_phone(const struct scenario *s)
-{
-    size_t files = 0;
-
-    for (size_t i = 0; i < s->firmware_len; i++) {
-        files = s->firmware[i].files_len > files ? s->firmware[i].files_len : files;
-    }
-    return sizeof(struct phone) + BYTES_SHARING + (files + 1) * BYTES_FILE +
-           (has_index(s) ? BYTES_INDEX : 0);
-}
-
 uint64_t build_virtual_memory(const struct scenario_run *run)
 {
     const struct scenario *s = run->scenario;
@@ -438,6 +407,8 @@ uint64_t build_virtual_memory(const struct scenario_run *run)
         .group_sites = scenario_is_apart(s) ? 1 : run->share.len,
     };
     struct sim_virtual_config config;
+    struct sim_virtual_crowd crowd;
+    uint64_t of_phones;
     uint32_t largest = run->share.first, end = run->share.first + run->share.len;
     uint64_t of_sites =
         (uint64_t)run->sites_len * (sizeof(*run->setups) + SCENARIO_NAME_MAX + sizeof(*b.stats));
@@ -451,6 +422,6 @@ uint64_t build_virtual_memory(const struct scenario_run *run)
         }
     }
     fill_config(&b, largest, &config);
-    return sim_virtual_memory(&config, config.nodes_max) + config.nodes_max * bytes_of_phone(s) +
-           of_sites;
+    build_memory_of(run, largest, b.group_sites, &crowd, &of_phones);
+    return sim_virtual_memory(&config, &crowd) + of_phones + of_sites;
 }

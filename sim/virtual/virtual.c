@@ -568,34 +568,29 @@ void sim_virtual_usage(const struct sim_virtual *v, struct sim_virtual_usage *ou
     };
 }
 
-/* What a node has under way at the busiest moment, for the estimate: measured in crowds of 10,000
- * that are switched on within a minute, and some more. What grows by doubling may be twice that. */
+/* What a node, and a fetch, has under way at the busiest moment, for the estimate: measured in runs
+ * of 1,000 to 100,000 phones (scenarios/build_memory.c says which). */
 enum {
-    EVENTS_A_NODE = 2 * 2,   /* measured: 1.8 */
-    FILES_A_NODE = 2 * 8,    /* a load's files and its settings; measured: as many as it has */
-    CONNS_A_NODE = 2 * 1,    /* measured: 0.8 */
-    BODIES_A_NODE = 1,       /* measured: 0.2 */
-    FETCHES_A_NODE = 2 * 1,  /* without sharing all fetch at once */
-    FLOW_BYTES = 2 * 128,    /* of a fluid line, for a fetch */
-    PACKET_BYTES = 4 * 1024, /* of a sim/wan machine, for a fetch; measured: 2.8 KB */
-    NAMES_BYTES = 128,       /* a node's settings are called by its MAC */
-    MESSAGE_BYTES = 256,     /* measured: below 20 */
-    SITE_BYTES = 1024,       /* beside its struct */
-    FIXED_BYTES = 512 * 1024 /* what the first node costs */
+    EVENTS_A_NODE = 2,         /* measured: 1.8 */
+    NAMES_BYTES = 128,         /* a node's settings are called by its MAC */
+    FETCH_BYTES = 372,         /* a flow, its events, and what grows by doubling */
+    MACHINE_BYTES = 1500,      /* packet mode: a kept connection's sim/wan machine, */
+    MACHINE_FETCH_BYTES = 900, /* and what is under way on it */
+    SITE_BYTES = 1024,         /* beside its struct */
+    FIXED_BYTES = 512 * 1024   /* what the first node costs */
 };
 
-uint64_t sim_virtual_memory(const struct sim_virtual_config *config, uint64_t nodes)
+uint64_t sim_virtual_memory(const struct sim_virtual_config *config,
+                            const struct sim_virtual_crowd *crowd)
 {
-    uint64_t fetch = sizeof(struct virtual_fetch) + sizeof(uint32_t) + FLOW_BYTES +
-                     (config->network == SIM_VIRTUAL_PACKET ? PACKET_BYTES : 0);
-    uint64_t body = sizeof(struct virtual_body) + sizeof(struct virtual_port);
-    uint64_t a_node = sizeof(struct virtual_node) + 2 * 2 * sizeof(uint32_t) + NAMES_BYTES +
-                      MESSAGE_BYTES +
+    bool has_machines = config->network == SIM_VIRTUAL_PACKET && crowd->has_connections;
+    uint64_t a_fetch =
+        sizeof(struct virtual_fetch) + FETCH_BYTES + (has_machines ? MACHINE_FETCH_BYTES : 0);
+    uint64_t a_node = sizeof(struct virtual_node) + 2 * sizeof(uint32_t) + NAMES_BYTES +
                       EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
-                      FILES_A_NODE * (sizeof(struct virtual_file) + sizeof(uint32_t)) +
-                      CONNS_A_NODE * (sizeof(struct virtual_conn) + sizeof(uint32_t)) +
-                      BODIES_A_NODE * body + FETCHES_A_NODE * fetch;
+                      sizeof(struct virtual_file) + sizeof(uint32_t) +
+                      (has_machines ? MACHINE_BYTES : 0);
 
-    return FIXED_BYTES + nodes * a_node +
+    return FIXED_BYTES + crowd->nodes * a_node + crowd->fetching * a_fetch +
            config->sites_len * (sizeof(struct virtual_site) + SITE_BYTES);
 }

@@ -114,8 +114,14 @@ struct sim_virtual_usage {
 };
 void sim_virtual_usage(const struct sim_virtual *v, struct sim_virtual_usage *out);
 
-/* Bytes that a group of `sites` sites with `nodes` nodes takes at most, phones' own memory not
- * counted: an estimate from the sizes of the structs and what a phone has under way. */
-uint64_t sim_virtual_memory(const struct sim_virtual_config *config, uint64_t nodes);
+struct sim_virtual_crowd {
+    uint64_t nodes;
+    uint64_t fetching;    /* of these, at once */
+    bool has_connections; /* they fetch over TCP */
+};
+/* Bytes that a group takes at its busiest, phones' own memory and what sharing takes not counted:
+ * an estimate from the sizes of the structs and from measured runs. */
+uint64_t sim_virtual_memory(const struct sim_virtual_config *config,
+                            const struct sim_virtual_crowd *crowd);
 
 #endif /* SIM_VIRTUAL_VIRTUAL_H */

@@ -115,6 +115,20 @@ grep -q 'one after another' "$WORK/err" || fail "it does not say what to do: $(c
 run_status 2 "--max-memory without a unit" "$PFSIM" run "$WORK/default.json" --max-memory 20
 run_status 0 "--max-memory that is enough" "$PFSIM" run "$WORK/default.json" --max-memory "100 MiB" --quiet
 
+# The estimate is what a run then takes: at most a tenth more, at least four fifths. Sanitizers take memory of their own.
+megabytes() { sed -nE 's/.*may take ([0-9.]+) ([kMG])B of memory.*/\1 \2/p' "$WORK/err" | awk '{ print $1 * ($2 == "G" ? 1000 : $2 == "k" ? 0.001 : 1) }'; }
+for crowd in "--method traditional --set start.spread=\"0_s\"" "--method pfs" "--method pfs --set network=packet --set sites[0].count=2"; do
+    [ "${SANITIZED:-0}" != 1 ] || break
+    flags=(--world virtual --quiet --json --set server.max_transfers=5000)
+    for flag in $crowd; do flags+=("${flag//_/ }"); done
+    run_status 3 "an estimate, $crowd" "$PFSIM" run "$scenarios/phones-5000.json" "${flags[@]}" --max-memory 1MB
+    estimate=$(megabytes)
+    run_status 0 "a crowd, $crowd" "$PFSIM" run "$scenarios/phones-5000.json" "${flags[@]}"
+    node -e 'const [estimate, peak] = process.argv.slice(1).map(Number); console.log(`${estimate} MB estimated, ${peak / 1e6} taken`);
+process.exit(estimate > 0.9 * peak / 1e6 && estimate < 1.25 * peak / 1e6 ? 0 : 1)' "$estimate" "$(result d.engine.peak_rss_bytes)" ||
+        fail "the estimate is off, $crowd"
+done
+
 # Where a fluid line is off, it says so; a packet line is not.
 run_status 0 "a fluid line with loss" "$PFSIM" run "$WORK/default.json" --json --quiet --set 'sites[0].wan.loss=0.01'
 [ "$(result 'd.caution.some(c => /branch/.test(c) && /1 %/.test(c) && /packet/.test(c))')" = true ] || fail "no caution of loss"

@@ -313,7 +313,8 @@ Test(life, estimates_at_least_the_memory_that_it_takes)
 {
     struct sim_virtual_config config = config_of(11);
     struct sim_virtual *v = crowd(&config);
-    uint64_t estimate = sim_virtual_memory(&config, CROWD);
+    struct sim_virtual_crowd all = {.nodes = CROWD, .fetching = CROWD};
+    uint64_t estimate = sim_virtual_memory(&config, &all);
 
     cr_assert(sim_virtual_run(v) == 0);
     cr_assert(usage_of(v).memory_bytes > 0);
