@@ -701,13 +701,14 @@ void sim_live_validity(struct sim_live *live, struct sim_live_validity *out)
     out->lag_p99 = lag.p99;
     out->lag_max = lag.max;
     out->timers = lag.count;
-    for (unsigned i = 0; i < live->config.threads; i++) {
+    bool knows_all = !atomic_load(&live->running); /* else other loops are at it */
+    for (unsigned i = 0; knows_all && i < live->config.threads; i++) {
         const struct live_world *w = live->worlds[i];
 
         out->receive_drops += w->receive_drops + w->line_drops;
         out->pacer_worst = w->pacer_worst < out->pacer_worst ? w->pacer_worst : out->pacer_worst;
     }
-    for (size_t i = 0; i < live->sites_len; i++) {
+    for (size_t i = 0; knows_all && i < live->sites_len; i++) {
         const struct live_relay *relays[] = {live->sites[i].relay, live->sites[i].load_relay};
 
         for (size_t k = 0; k < 2; k++) {

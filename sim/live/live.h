@@ -83,6 +83,7 @@ struct sim_live_validity {
     size_t reasons_len;
     char reasons[SIM_LIVE_REASONS_MAX][SIM_LIVE_TEXT_MAX];
 };
+/* From the tick: the lags of the first loop so far, and nothing else. Afterwards: all. */
 void sim_live_validity(struct sim_live *live, struct sim_live_validity *out);
 /* The worst lag of all loops in a whole second of the run, of the last 15; else 0. From the tick.
  */
