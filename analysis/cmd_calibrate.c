@@ -8,6 +8,7 @@
 #include "analysis/document.h"
 #include "analysis/fit.h"
 #include "analysis/fit_data.h"
+#include "analysis/json.h"
 #include "analysis/program.h"
 #include "analysis/result.h"
 #include "analysis/summary.h"
@@ -233,20 +234,13 @@ static int choose_series(struct calibrate *c)
 
 /* ---- What is fitted to what ---- */
 
-static const char *text_of(const cJSON *document, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(document, key);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static int check_document(struct calibrate *c, const cJSON *document, const char *path)
 {
     const cJSON *phones = cJSON_GetObjectItemCaseSensitive(document, "phones");
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(phones, "total");
     const struct analysis_program *p = c->program;
 
-    if (!analysis_program_method(text_of(document, "method"), &c->method, c->why)) {
+    if (!analysis_program_method(analysis_json_text(document, "method", ""), &c->method, c->why)) {
         return analysis_program_fail(p, "calibrate", ANALYSIS_USAGE, "%.300s: %s", path, c->why);
     }
     if (!cJSON_IsNumber(total) || total->valuedouble != c->scenario->phones_total) {
@@ -658,10 +652,10 @@ static void print_all(const struct calibrate *c, const struct inputs *in,
     struct analysis_style style = analysis_summary_style(c->program->out);
     char line[ANALYSIS_PATH_MAX + 200];
 
-    snprintf(line, sizeof(line),
-             "%s: %.40s, method %.40s, %zu phones finished, %zu durations compared", in->result,
-             text_of(in->document, "world"), text_of(in->document, "method"),
-             before->measured_phones, c->residuals_len);
+    snprintf(
+        line, sizeof(line), "%s: %.40s, method %.40s, %zu phones finished, %zu durations compared",
+        in->result, analysis_json_text(in->document, "world", ""),
+        analysis_json_text(in->document, "method", ""), before->measured_phones, c->residuals_len);
     analysis_summary_wrap(&style, 0, 2, line);
     fputc('\n', style.to);
     print_outcome(c, &style, o, start, before);

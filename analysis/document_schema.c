@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/json.h"
+
 enum { NAME_BYTES_MAX = 1000 }; /* of names in a result; a scenario's are shorter */
 
 struct walk {
@@ -16,22 +18,17 @@ struct walk {
     size_t path_len;
 };
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* "#/$defs/count" to its schema; schemas of ours name what is there. */
 static const cJSON *resolve(const struct walk *w, const cJSON *schema)
 {
     static const char prefix[] = "#/$defs/";
-    const char *ref = cJSON_GetStringValue(member(schema, "$ref"));
+    const char *ref = cJSON_GetStringValue(analysis_json_get(schema, "$ref"));
 
     while (ref != NULL) {
         assert(strncmp(ref, prefix, sizeof(prefix) - 1) == 0);
-        schema = member(w->definitions, ref + sizeof(prefix) - 1);
+        schema = analysis_json_get(w->definitions, ref + sizeof(prefix) - 1);
         assert(schema != NULL);
-        ref = cJSON_GetStringValue(member(schema, "$ref"));
+        ref = cJSON_GetStringValue(analysis_json_get(schema, "$ref"));
     }
     return schema;
 }
@@ -150,14 +147,15 @@ static bool check_enum(struct walk *w, const cJSON *item, const cJSON *values)
 
 static bool check_range(struct walk *w, const cJSON *item, const cJSON *schema)
 {
-    const cJSON *least = member(schema, "minimum"), *most = member(schema, "maximum");
+    const cJSON *least = analysis_json_get(schema, "minimum"),
+                *most = analysis_json_get(schema, "maximum");
     char text[128], types[48];
 
     if (!(least != NULL && item->valuedouble < least->valuedouble) &&
         !(most != NULL && item->valuedouble > most->valuedouble)) {
         return true;
     }
-    describe(member(schema, "type"), types, sizeof(types));
+    describe(analysis_json_get(schema, "type"), types, sizeof(types));
     if (least != NULL && most != NULL) {
         snprintf(text, sizeof(text), "%s, from %.15g to %.15g", types, least->valuedouble,
                  most->valuedouble);
@@ -250,16 +248,16 @@ static bool check_names(struct walk *w, const cJSON *object)
 
 static bool check_object(struct walk *w, const cJSON *item, const cJSON *schema)
 {
-    const cJSON *properties = member(schema, "properties");
-    const cJSON *others = member(schema, "additionalProperties");
+    const cJSON *properties = analysis_json_get(schema, "properties");
+    const cJSON *others = analysis_json_get(schema, "additionalProperties");
     const cJSON *key, *child;
 
     if (!check_twice(w, item) || !check_names(w, item)) {
         return false;
     }
-    cJSON_ArrayForEach(key, member(schema, "required"))
+    cJSON_ArrayForEach(key, analysis_json_get(schema, "required"))
     {
-        if (member(item, key->valuestring) == NULL) {
+        if (analysis_json_get(item, key->valuestring) == NULL) {
             push(w, ".", key->valuestring, 0);
             w->fault->missing = true;
             return fault(w, item, NULL);
@@ -267,7 +265,7 @@ static bool check_object(struct walk *w, const cJSON *item, const cJSON *schema)
     }
     cJSON_ArrayForEach(child, item)
     {
-        const cJSON *found = member(properties, child->string);
+        const cJSON *found = analysis_json_get(properties, child->string);
         const cJSON *of = found != NULL ? found : others;
         if (!cJSON_IsObject(of)) {
             continue;
@@ -283,8 +281,9 @@ static bool check_object(struct walk *w, const cJSON *item, const cJSON *schema)
 
 static bool check_array(struct walk *w, const cJSON *item, const cJSON *schema)
 {
-    const cJSON *least = member(schema, "minItems"), *most = member(schema, "maxItems");
-    const cJSON *items = member(schema, "items"), *child;
+    const cJSON *least = analysis_json_get(schema, "minItems"),
+                *most = analysis_json_get(schema, "maxItems");
+    const cJSON *items = analysis_json_get(schema, "items"), *child;
     int len = cJSON_GetArraySize(item), at = 0;
     char text[64];
 
@@ -309,10 +308,10 @@ static bool check(struct walk *w, const cJSON *item, const cJSON *schema)
 {
     schema = resolve(w, schema);
 
-    if (!check_type(w, item, member(schema, "type")) ||
-        !check_enum(w, item, member(schema, "enum")) ||
+    if (!check_type(w, item, analysis_json_get(schema, "type")) ||
+        !check_enum(w, item, analysis_json_get(schema, "enum")) ||
         (cJSON_IsNumber(item) && !check_range(w, item, schema)) ||
-        (cJSON_IsString(item) && !check_pattern(w, item, member(schema, "pattern")))) {
+        (cJSON_IsString(item) && !check_pattern(w, item, analysis_json_get(schema, "pattern")))) {
         return false;
     }
     if (cJSON_IsObject(item)) {
@@ -324,8 +323,8 @@ static bool check(struct walk *w, const cJSON *item, const cJSON *schema)
 bool analysis_document_fits(const cJSON *document, const cJSON *schema, const char *definition,
                             struct analysis_document_fault *fault_out)
 {
-    struct walk w = {.definitions = member(schema, "$defs"), .fault = fault_out};
+    struct walk w = {.definitions = analysis_json_get(schema, "$defs"), .fault = fault_out};
 
     *fault_out = (struct analysis_document_fault){.item = NULL};
-    return check(&w, document, member(w.definitions, definition));
+    return check(&w, document, analysis_json_get(w.definitions, definition));
 }

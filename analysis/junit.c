@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/json.h"
 #include "analysis/result.h"
 #include "analysis/summary.h"
 
@@ -130,12 +131,6 @@ static const cJSON *member(const cJSON *o, const char *part, const char *key)
     return cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(o, part), key);
 }
 
-static const char *text_at(const cJSON *o, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-    return text == NULL ? "?" : text;
-}
-
 static bool is_interrupted(const cJSON *d)
 {
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"));
@@ -195,12 +190,12 @@ static void threshold_cases(struct suite *s, const cJSON *d)
     {
         char message[ANALYSIS_MARGIN_MAX];
         if (is_interrupted(d)) {
-            skipped(s, text_at(t, "expression"), "the run was interrupted");
+            skipped(s, analysis_json_text(t, "expression", "?"), "the run was interrupted");
         } else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"))) {
-            passed(s, text_at(t, "expression"));
+            passed(s, analysis_json_text(t, "expression", "?"));
         } else {
-            missed(s, text_at(t, "expression"), "failure", analysis_summary_missed(t, message),
-                   NULL);
+            missed(s, analysis_json_text(t, "expression", "?"), "failure",
+                   analysis_summary_missed(t, message), NULL);
         }
     }
 }
@@ -239,7 +234,7 @@ static void properties(FILE *to, const struct analysis_junit *j, const cJSON *d)
     fputs("    <properties>\n", to);
     property(to, "pfsim", j->program->version);
     for (size_t i = 0; d != NULL && i < sizeof(keys) / sizeof(keys[0]); i++) {
-        property(to, keys[i], text_at(d, keys[i]));
+        property(to, keys[i], analysis_json_text(d, keys[i], "?"));
     }
     if (d != NULL) {
         snprintf(text, sizeof(text), "%llu", (unsigned long long)analysis_result_seed(d));
@@ -281,7 +276,7 @@ static bool put_suite(FILE *to, const struct analysis_junit *j, const cJSON *d, 
         return false;
     }
     snprintf(class_name, sizeof(class_name), "pfsim.%s",
-             d != NULL ? text_at(d, "method") : j->command);
+             d != NULL ? analysis_json_text(d, "method", "?") : j->command);
     if (broken != NULL) {
         missed(&s, "the run reached its end", "error", broken, NULL);
     }
@@ -295,7 +290,7 @@ static bool put_suite(FILE *to, const struct analysis_junit *j, const cJSON *d, 
         return false;
     }
     fputs("  <testsuite", to);
-    attribute(to, "name", d != NULL ? text_at(d, "method") : j->command);
+    attribute(to, "name", d != NULL ? analysis_json_text(d, "method", "?") : j->command);
     fprintf(to, " tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\"", s.tests, s.failures,
             s.errors, s.skipped);
     if (d != NULL) {

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "analysis/json.h"
 #include "sim/units.h"
 
 enum {
@@ -142,9 +143,7 @@ const char *analysis_summary_off(const struct analysis_style *style)
 
 double analysis_summary_number(const cJSON *document, const char *part, const char *key)
 {
-    const cJSON *o = cJSON_GetObjectItemCaseSensitive(document, part);
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, key);
-    return cJSON_IsNumber(n) ? n->valuedouble : (double)NAN;
+    return analysis_json_number(analysis_json_get(document, part), key);
 }
 
 /* Documents may come from a file: a number that no integer holds is shown as unknown. */
@@ -227,12 +226,6 @@ double analysis_summary_behind(const cJSON *document)
     double behind = analysis_summary_wanted(document) - upgraded;
 
     return behind > 0 ? behind : 0; /* NAN too: nobody counted */
-}
-
-static const char *text_of(const cJSON *o, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-    return text == NULL ? "?" : text;
 }
 
 static bool is_valid(const cJSON *document)
@@ -459,7 +452,7 @@ static void print_sites(const struct analysis_style *style, const cJSON *d)
             fprintf(style->to, "  and %d more; sites.csv has all\n", len - SITES_SHOWN);
             break;
         }
-        fprintf(style->to, "  %-*.*s", name, name, text_of(site, "name"));
+        fprintf(style->to, "  %-*.*s", name, name, analysis_json_text(site, "name", "?"));
         for (unsigned i = 0; i < fit; i++) {
             site_cell(site, i, cell);
             fprintf(style->to, "%*s", columns[i].width, cell);
@@ -477,7 +470,7 @@ static const cJSON *example_of(const cJSON *d, const char *reason)
 
     cJSON_ArrayForEach(failure, cJSON_GetObjectItemCaseSensitive(d, "failures"))
     {
-        if (strcmp(text_of(failure, "reason"), reason) == 0) {
+        if (strcmp(analysis_json_text(failure, "reason", "?"), reason) == 0) {
             return failure;
         }
     }
@@ -506,8 +499,8 @@ static void print_failures(const struct analysis_style *style, const cJSON *d)
         }
         fprintf(style->to, "  %6.0f  %s", reason->valuedouble, reason->string);
         if (example != NULL) {
-            fprintf(style->to, "  (like %s at %s)", text_of(example, "phone"),
-                    text_of(example, "site"));
+            fprintf(style->to, "  (like %s at %s)", analysis_json_text(example, "phone", "?"),
+                    analysis_json_text(example, "site", "?"));
         }
         fprintf(style->to, "\n");
     }
@@ -565,8 +558,8 @@ void analysis_summary_run(const struct analysis_style *style, const cJSON *d, co
 {
     const cJSON *shard = cJSON_GetObjectItemCaseSensitive(d, "shard");
 
-    fprintf(style->to, "%s: method %s, %s world", text_of(d, "scenario"), text_of(d, "method"),
-            text_of(d, "world"));
+    fprintf(style->to, "%s: method %s, %s world", analysis_json_text(d, "scenario", "?"),
+            analysis_json_text(d, "method", "?"), analysis_json_text(d, "world", "?"));
     if (shard != NULL) {
         fprintf(style->to, ", share %.0f of %.0f of the sites",
                 cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(shard, "index")),

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/json.h"
+
 /* A table of some of the runs: values of from..to-1, and how judged_from..judged_to-1 are beside
  * the first one. */
 struct table {
@@ -42,12 +44,6 @@ static const struct row {
     {"server requests", "server", "requests", analysis_summary_count, "less", "more"},
 };
 
-static const char *text_of(const cJSON *o, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-    return text == NULL ? "?" : text;
-}
-
 static bool is_valid(const cJSON *run)
 {
     const cJSON *validity = cJSON_GetObjectItemCaseSensitive(run, "validity");
@@ -61,13 +57,14 @@ static void tell_of(const cJSON *run, bool is_second, char *text, size_t size)
     char a[ANALYSIS_CELL_MAX];
 
     if (behind == 0) {
-        snprintf(text, size, "%.60s upgraded all of them in %s", text_of(run, "method"),
+        snprintf(text, size, "%.60s upgraded all of them in %s",
+                 analysis_json_text(run, "method", "?"),
                  analysis_summary_seconds(analysis_summary_number(run, "completion_s", "last"), a));
     } else if (is_second) {
-        snprintf(text, size, "%.60s left %.0f", text_of(run, "method"), behind);
+        snprintf(text, size, "%.60s left %.0f", analysis_json_text(run, "method", "?"), behind);
     } else {
-        snprintf(text, size, "%.60s left %.0f of %.0f phone%s behind", text_of(run, "method"),
-                 behind, analysis_summary_wanted(run),
+        snprintf(text, size, "%.60s left %.0f of %.0f phone%s behind",
+                 analysis_json_text(run, "method", "?"), behind, analysis_summary_wanted(run),
                  analysis_summary_plural(analysis_summary_wanted(run), "s"));
     }
 }
@@ -112,7 +109,8 @@ static void tell_of_pace(const cJSON *first, const cJSON *second, char *text, si
 {
     double last = analysis_summary_number(first, "completion_s", "last") /
                   analysis_summary_number(second, "completion_s", "last");
-    const char *method = text_of(first, "method"), *other = text_of(second, "method");
+    const char *method = analysis_json_text(first, "method", "?"),
+               *other = analysis_json_text(second, "method", "?");
     char load[ANALYSIS_CELL_MAX];
 
     text[0] = '\0';
@@ -155,7 +153,7 @@ static bool has_load_server(const cJSON *runs)
 
     cJSON_ArrayForEach(run, runs)
     {
-        if (strcmp(text_of(run, "method"), "load-server") == 0) {
+        if (strcmp(analysis_json_text(run, "method", "?"), "load-server") == 0) {
             return true;
         }
     }
@@ -166,10 +164,11 @@ static void print_head(const struct table *t)
 {
     fprintf(t->style->to, "\n%-*s", t->label, "");
     for (int i = t->from; i < t->to; i++) {
-        fprintf(t->style->to, "%*s", t->column, text_of(cJSON_GetArrayItem(t->runs, i), "method"));
+        fprintf(t->style->to, "%*s", t->column,
+                analysis_json_text(cJSON_GetArrayItem(t->runs, i), "method", "?"));
     }
     for (int i = t->judged_from; i < t->judged_to; i++) {
-        const char *method = text_of(cJSON_GetArrayItem(t->runs, i), "method");
+        const char *method = analysis_json_text(cJSON_GetArrayItem(t->runs, i), "method", "?");
         fprintf(t->style->to, "%*s%s%s is%s%*s", GAP, "",
                 analysis_summary_on(t->style, ANALYSIS_BOLD), method,
                 analysis_summary_off(t->style),
@@ -361,8 +360,9 @@ void analysis_summary_compare(const struct analysis_style *style, const cJSON *d
     const cJSON *first = cJSON_GetArrayItem(runs, 0);
     const cJSON *run;
 
-    fprintf(style->to, "%s: %.0f phones, %s world\n", text_of(first, "scenario"),
-            analysis_summary_number(first, "phones", "total"), text_of(first, "world"));
+    fprintf(style->to, "%s: %.0f phones, %s world\n", analysis_json_text(first, "scenario", "?"),
+            analysis_summary_number(first, "phones", "total"),
+            analysis_json_text(first, "world", "?"));
     if (cJSON_GetArraySize(runs) > 1) {
         print_verdict(style, first, cJSON_GetArrayItem(runs, 1));
     }
@@ -384,7 +384,7 @@ void analysis_summary_compare(const struct analysis_style *style, const cJSON *d
             cJSON_GetArraySize(caution) > 0 || cJSON_GetArraySize(failures) > 0 ||
             (met >= 0 && met < len)) {
             fprintf(style->to, "\n%s%s%s:", analysis_summary_on(style, ANALYSIS_BOLD),
-                    text_of(run, "method"), analysis_summary_off(style));
+                    analysis_json_text(run, "method", "?"), analysis_summary_off(style));
             if (met < len) {
                 analysis_summary_thresholds(style, run);
             }

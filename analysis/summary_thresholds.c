@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/json.h"
+
 #include "analysis/summary.h"
 
 enum {
@@ -11,18 +13,6 @@ enum {
     GAP = 2,
     CELLS = 4, /* metric, limit, value, margin */
 };
-
-static const char *text_of(const cJSON *t, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(t, key));
-    return text == NULL ? "?" : text;
-}
-
-static double number_of(const cJSON *t, const char *key)
-{
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(t, key);
-    return cJSON_IsNumber(n) ? n->valuedouble : (double)NAN;
-}
 
 /* A number in the threshold's unit; documents of other programs may lack that. */
 static char *in_unit(const cJSON *t, double value, char out[ANALYSIS_CELL_MAX])
@@ -48,7 +38,7 @@ static char *in_unit(const cJSON *t, double value, char out[ANALYSIS_CELL_MAX])
 char *analysis_summary_quantity(const cJSON *threshold, const char *key,
                                 char out[ANALYSIS_CELL_MAX])
 {
-    return in_unit(threshold, number_of(threshold, key), out);
+    return in_unit(threshold, analysis_json_number(threshold, key), out);
 }
 
 /* Where the comparison begins in "sites[a < b].wan.bytes < 20 MB": the last operator. */
@@ -68,9 +58,9 @@ static const char *comparison_of(const char *expression)
 /* "4 MB (20 %) too much", "12 s (2 %) to spare"; "" without a value or a limit. */
 static void margin_of(const cJSON *t, char out[ANALYSIS_MARGIN_MAX])
 {
-    double value = number_of(t, "value"), limit = number_of(t, "limit");
+    double value = analysis_json_number(t, "value"), limit = analysis_json_number(t, "limit");
     bool met = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(t, "met"));
-    char op = comparison_of(text_of(t, "expression"))[0];
+    char op = comparison_of(analysis_json_text(t, "expression", "?"))[0];
     double by = fabs(value - limit);
     const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(t, "unit"));
     bool is_share = unit != NULL && strcmp(unit, "share") == 0;
@@ -102,7 +92,7 @@ char *analysis_summary_missed(const cJSON *threshold, char out[ANALYSIS_MARGIN_M
 {
     char cell[ANALYSIS_CELL_MAX], margin[ANALYSIS_MARGIN_MAX];
 
-    if (isnan(number_of(threshold, "value"))) {
+    if (isnan(analysis_json_number(threshold, "value"))) {
         snprintf(out, ANALYSIS_MARGIN_MAX, "it has no value");
         return out;
     }
@@ -122,7 +112,7 @@ struct row {
 
 static void make_row(const cJSON *t, struct row *row)
 {
-    const char *expression = text_of(t, "expression");
+    const char *expression = analysis_json_text(t, "expression", "?");
 
     row->limit = comparison_of(expression);
     row->metric = expression;
@@ -131,7 +121,7 @@ static void make_row(const cJSON *t, struct row *row)
         row->metric_len--;
     }
     analysis_summary_quantity(t, "value", row->value);
-    if (isnan(number_of(t, "value"))) {
+    if (isnan(analysis_json_number(t, "value"))) {
         snprintf(row->value, sizeof(row->value), "no value");
     }
     margin_of(t, row->margin);
@@ -175,8 +165,8 @@ static void print_times_note(const struct analysis_style *style, const cJSON *do
 
     cJSON_ArrayForEach(t, cJSON_GetObjectItemCaseSensitive(document, "thresholds"))
     {
-        any |= strstr(text_of(t, "expression"), "completion_s") != NULL ||
-               strstr(text_of(t, "expression"), "back_in_service_s") != NULL;
+        any |= strstr(analysis_json_text(t, "expression", "?"), "completion_s") != NULL ||
+               strstr(analysis_json_text(t, "expression", "?"), "back_in_service_s") != NULL;
     }
     if (!any || analysis_summary_behind(document) == 0) {
         return;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/json.h"
 #include "analysis/report/view_parts.h"
 #include "sim/err.h"
 
@@ -27,11 +28,6 @@ struct trees {
     struct view_cell *cells; /* phones x shown_files */
 };
 
-static const cJSON *member(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
 /* ---- Times ---- */
 
 static bool same_text(const cJSON *a, const cJSON *b)
@@ -42,14 +38,15 @@ static bool same_text(const cJSON *a, const cJSON *b)
 /* "x.sbn", or "x.sbn (CP-7961G)" when another model has a file of that name. */
 static void label_of(const cJSON *files, const cJSON *file, char out[VIEW_LABEL_MAX])
 {
-    const char *name = cJSON_GetStringValue(member(file, "file"));
-    const char *model = cJSON_GetStringValue(member(file, "model"));
+    const char *name = cJSON_GetStringValue(analysis_json_get(file, "file"));
+    const char *model = cJSON_GetStringValue(analysis_json_get(file, "model"));
     const cJSON *other;
     bool alike = false;
 
     cJSON_ArrayForEach(other, files)
     {
-        alike = alike || (other != file && same_text(member(other, "file"), member(file, "file")));
+        alike = alike || (other != file && same_text(analysis_json_get(other, "file"),
+                                                     analysis_json_get(file, "file")));
     }
     name = name != NULL ? name : "?";
     if (alike && model != NULL) {
@@ -63,14 +60,14 @@ static void label_of(const cJSON *files, const cJSON *file, char out[VIEW_LABEL_
 static int add_times(cJSON *to, const char *key, const cJSON *spread)
 {
     static const char *const names[] = {"count", "p5", "p50", "p95", "max"};
-    const cJSON *count = member(spread, "count");
+    const cJSON *count = analysis_json_get(spread, "count");
 
     if (!cJSON_IsNumber(count) || !(count->valuedouble > 0)) {
         return cJSON_AddNullToObject(to, key) == NULL ? SIM_ENOMEM : 0;
     }
     cJSON *o = cJSON_AddObjectToObject(to, key);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const cJSON *value = member(spread, names[i]);
+        const cJSON *value = analysis_json_get(spread, names[i]);
         double number = cJSON_IsNumber(value) ? view_us(value->valuedouble) : (double)NAN;
         if (cJSON_AddNumberToObject(o, names[i], number) == NULL) { /* NAN gives null */
             return SIM_ENOMEM;
@@ -82,7 +79,7 @@ static int add_times(cJSON *to, const char *key, const cJSON *spread)
 /* The run counted whole transfers only; tails of resumed ones stand in transfers.csv as well. */
 static int add_files(struct view_run *run)
 {
-    const cJSON *files = member(run->result, "files"), *file;
+    const cJSON *files = analysis_json_get(run->result, "files"), *file;
     cJSON *list = view_list(run->view, "files");
     size_t len = 0;
     int rc = 0;
@@ -102,11 +99,11 @@ static int add_files(struct view_run *run)
         if (!cJSON_AddItemToArray(list, o) || cJSON_AddStringToObject(o, "file", label) == NULL) {
             return SIM_ENOMEM;
         }
-        const cJSON *size = member(file, "size");
+        const cJSON *size = analysis_json_get(file, "size");
         double bytes = cJSON_IsNumber(size) ? size->valuedouble : (double)NAN;
         rc = cJSON_AddNumberToObject(o, "size", bytes) == NULL ? SIM_ENOMEM : 0;
-        rc = rc != 0 ? rc : add_times(o, "peer", member(file, "peer"));
-        rc = rc != 0 ? rc : add_times(o, "server", member(file, "server"));
+        rc = rc != 0 ? rc : add_times(o, "peer", analysis_json_get(file, "peer"));
+        rc = rc != 0 ? rc : add_times(o, "server", analysis_json_get(file, "server"));
         if (rc != 0 || ++len == VIEW_FILES_MAX) {
             break;
         }
@@ -246,7 +243,7 @@ struct tree {
 
 static bool is_text(const cJSON *o, const char *key, const char *text)
 {
-    const char *value = cJSON_GetStringValue(member(o, key));
+    const char *value = cJSON_GetStringValue(analysis_json_get(o, key));
     return value != NULL && strcmp(value, text) == 0;
 }
 
@@ -256,7 +253,7 @@ static const cJSON *entry_of(const struct view_run *run, const char *site, const
 {
     const cJSON *tree;
 
-    cJSON_ArrayForEach(tree, member(run->result, "trees"))
+    cJSON_ArrayForEach(tree, analysis_json_get(run->result, "trees"))
     {
         if (is_text(tree, "site", site) && is_text(tree, "model", model) &&
             is_text(tree, "file", file)) {
@@ -283,7 +280,7 @@ static bool is_told(const struct trees *t, const struct tree *tree, size_t colum
     const cJSON *entry =
         entry_of(run, run->site_names.words[first->site], run->models.words[first->model],
                  t->files.words[t->file_of[column]]);
-    return entry != NULL && (lost || cJSON_IsString(member(entry, "root")));
+    return entry != NULL && (lost || cJSON_IsString(analysis_json_get(entry, "root")));
 }
 
 static int add_head(struct trees *t, const struct tree *tree, cJSON *o, size_t column)
@@ -294,8 +291,10 @@ static int add_head(struct trees *t, const struct tree *tree, cJSON *o, size_t c
     const char *model = run->models.words[first->model];
     const char *file = t->files.words[t->file_of[column]];
     const cJSON *entry = entry_of(run, site, model, file);
-    const char *root = cJSON_GetStringValue(member(entry, "root"));
-    double roots = cJSON_IsNumber(member(entry, "roots")) ? member(entry, "roots")->valuedouble : 1;
+    const char *root = cJSON_GetStringValue(analysis_json_get(entry, "root"));
+    double roots = cJSON_IsNumber(analysis_json_get(entry, "roots"))
+                       ? analysis_json_get(entry, "roots")->valuedouble
+                       : 1;
     double earliest = INFINITY;
 
     for (size_t i = 0; i < tree->len && entry == NULL; i++) {

@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "analysis/collect.h"
+#include "analysis/json.h"
 #include "analysis/report/view_parts.h"
 #include "sim/err.h"
 #include "sim/units.h"
-
-static const cJSON *member(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
 
 static void missed_of(const cJSON *result, int *missed, int *all, const char **first)
 {
@@ -20,11 +16,11 @@ static void missed_of(const cJSON *result, int *missed, int *all, const char **f
 
     *missed = *all = 0;
     *first = NULL;
-    cJSON_ArrayForEach(threshold, member(result, "thresholds"))
+    cJSON_ArrayForEach(threshold, analysis_json_get(result, "thresholds"))
     {
         (*all)++;
-        if (!cJSON_IsTrue(member(threshold, "met"))) {
-            const char *text = cJSON_GetStringValue(member(threshold, "expression"));
+        if (!cJSON_IsTrue(analysis_json_get(threshold, "met"))) {
+            const char *text = cJSON_GetStringValue(analysis_json_get(threshold, "expression"));
             *first = (*missed)++ == 0 ? text : *first;
         }
     }
@@ -36,7 +32,7 @@ static const cJSON *main_reason(const cJSON *result, bool of_failures)
     static const char out_of_time[] = "the run ended first";
     const cJSON *reason, *most = NULL;
 
-    cJSON_ArrayForEach(reason, member(result, "failures_by_reason"))
+    cJSON_ArrayForEach(reason, analysis_json_get(result, "failures_by_reason"))
     {
         if (!cJSON_IsNumber(reason) ||
             (of_failures && strncmp(reason->string, out_of_time, strlen(out_of_time)) == 0)) {
@@ -124,19 +120,19 @@ cJSON *analysis_view_verdict(const cJSON *result)
     double upgraded = view_number(result, "phones", "upgraded");
     double failed = view_number(result, "phones", "failed");
     double unfinished = view_number(result, "phones", "unfinished");
-    const cJSON *validity = member(result, "validity");
+    const cJSON *validity = analysis_json_get(result, "validity");
     const char *status, *first;
     char text[700], a[48], sentence[512];
     int missed, all;
 
     missed_of(result, &missed, &all, &first);
-    if (cJSON_IsFalse(member(validity, "valid"))) {
-        const cJSON *why = member(validity, "reasons");
+    if (cJSON_IsFalse(analysis_json_get(validity, "valid"))) {
+        const cJSON *why = analysis_json_get(validity, "reasons");
         const char *what = cJSON_GetStringValue(why != NULL ? why->child : NULL);
         status = "invalid";
         snprintf(text, sizeof(text), "This run is invalid and says nothing: %.400s.",
                  what != NULL ? what : "the machine fell behind");
-    } else if (cJSON_IsTrue(member(result, "interrupted"))) {
+    } else if (cJSON_IsTrue(analysis_json_get(result, "interrupted"))) {
         status = "interrupted";
         snprintf(text, sizeof(text), "The run was interrupted: %.0f of %s %s upgraded by then%s.",
                  upgraded, view_count(total, "phone", a), upgraded == 1 ? "was" : "were",
@@ -183,11 +179,11 @@ static int add_reason(const struct view_run *run, cJSON *list, const char *reaso
         return SIM_ENOMEM;
     }
     cJSON *examples = view_list(o, "examples");
-    cJSON_ArrayForEach(failure, member(run->result, "failures"))
+    cJSON_ArrayForEach(failure, analysis_json_get(run->result, "failures"))
     {
-        const char *why = cJSON_GetStringValue(member(failure, "reason"));
-        const char *phone = cJSON_GetStringValue(member(failure, "phone"));
-        const char *site = cJSON_GetStringValue(member(failure, "site"));
+        const char *why = cJSON_GetStringValue(analysis_json_get(failure, "reason"));
+        const char *phone = cJSON_GetStringValue(analysis_json_get(failure, "phone"));
+        const char *site = cJSON_GetStringValue(analysis_json_get(failure, "site"));
         char text[256];
         if (with_examples && rc == 0 && len < VIEW_EXAMPLES_MAX && why != NULL && phone != NULL &&
             site != NULL && strcmp(why, reason) == 0) {
@@ -206,7 +202,7 @@ static bool is_other(const cJSON *reason)
 
 int view_failures(struct view_run *run)
 {
-    const cJSON *reasons = member(run->result, "failures_by_reason"), *reason;
+    const cJSON *reasons = analysis_json_get(run->result, "failures_by_reason"), *reason;
     cJSON *list = view_list(run->view, "failures");
     size_t len = 0, more = 0;
     double others = 0;

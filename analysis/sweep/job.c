@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/figures.h"
+#include "analysis/json.h"
 #include "analysis/result.h"
 #include "analysis/session.h"
 #include "analysis/threshold.h"
@@ -233,24 +234,19 @@ char *analysis_job_text(const struct analysis_job *job)
     return print_and_delete(o);
 }
 
-static const char *text_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-}
-
 int analysis_job_read(struct analysis_job *job, const char **metrics, const char *text, size_t len,
                       cJSON **holder)
 {
     cJSON *o = cJSON_ParseWithLength(text, len);
     const cJSON *run = cJSON_GetObjectItemCaseSensitive(o, "run");
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(o, "metrics");
-    const char *seed = text_of(o, "seed");
+    const char *seed = analysis_json_text(o, "seed", NULL);
     struct analysis_job made = {
-        .path = text_of(o, "path"),
-        .text = text_of(o, "text"),
+        .path = analysis_json_text(o, "path", NULL),
+        .text = analysis_json_text(o, "text", NULL),
         .metrics = metrics,
-        .keep = text_of(o, "keep"),
-        .version = text_of(o, "version"),
+        .keep = analysis_json_text(o, "keep", NULL),
+        .version = analysis_json_text(o, "version", NULL),
     };
     bool good = cJSON_IsNumber(run) && run->valuedouble >= 0 && run->valuedouble < UINT32_MAX &&
                 cJSON_IsArray(list) && cJSON_GetArraySize(list) <= ANALYSIS_JOB_METRICS_MAX &&

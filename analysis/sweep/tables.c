@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/json.h"
 #include "analysis/report/page.h"
 #include "analysis/report/view.h"
 #include "analysis/result.h"
@@ -274,27 +275,12 @@ int analysis_tables_view(cJSON **out, const struct analysis_tables_config *confi
 
 /* ---- Files ---- */
 
-static const cJSON *get(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const char *text = cJSON_GetStringValue(get(object, key));
-    return text != NULL ? text : "";
-}
-
-static double number_of(const cJSON *item)
-{
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
-}
-
 /* The value that a point has of a key. */
 static const char *value_at(const cJSON *sweep, const cJSON *point, int key)
 {
-    const cJSON *at = cJSON_GetArrayItem(get(point, "at"), key);
-    const cJSON *values = get(cJSON_GetArrayItem(get(sweep, "keys"), key), "values");
+    const cJSON *at = cJSON_GetArrayItem(analysis_json_get(point, "at"), key);
+    const cJSON *values =
+        analysis_json_get(cJSON_GetArrayItem(analysis_json_get(sweep, "keys"), key), "values");
     const char *text =
         cJSON_GetStringValue(cJSON_GetArrayItem(values, cJSON_IsNumber(at) ? at->valueint : 0));
     return text != NULL ? text : "";
@@ -310,28 +296,29 @@ static void print_number(struct analysis_output *o, double value)
 
 static void write_csv(const cJSON *view, struct analysis_output *o)
 {
-    const cJSON *sweep = get(view, "sweep"), *item;
-    int keys = cJSON_GetArraySize(get(sweep, "keys")), number = 0;
+    const cJSON *sweep = analysis_json_get(view, "sweep"), *item;
+    int keys = cJSON_GetArraySize(analysis_json_get(sweep, "keys")), number = 0;
 
     analysis_output_print(o, "combination");
-    cJSON_ArrayForEach(item, get(sweep, "keys"))
+    cJSON_ArrayForEach(item, analysis_json_get(sweep, "keys"))
     {
         analysis_output_print(o, ",");
-        analysis_output_field(o, text_of(item, "path"));
+        analysis_output_field(o, analysis_json_text(item, "path", ""));
     }
     analysis_output_print(o, ",runs,all_met,failed");
-    cJSON_ArrayForEach(item, get(sweep, "metrics"))
+    cJSON_ArrayForEach(item, analysis_json_get(sweep, "metrics"))
     {
         static const char *const endings[] = {"mean", "low", "high", "min", "max", "count"};
         for (size_t i = 0; i < COLUMNS; i++) {
             char name[512];
-            snprintf(name, sizeof(name), "%.400s.%s", text_of(item, "name"), endings[i]);
+            snprintf(name, sizeof(name), "%.400s.%s", analysis_json_text(item, "name", ""),
+                     endings[i]);
             analysis_output_print(o, ",");
             analysis_output_field(o, name);
         }
     }
     analysis_output_print(o, "\n");
-    cJSON_ArrayForEach(item, get(sweep, "points"))
+    cJSON_ArrayForEach(item, analysis_json_get(sweep, "points"))
     {
         const cJSON *lists[COLUMNS];
         analysis_output_print(o, "%d", number++);
@@ -339,16 +326,17 @@ static void write_csv(const cJSON *view, struct analysis_output *o)
             analysis_output_print(o, ",");
             analysis_output_field(o, value_at(sweep, item, k));
         }
-        analysis_output_print(o, ",%.0f,%.0f,%.0f", number_of(get(item, "runs")),
-                              number_of(get(item, "all_met")), number_of(get(item, "failed")));
+        analysis_output_print(o, ",%.0f,%.0f,%.0f", analysis_json_number(item, "runs"),
+                              analysis_json_number(item, "all_met"),
+                              analysis_json_number(item, "failed"));
         for (size_t i = 0; i < COLUMNS; i++) {
-            const cJSON *list = get(item, columns[i]);
+            const cJSON *list = analysis_json_get(item, columns[i]);
             lists[i] = list != NULL ? list->child : NULL;
         }
         while (lists[0] != NULL) {
             for (size_t i = 0; i < COLUMNS; i++) {
                 analysis_output_print(o, ",");
-                print_number(o, number_of(lists[i]));
+                print_number(o, analysis_json_number_of(lists[i]));
                 lists[i] = lists[i] != NULL ? lists[i]->next : NULL;
             }
         }

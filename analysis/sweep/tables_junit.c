@@ -4,18 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/json.h"
 #include "analysis/junit.h"
 #include "analysis/sweep/tables.h"
 #include "sim/err.h"
 
-static const cJSON *get(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 static int count_of(const cJSON *object, const char *key)
 {
-    const cJSON *item = get(object, key);
+    const cJSON *item = analysis_json_get(object, key);
     return cJSON_IsNumber(item) ? item->valueint : 0;
 }
 
@@ -30,14 +26,14 @@ static void put_name(FILE *to, const cJSON *sweep, const cJSON *point)
     const cJSON *key;
     int number = 0;
 
-    cJSON_ArrayForEach(key, get(sweep, "keys"))
+    cJSON_ArrayForEach(key, analysis_json_get(sweep, "keys"))
     {
-        const cJSON *at = cJSON_GetArrayItem(get(point, "at"), number);
+        const cJSON *at = cJSON_GetArrayItem(analysis_json_get(point, "at"), number);
         put(to, number++ > 0 ? ", " : "");
-        put(to, cJSON_GetStringValue(get(key, "path")));
+        put(to, cJSON_GetStringValue(analysis_json_get(key, "path")));
         put(to, "=");
-        put(to, cJSON_GetStringValue(
-                    cJSON_GetArrayItem(get(key, "values"), cJSON_IsNumber(at) ? at->valueint : 0)));
+        put(to, cJSON_GetStringValue(cJSON_GetArrayItem(analysis_json_get(key, "values"),
+                                                        cJSON_IsNumber(at) ? at->valueint : 0)));
     }
 }
 
@@ -64,10 +60,10 @@ static void put_point(FILE *to, const cJSON *sweep, const cJSON *point)
 
 static void put_all(FILE *to, const cJSON *view, const char *scenario)
 {
-    const cJSON *sweep = get(view, "sweep"), *point;
+    const cJSON *sweep = analysis_json_get(view, "sweep"), *point;
     unsigned tests = 0, failures = 0, errors = 0;
 
-    cJSON_ArrayForEach(point, get(sweep, "points"))
+    cJSON_ArrayForEach(point, analysis_json_get(sweep, "points"))
     {
         bool whole = count_of(point, "runs") == count_of(sweep, "repeat");
         tests++;
@@ -83,7 +79,7 @@ static void put_all(FILE *to, const cJSON *view, const char *scenario)
             tests, failures, errors);
     fprintf(to, "tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"0\">\n", tests, failures,
             errors);
-    cJSON_ArrayForEach(point, get(sweep, "points"))
+    cJSON_ArrayForEach(point, analysis_json_get(sweep, "points"))
     {
         put_point(to, sweep, point);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/columns.h"
+#include "analysis/json.h"
 #include "analysis/quantity.h"
 #include "analysis/sweep/tables.h"
 
@@ -22,39 +23,28 @@ struct table {
     struct analysis_columns *columns;
 };
 
-static const cJSON *get(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static double number_of(const cJSON *item)
-{
-    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
-}
-
-static const char *text_of(const cJSON *item, const char *otherwise)
-{
-    const char *text = cJSON_GetStringValue(item);
-    return text != NULL ? text : otherwise;
-}
-
 /* The value of a key in a point or a failure. */
 static const char *value_of(const cJSON *sweep, const cJSON *point, int key)
 {
-    const cJSON *values = get(cJSON_GetArrayItem(get(sweep, "keys"), key), "values");
-    const cJSON *at = cJSON_GetArrayItem(get(point, "at"), key);
+    const cJSON *values =
+        analysis_json_get(cJSON_GetArrayItem(analysis_json_get(sweep, "keys"), key), "values");
+    const cJSON *at = cJSON_GetArrayItem(analysis_json_get(point, "at"), key);
 
-    return text_of(cJSON_GetArrayItem(values, cJSON_IsNumber(at) ? at->valueint : 0), "?");
+    return analysis_json_text_of(cJSON_GetArrayItem(values, cJSON_IsNumber(at) ? at->valueint : 0),
+                                 "?");
 }
 
 static const char *key_of(const cJSON *sweep, int key)
 {
-    return text_of(get(cJSON_GetArrayItem(get(sweep, "keys"), key), "path"), "?");
+    return analysis_json_text_of(
+        analysis_json_get(cJSON_GetArrayItem(analysis_json_get(sweep, "keys"), key), "path"), "?");
 }
 
 static const char *metric_of(const cJSON *sweep, int metric)
 {
-    return text_of(get(cJSON_GetArrayItem(get(sweep, "metrics"), metric), "name"), "?");
+    return analysis_json_text_of(
+        analysis_json_get(cJSON_GetArrayItem(analysis_json_get(sweep, "metrics"), metric), "name"),
+        "?");
 }
 
 /* When a figure goes from a narrow page: those behind the third first, the last of them before the
@@ -89,8 +79,8 @@ static struct analysis_columns *new_columns(const struct table *t)
 static void add_figure(const struct table *t, const cJSON *point, int m)
 {
     const char *name = metric_of(t->sweep, m);
-    double value = number_of(cJSON_GetArrayItem(get(point, "mean"), m));
-    double high = number_of(cJSON_GetArrayItem(get(point, "high"), m));
+    double value = analysis_json_number_of(cJSON_GetArrayItem(analysis_json_get(point, "mean"), m));
+    double high = analysis_json_number_of(cJSON_GetArrayItem(analysis_json_get(point, "high"), m));
     char cell[ANALYSIS_CELL_MAX], half[ANALYSIS_CELL_MAX + 4] = "";
 
     analysis_columns_add(t->columns, ANALYSIS_PLAIN, analysis_quantity_format(name, value, cell));
@@ -102,8 +92,8 @@ static void add_figure(const struct table *t, const cJSON *point, int m)
 
 static void add_row(const struct table *t, const cJSON *point)
 {
-    double runs = number_of(get(point, "runs")), met = number_of(get(point, "all_met"));
-    double failed = number_of(get(point, "failed"));
+    double runs = analysis_json_number(point, "runs"), met = analysis_json_number(point, "all_met");
+    double failed = analysis_json_number(point, "failed");
     char cell[ANALYSIS_CELL_MAX];
 
     for (int k = 0; k < t->keys; k++) {
@@ -159,7 +149,9 @@ static const cJSON **choose(const cJSON *points, int *len, int *gap)
     int with_value = 0;
     cJSON_ArrayForEach(point, points)
     {
-        all[i] = (struct ranked){point, number_of(cJSON_GetArrayItem(get(point, "mean"), 0)), i};
+        all[i] = (struct ranked){
+            point, analysis_json_number_of(cJSON_GetArrayItem(analysis_json_get(point, "mean"), 0)),
+            i};
         with_value += !isnan(all[i].value);
         i++;
     }
@@ -184,19 +176,20 @@ static const cJSON **choose(const cJSON *points, int *len, int *gap)
 
 static void print_verdict(const struct analysis_style *style, const cJSON *view)
 {
-    const cJSON *sweep = get(view, "sweep");
-    double runs = number_of(get(sweep, "runs")), met = number_of(get(sweep, "all_met"));
-    double failed = number_of(get(sweep, "failed")), missing = number_of(get(sweep, "missing"));
-    int points = cJSON_GetArraySize(get(sweep, "points"));
-    double repeat = number_of(get(sweep, "repeat"));
+    const cJSON *sweep = analysis_json_get(view, "sweep");
+    double runs = analysis_json_number(sweep, "runs"), met = analysis_json_number(sweep, "all_met");
+    double failed = analysis_json_number(sweep, "failed"),
+           missing = analysis_json_number(sweep, "missing");
+    int points = cJSON_GetArraySize(analysis_json_get(sweep, "points"));
+    double repeat = analysis_json_number(sweep, "repeat");
     bool good = met >= runs && failed == 0 && missing == 0;
 
     char line[SENTENCE_MAX];
     int len;
 
     snprintf(line, sizeof(line), "%.200s: %d combination%s x %.0f seed%s, %.40s world",
-             text_of(get(view, "title"), "?"), points, points == 1 ? "" : "s", repeat,
-             repeat == 1 ? "" : "s", text_of(get(view, "world"), "?"));
+             analysis_json_text(view, "title", "?"), points, points == 1 ? "" : "s", repeat,
+             repeat == 1 ? "" : "s", analysis_json_text(view, "world", "?"));
     fprintf(style->to, "%s", analysis_summary_on(style, ANALYSIS_BOLD));
     analysis_summary_wrap(style, 0, 2, line);
     fprintf(style->to, "%s%s", analysis_summary_off(style),
@@ -224,17 +217,17 @@ static void print_verdict(const struct analysis_style *style, const cJSON *view)
 
 static void print_failure(const struct analysis_style *style, const cJSON *sweep, const cJSON *item)
 {
-    const char *status = text_of(get(item, "status"), "?");
+    const char *status = analysis_json_text(item, "status", "?");
     char line[SENTENCE_MAX];
-    int len = snprintf(line, sizeof(line), ", seed %.24s", text_of(get(item, "seed"), "?"));
+    int len = snprintf(line, sizeof(line), ", seed %.24s", analysis_json_text(item, "seed", "?"));
 
-    for (int k = 0; k < cJSON_GetArraySize(get(sweep, "keys")); k++) {
+    for (int k = 0; k < cJSON_GetArraySize(analysis_json_get(sweep, "keys")); k++) {
         if (len < SENTENCE_MAX - 160) {
             len += snprintf(line + len, sizeof(line) - (size_t)len, ", %.80s=%.60s",
                             key_of(sweep, k), value_of(sweep, item, k));
         }
     }
-    snprintf(line + len, sizeof(line) - (size_t)len, ": %s", text_of(get(item, "why"), "?"));
+    snprintf(line + len, sizeof(line) - (size_t)len, ": %s", analysis_json_text(item, "why", "?"));
     fprintf(style->to, "%s%s%s", analysis_summary_on(style, ANALYSIS_BAD), status,
             analysis_summary_off(style));
     analysis_summary_wrap(style, (int)strlen(status), 2, line);
@@ -243,7 +236,7 @@ static void print_failure(const struct analysis_style *style, const cJSON *sweep
 static void print_failures(const struct analysis_style *style, const cJSON *sweep)
 {
     enum { SHOWN = 5 };
-    const cJSON *failures = get(sweep, "failures"), *item;
+    const cJSON *failures = analysis_json_get(sweep, "failures"), *item;
     int shown = 0;
 
     cJSON_ArrayForEach(item, failures)
@@ -267,7 +260,7 @@ static void print_failures(const struct analysis_style *style, const cJSON *swee
 static void print_interval(const struct analysis_style *style, const cJSON *sweep, bool left_out)
 {
     fputc('\n', style->to);
-    if (number_of(get(sweep, "repeat")) > 1) {
+    if (analysis_json_number(sweep, "repeat") > 1) {
         analysis_summary_wrap(style, 0, 0,
                               left_out
                                   ? "mean over the seeds; a wider page, like sweep.csv, also has "
@@ -279,25 +272,25 @@ static void print_interval(const struct analysis_style *style, const cJSON *swee
 void analysis_tables_print(const struct analysis_style *style, const cJSON *view, size_t metrics,
                            const char *dir)
 {
-    const cJSON *sweep = get(view, "sweep");
+    const cJSON *sweep = analysis_json_get(view, "sweep");
     struct table t = {.sweep = sweep};
     int len = 0, gap = 0;
-    const cJSON **rows = choose(get(sweep, "points"), &len, &gap);
+    const cJSON **rows = choose(analysis_json_get(sweep, "points"), &len, &gap);
     char line[SENTENCE_MAX];
 
     if (rows == NULL) {
         return;
     }
     print_verdict(style, view);
-    t.keys = cJSON_GetArraySize(get(sweep, "keys"));
-    int all = cJSON_GetArraySize(get(sweep, "metrics"));
+    t.keys = cJSON_GetArraySize(analysis_json_get(sweep, "keys"));
+    int all = cJSON_GetArraySize(analysis_json_get(sweep, "metrics"));
     t.metrics = all < (int)metrics ? all : (int)metrics;
     t.metrics = t.metrics > SHOWN_MAX - t.keys ? SHOWN_MAX - t.keys : t.metrics;
     t.columns = new_columns(&t);
     for (int i = 0; i < len; i++) {
         if (gap > 0 && i == gap) {
             snprintf(line, sizeof(line), "... %d more between the lowest and the highest ...",
-                     cJSON_GetArraySize(get(sweep, "points")) - len);
+                     cJSON_GetArraySize(analysis_json_get(sweep, "points")) - len);
             analysis_columns_line(t.columns, line);
         }
         add_row(&t, rows[i]);

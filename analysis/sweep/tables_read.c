@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analysis/document.h"
+#include "analysis/json.h"
 #include "analysis/report/view.h"
 #include "analysis/sweep/grid.h"
 #include "analysis/sweep/tables.h"
@@ -16,11 +17,6 @@ bool analysis_tables_is(const char *path)
 
     return len >= name_len && strcmp(path + len - name_len, name) == 0 &&
            (len == name_len || path[len - name_len - 1] == '/');
-}
-
-static const cJSON *get(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
 /* What tables.c writes. Confidence intervals reach further than figures, which have 64 bits. */
@@ -90,16 +86,17 @@ static bool check_point(const cJSON *point, int number, const cJSON *sweep,
                         struct analysis_document_fault *f)
 {
     static const char *const lists[] = {"mean", "low", "high", "min", "max", "counts"};
-    const cJSON *key = get(sweep, "keys")->child, *at = get(point, "at"), *item;
-    int metrics = cJSON_GetArraySize(get(sweep, "metrics")), k = 0;
-    int keys = cJSON_GetArraySize(get(sweep, "keys"));
+    const cJSON *key = analysis_json_get(sweep, "keys")->child,
+                *at = analysis_json_get(point, "at"), *item;
+    int metrics = cJSON_GetArraySize(analysis_json_get(sweep, "metrics")), k = 0;
+    int keys = cJSON_GetArraySize(analysis_json_get(sweep, "keys"));
 
     if (cJSON_GetArraySize(at) != keys) {
         return fault(f, at, "sweep.points[%d].at; a list of %d places", number, keys);
     }
     cJSON_ArrayForEach(item, at)
     {
-        int len = cJSON_GetArraySize(get(key, "values"));
+        int len = cJSON_GetArraySize(analysis_json_get(key, "values"));
         if (item->valuedouble >= len) {
             return fault(f, item, "sweep.points[%d].at[%d]; a place from 0 to %d", number, k,
                          len - 1);
@@ -108,7 +105,7 @@ static bool check_point(const cJSON *point, int number, const cJSON *sweep,
         k++;
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        const cJSON *list = get(point, lists[i]);
+        const cJSON *list = analysis_json_get(point, lists[i]);
         if (cJSON_GetArraySize(list) != metrics) {
             return fault(f, list, "sweep.points[%d].%s; a list of %d numbers", number, lists[i],
                          metrics);
@@ -120,7 +117,7 @@ static bool check_point(const cJSON *point, int number, const cJSON *sweep,
 /* What a schema can't tell: numbers of things that belong together. */
 static bool check_lengths(const cJSON *sweep, struct analysis_document_fault *f)
 {
-    const cJSON *item, *keys = get(sweep, "keys");
+    const cJSON *item, *keys = analysis_json_get(sweep, "keys");
     int number = 0;
 
     if (cJSON_GetArraySize(keys) > ANALYSIS_GRID_KEYS_MAX) {
@@ -128,15 +125,15 @@ static bool check_lengths(const cJSON *sweep, struct analysis_document_fault *f)
     }
     cJSON_ArrayForEach(item, keys)
     {
-        const cJSON *numbers = get(item, "numbers");
-        int len = cJSON_GetArraySize(get(item, "values"));
+        const cJSON *numbers = analysis_json_get(item, "numbers");
+        int len = cJSON_GetArraySize(analysis_json_get(item, "values"));
         if (cJSON_IsArray(numbers) && cJSON_GetArraySize(numbers) != len) {
             return fault(f, numbers, "sweep.keys[%d].numbers; a list of %d numbers", number, len);
         }
         number++;
     }
     number = 0;
-    cJSON_ArrayForEach(item, get(sweep, "points"))
+    cJSON_ArrayForEach(item, analysis_json_get(sweep, "points"))
     {
         if (!check_point(item, number++, sweep, f)) {
             return false;
@@ -153,7 +150,7 @@ int analysis_tables_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MA
     if (rc != 0) {
         return rc;
     }
-    const cJSON *format = get(view, "format");
+    const cJSON *format = analysis_json_get(view, "format");
     struct analysis_document_fault f;
     if (cJSON_IsNumber(format) && format->valuedouble != ANALYSIS_VIEW_FORMAT) {
         snprintf(why, ANALYSIS_WHY_MAX,
@@ -164,7 +161,7 @@ int analysis_tables_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MA
     } else {
         rc = analysis_document_check(view, path, schema, "view", advice, why);
     }
-    if (rc == 0 && !check_lengths(get(view, "sweep"), &f)) {
+    if (rc == 0 && !check_lengths(analysis_json_get(view, "sweep"), &f)) {
         rc = analysis_document_refuse(&f, path, advice, why);
     }
     if (rc != 0) {
