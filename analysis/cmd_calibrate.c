@@ -565,16 +565,13 @@ static int write_scenario(const struct calibrate *c, const char *path,
                           const struct analysis_fit_outcome *o, const double *start)
 {
     char dir[ANALYSIS_PATH_MAX], why[ANALYSIS_WHY_MAX];
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
+    const char *name = analysis_output_split(path, dir);
     struct analysis_output *to = NULL;
 
-    if (name[0] == '\0' || strlen(path) >= sizeof(dir)) {
+    if (name == NULL) {
         return analysis_program_fail(c->program, "calibrate", ANALYSIS_USAGE,
                                      "-o %.100s: expected the name of a file", path);
     }
-    snprintf(dir, sizeof(dir), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-             slash == NULL ? "." : path);
     char *text = scenario_text(c, dir, o, start);
     if (text == NULL) {
         return analysis_program_fail(c->program, "calibrate", ANALYSIS_REFUSED, "%s",

@@ -23,21 +23,10 @@ static const struct analysis_usage usage = {
     .example = "pfsim report out/demo -o out/demo.html",
 };
 
-/* "a/b.html" into "a" and "b.html". False: no name, or too long. */
-static bool split(const char *path, char dir[ANALYSIS_PATH_MAX], char name[ANALYSIS_PATH_MAX])
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-    const char *folder = slash == NULL ? "." : len == 0 ? "/" : path;
-
-    snprintf(name, ANALYSIS_PATH_MAX, "%s", slash == NULL ? path : slash + 1);
-    snprintf(dir, ANALYSIS_PATH_MAX, "%.*s", len == 0 ? 1 : (int)len, folder);
-    return name[0] != '\0' && strlen(path) < ANALYSIS_PATH_MAX;
-}
-
 static int write_to(const struct analysis_program *program, const char *path, const cJSON *view)
 {
-    char dir[ANALYSIS_PATH_MAX], name[ANALYSIS_PATH_MAX], why[ANALYSIS_WHY_MAX];
+    char dir[ANALYSIS_PATH_MAX], why[ANALYSIS_WHY_MAX];
+    const char *name = analysis_output_split(path, dir);
     struct analysis_output *o = NULL;
 
     if (strcmp(path, "-") == 0) {
@@ -47,7 +36,7 @@ static int write_to(const struct analysis_program *program, const char *path, co
         }
         return ANALYSIS_OK;
     }
-    if (!split(path, dir, name)) {
+    if (name == NULL) {
         return analysis_program_fail(program, "report", ANALYSIS_USAGE,
                                      "-o %.300s: expected the name of a file, like report.html",
                                      path);

@@ -2,7 +2,6 @@
 #include "analysis/comparison.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "analysis/report/report.h"
 #include "analysis/result.h"
@@ -11,16 +10,11 @@
 static int write_files(const struct analysis_program *program, const char *command, const char *out,
                        const char *text, bool report)
 {
-    struct analysis_output *o = NULL;
     char why[ANALYSIS_WHY_MAX];
 
     int rc = analysis_output_folder(out, why);
     if (rc == 0) {
-        rc = analysis_output_open(&o, out, "compare.json", why);
-    }
-    if (rc == 0) {
-        analysis_output_write(o, text, strlen(text));
-        rc = analysis_output_commit(o, why);
+        rc = analysis_output_text(out, "compare.json", text, why);
     }
     if (rc == 0 && report) {
         rc = analysis_report_write(out, why);

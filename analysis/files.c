@@ -53,18 +53,13 @@ int analysis_files_transfers(const char *dir, struct analysis_transfers *transfe
 static int write_json(const char *dir, const char *name, const cJSON *json,
                       char why[ANALYSIS_WHY_MAX])
 {
-    struct analysis_output *o = NULL;
     char *text = json != NULL ? analysis_result_text(json) : NULL;
 
     if (text == NULL) {
         snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(SIM_ENOMEM));
         return SIM_ENOMEM;
     }
-    int rc = analysis_output_open(&o, dir, name, why);
-    if (rc == 0) {
-        analysis_output_write(o, text, strlen(text));
-        rc = analysis_output_commit(o, why);
-    }
+    int rc = analysis_output_text(dir, name, text, why);
     free(text);
     return rc;
 }

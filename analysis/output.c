@@ -158,25 +158,50 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
     return 0;
 }
 
-int analysis_output_open_path(struct analysis_output **out, const char *path,
-                              char why[ANALYSIS_WHY_MAX])
+const char *analysis_output_split(const char *path, char dir[ANALYSIS_PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    char dir[ANALYSIS_PATH_MAX] = ".";
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
 
-    if (name[0] == '\0') {
-        return refuse(why, "write", path, path[0] == '\0' ? ENOENT : EISDIR);
+    if (strlen(path) >= ANALYSIS_PATH_MAX || path[0] == '\0' ||
+        (slash != NULL && slash[1] == '\0')) {
+        return NULL;
     }
-    if (slash != NULL) {
-        size_t len = slash == path ? 1 : (size_t)(slash - path); /* "/x" lies in "/" */
-        if (len >= sizeof(dir)) {
-            return refuse(why, "write", path, ENAMETOOLONG);
-        }
+    if (len == 0) { /* "/x" lies in "/" */
+        snprintf(dir, ANALYSIS_PATH_MAX, "%s", slash == NULL ? "." : "/");
+    } else {
         memcpy(dir, path, len);
         dir[len] = '\0';
     }
+    return slash == NULL ? path : slash + 1;
+}
+
+int analysis_output_open_path(struct analysis_output **out, const char *path,
+                              char why[ANALYSIS_WHY_MAX])
+{
+    char dir[ANALYSIS_PATH_MAX];
+    const char *name = analysis_output_split(path, dir);
+
+    if (name == NULL) {
+        return refuse(why, "write", path,
+                      path[0] == '\0'                    ? ENOENT
+                      : strlen(path) < ANALYSIS_PATH_MAX ? EISDIR
+                                                         : ENAMETOOLONG);
+    }
     return analysis_output_open(out, dir, name, why);
+}
+
+int analysis_output_text(const char *dir, const char *name, const char *text,
+                         char why[ANALYSIS_WHY_MAX])
+{
+    struct analysis_output *o = NULL;
+    int rc = analysis_output_open(&o, dir, name, why);
+
+    if (rc == 0) {
+        analysis_output_write(o, text, strlen(text));
+        rc = analysis_output_commit(o, why);
+    }
+    return rc;
 }
 
 int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[ANALYSIS_WHY_MAX])

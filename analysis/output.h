@@ -28,6 +28,12 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
 /* The same for a path; its folder must be there. */
 int analysis_output_open_path(struct analysis_output **out, const char *path,
                               char why[ANALYSIS_WHY_MAX]);
+/* The folder of a path ("." or "/" where it names none) and, returned, the name behind it, which is
+ * a part of `path`. NULL: no name, or too long a path. */
+const char *analysis_output_split(const char *path, char dir[ANALYSIS_PATH_MAX]);
+/* A whole file of one text. 0, or SIM_E* with a sentence. */
+int analysis_output_text(const char *dir, const char *name, const char *text,
+                         char why[ANALYSIS_WHY_MAX]);
 /* Writes to a stream that stays the caller's: nothing is renamed, committing flushes it. */
 int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[ANALYSIS_WHY_MAX]);
 /* All take a NULL output and then do nothing: a run without --out. */

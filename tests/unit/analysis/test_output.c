@@ -101,3 +101,29 @@ Test(output, what_is_dropped_leaves_the_old_file, .init = begin, .fini = end)
     analysis_output_discard(o);
     cr_assert(stat(at("x"), &st) == 0 && st.st_size == 5);
 }
+
+Test(output, a_path_is_a_folder_and_a_name)
+{
+    static const struct {
+        const char *path, *dir, *name;
+    } rows[] = {
+        {"a.html", ".", "a.html"}, {"/a.html", "/", "a.html"}, {"a/b/c", "a/b", "c"},
+        {"./a", ".", "a"},         {"/a/b", "/a", "b"},        {"a/", NULL, NULL},
+        {"", NULL, NULL},          {"/", NULL, NULL},
+    };
+    char dir[ANALYSIS_PATH_MAX], *is_long = malloc(ANALYSIS_PATH_MAX + 1);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *name = analysis_output_split(rows[i].path, dir);
+        cr_assert_eq(name == NULL, rows[i].name == NULL, "%s", rows[i].path);
+        if (name != NULL) {
+            cr_assert_str_eq(name, rows[i].name);
+            cr_assert_str_eq(dir, rows[i].dir);
+        }
+    }
+    memset(is_long, 'a', ANALYSIS_PATH_MAX);
+    is_long[ANALYSIS_PATH_MAX] = '\0';
+    cr_assert_null(analysis_output_split(is_long, dir));
+    cr_assert_not_null(analysis_output_split(is_long + 1, dir));
+    free(is_long);
+}
