@@ -68,7 +68,7 @@ void plan_allow(const struct plan *p, struct plan_class *c)
     bool all_share, tftp;
 
     look_at_phones(p, c, &all_share, &tftp);
-    c->tftp = tftp;
+    c->tftp = tftp && !c->is_lan;
     c->allowed = ANALYSIS_MEASURE_SPREAD;
     if (may(p, SCENARIO_PFS) && !all_share && c->closed.phones > 1) {
         c->allowed |= ANALYSIS_MEASURE_PFS;

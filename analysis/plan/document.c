@@ -129,7 +129,7 @@ static uint64_t sites_of_tftp(const struct plan *p)
 
     for (size_t i = 0; i < p->classes_len; i++) {
         const struct plan_class *c = &p->classes[i];
-        if (c->tftp && !c->is_lan &&
+        if (c->tftp &&
             (c->measure.parts & (ANALYSIS_MEASURE_HTTP | ANALYSIS_MEASURE_LOAD_SERVER)) == 0) {
             sites += c->site->count;
         }

@@ -124,6 +124,10 @@ plan 0 "a site's own limit and a later one for all" --finish-by "100 s" "${thin[
 expect "the site's counts" "pfs" "$(class 'measure.parts.join()')"
 run_status 0 "and is kept" "$PFSIM" run "$WORK/own/planned.json" --quiet
 
+plan 0 "a tighter share of its line, too" --finish-by "200 s" --wan-share 0.5 "${thin[@]}" --out "$WORK/own" \
+    --set 'thresholds={"sites[branch].wan.peak_bit_s":"<= 60 kbit/s"}'
+expect "the site's counts" "true" "$(class 'trial.wan_peak_bit_s <= 60000')"
+
 # TFTP's options are the server's: who fits anyway gets them too, who does not needs no more than what is missing then.
 mixed=("${tftp[@]}" --set 'sites[1]={"name":"near","count":3,"wan":{"rate":"1 Mbit/s","rtt":"5 ms"},"phones":[{"system":"bare","count":4}]}'
     --set 'sites[2]={"name":"thin","wan":{"rate":"250 kbit/s","rtt":"60 ms"},"phones":[{"system":"bare","count":6}]}')
