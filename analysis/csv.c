@@ -4,7 +4,7 @@
 
 #include "analysis/result.h"
 
-static const char *outcome_name(uint8_t outcome)
+const char *analysis_result_outcome(uint32_t outcome)
 {
     switch (outcome) {
     case SIM_OUTCOME_UPGRADED:
@@ -40,7 +40,8 @@ void analysis_result_phones_csv(const struct analysis_figures *f, struct analysi
         analysis_output_print(to, ",");
         analysis_output_seconds(to, p->back);
         analysis_output_print(to, ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%s\n", p->files_from_peer,
-                              p->files_from_server, p->retries, outcome_name(p->outcome));
+                              p->files_from_server, p->retries,
+                              analysis_result_outcome(p->outcome));
     }
 }
 

@@ -38,6 +38,8 @@ char *analysis_result_text(const cJSON *document);
 /* result.schema.json as it was at build time. */
 const char *analysis_result_schema(void);
 
+/* "upgraded" of an enum sim_outcome. */
+const char *analysis_result_outcome(uint32_t outcome);
 /* phones.csv and sites.csv, every phone and every site. */
 void analysis_result_phones_csv(const struct analysis_figures *f, struct analysis_output *to);
 void analysis_result_sites_csv(const struct analysis_figures *f, struct analysis_output *to);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analysis/abort.h"
 #include "analysis/capture/pcap.h"
@@ -293,11 +294,10 @@ static int open_files(struct session *s)
     return ANALYSIS_OK;
 }
 
-static int build_run(struct session *s)
+/* What is run: the same for each of two runs side by side. */
+static struct scenario_run_options common_options(const struct analysis_session *config)
 {
-    const struct analysis_session *config = s->config;
-    char why[SCENARIO_WHY_MAX];
-    struct scenario_run_options options = {
+    return (struct scenario_run_options){
         .world = config->world,
         .method = config->method,
         .seed = config->seed,
@@ -305,13 +305,20 @@ static int build_run(struct session *s)
         .shards = config->shards,
         .has_phone_log = config->has_phone_log,
         .phone_log = config->phone_log,
-        .tick = on_tick,
-        .tick_context = s,
-        /* Live: five looks a second, smooth enough for eyes. */
-        .tick_every = config->world == SCENARIO_LIVE ? 200 * SIM_MS : SIM_S,
-        .group_ended = on_group_ended,
     };
+}
 
+static int build_run(struct session *s)
+{
+    const struct analysis_session *config = s->config;
+    char why[SCENARIO_WHY_MAX];
+    struct scenario_run_options options = common_options(config);
+
+    options.tick = on_tick;
+    options.tick_context = s;
+    /* Live: five looks a second, smooth enough for eyes. */
+    options.tick_every = config->world == SCENARIO_LIVE ? 200 * SIM_MS : SIM_S;
+    options.group_ended = on_group_ended;
     if ((s->collect = analysis_collect_new()) == NULL) {
         return fail(s, ANALYSIS_REFUSED, sim_err_text(SIM_ENOMEM));
     }
@@ -561,21 +568,13 @@ static void ignore_record(void *context, unsigned lane, const struct sim_record 
 static int run_twice(struct session *s)
 {
     const struct analysis_session *config = s->config;
-    struct scenario_run_options options = {
-        .world = config->world,
-        .method = config->method,
-        .seed = config->seed,
-        .shard = config->shard,
-        .shards = config->shards,
-        .has_phone_log = config->has_phone_log,
-        .phone_log = config->phone_log,
-        .trace = {.write = ignore_record},
-    };
+    struct scenario_run_options options = common_options(config);
     struct scenario_run *second = NULL;
     struct analysis_twice twice;
     char why[SCENARIO_WHY_MAX];
     uint64_t hash = 0;
 
+    options.trace = (struct sim_trace){.write = ignore_record};
     if (scenario_run_new(&second, config->scenario, &options, why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
@@ -640,18 +639,28 @@ static void headline(const struct analysis_session *config)
 {
     const struct scenario *s = config->scenario;
     struct scenario_share share = scenario_share(s, config->shard, config->shards);
-    char of[64] = "";
+    FILE *err = config->program->err;
+    char of[64] = "", *line = NULL;
 
     if (config->shards > 0) {
         snprintf(of, sizeof(of), " (share %u of %u)", config->shard, config->shards);
     }
-    fprintf(config->program->err, "%s: %u phones, %u site%s%s, method %s, seed %llu, %s%s\n",
-            s->name, share.phones, share.len, share.len == 1 ? "" : "s", of,
-            scenario_method_name(config->method), (unsigned long long)config->seed,
-            scenario_world_name(config->world),
-            config->world == SCENARIO_LIVE  ? ""
-            : s->network == SCENARIO_PACKET ? ", packet network"
-                                            : ", fluid network");
+    if (asprintf(&line, "%s: %u phones, %u site%s%s, method %s, seed %llu, %s%s", s->name,
+                 share.phones, share.len, share.len == 1 ? "" : "s", of,
+                 scenario_method_name(config->method), (unsigned long long)config->seed,
+                 scenario_world_name(config->world),
+                 config->world == SCENARIO_LIVE  ? ""
+                 : s->network == SCENARIO_PACKET ? ", packet network"
+                                                 : ", fluid network") < 0) {
+        return; /* of a run that memory is missing for there will be more to say */
+    }
+    if (isatty(fileno(err)) == 1) {
+        struct analysis_style style = analysis_summary_style(err);
+        analysis_summary_wrap(&style, 0, 2, line);
+    } else {
+        fprintf(err, "%s\n", line); /* a line of a log stays whole */
+    }
+    free(line);
 }
 
 int analysis_session_run(const struct analysis_session *config, cJSON **document)

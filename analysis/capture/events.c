@@ -9,6 +9,7 @@
 
 #include "analysis/capture/capture.h"
 #include "analysis/capture/file.h"
+#include "analysis/result.h"
 #include "analysis/sort.h"
 #include "sim/err.h"
 
@@ -20,21 +21,6 @@ struct events {
     struct analysis_sort *sort; /* several lanes; NULL else */
     uint64_t *told;             /* by lane */
 };
-
-static const char *outcome_name(uint32_t outcome)
-{
-    switch ((enum sim_outcome)outcome) {
-    case SIM_OUTCOME_UPGRADED:
-        return "upgraded";
-    case SIM_OUTCOME_CURRENT:
-        return "current";
-    case SIM_OUTCOME_FAILED:
-        return "failed";
-    case SIM_OUTCOME_UNFINISHED:
-        return "unfinished";
-    }
-    return "?";
-}
 
 static const char *source_name(uint32_t source)
 {
@@ -146,7 +132,7 @@ static void put_fields(struct analysis_line *l, const struct sim_record *r)
         analysis_line_member(l, "reason", r->text);
         return;
     case SIM_RECORD_OUTCOME:
-        analysis_line_member(l, "outcome", outcome_name(r->a));
+        analysis_line_member(l, "outcome", analysis_result_outcome(r->a));
         analysis_line_member(l, "reason", r->text);
         return;
     case SIM_RECORD_BACK:
