@@ -194,8 +194,9 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
     }
     uint64_t held = analysis_collect_held(p->config.collect);
     uint64_t wanted = analysis_collect_wanted(p->config.collect);
-    /* A phone that crashed takes its files again. */
-    if (!is_short) {
+    /* A phone that crashed takes its files again. Phones that share are done all at once: until
+     * then files are what grows. */
+    if (!is_short || outcomes[SIM_OUTCOME_UPGRADED] == 0) {
         append(&line, "  %llu/%llu files", (unsigned long long)(held < wanted ? held : wanted),
                (unsigned long long)wanted);
     }

@@ -77,7 +77,8 @@
  * A page that watches a run (analysis/watch) shows the same RUN while it grows:
  * event "start" has a whole view (kind "run", lists empty or so far), "sample" one object
  * { "t": 12.0, "down": 1.5e6, "up": 0, "lan": 0, "states": [..], "done": 7, "failed": 0,
- *   "lag": 0.001 | null, "sentence": "7 of 30 phones done, 1.5 of 1.536 Mbit/s, ..." }
+ *   "lag": 0.001 | null, "sentence": "7 of 30 phones done, 1.5 of 1.536 Mbit/s, ...",
+ *   "held": { "files": 60, "of": 180 } }           that phones hold; RUN has it too
  * that is added to completion, wan, states and lag, and "end" a whole view again. Where sites run
  * one after another RUN and samples also have
  * "groups": { "ended": 12, "of": 40, "wan_bytes": 1e9 }     sites that have run

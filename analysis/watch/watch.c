@@ -97,11 +97,16 @@ static cJSON *result_so_far(const struct analysis_watch *w)
     return o;
 }
 
-/* How far a run is whose sites run one after another. */
-static void add_groups(const struct analysis_watch *w, cJSON *to)
+/* How far a run is beside its curves. */
+static void add_place(const struct analysis_watch *w, cJSON *to)
 {
     const struct analysis_watch_sample *s = &w->sample;
+    cJSON *held = cJSON_AddObjectToObject(to, "held");
 
+    /* A phone that crashed takes its files again. */
+    cJSON_AddNumberToObject(
+        held, "files", (double)(s->files_held < s->files_wanted ? s->files_held : s->files_wanted));
+    cJSON_AddNumberToObject(held, "of", (double)s->files_wanted);
     if (s->groups > 1) {
         cJSON *groups = cJSON_AddObjectToObject(to, "groups");
         cJSON_AddNumberToObject(groups, "ended", s->groups_ended);
@@ -149,7 +154,7 @@ static cJSON *view_of(const struct analysis_watch *w, cJSON *result)
     cJSON_AddNumberToObject(run, "start_at_s", sim_time_seconds(w->start_at));
     add_curves(w, run);
     add_later(run, w->sample.phones);
-    add_groups(w, run);
+    add_place(w, run);
     cJSON *list = cJSON_AddArrayToObject(run, "missing");
     if (missing != NULL) {
         cJSON_AddItemToArray(list, cJSON_CreateString(missing));
@@ -255,8 +260,10 @@ static cJSON *sample_event(const struct analysis_watch *w,
 
     analysis_watch_sample_sentence(&w->sample, w->names.configured_bit_s, sentence);
     cJSON *event = analysis_watch_history_event(moment, sentence);
+    if (event != NULL) {
+        add_place(w, event);
+    }
     if (event != NULL && w->sample.groups > 1) {
-        add_groups(w, event);
         add_curves(w, cJSON_AddObjectToObject(event, "curves"));
     }
     return event;

@@ -337,12 +337,13 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
   /* Sites that run one after another: each sample brings the curves so far, in place of the last ones. */
   for (const ended of [12, 13]) {
     server.send('sample', { t: 60, down: 0, up: 0, lan: 0, states: [30], done: ended, failed: 0, lag: null,
-      groups: { ended, of: 40, wan_bytes: 7e6 }, sentence: `${ended} sites`,
+      groups: { ended, of: 40, wan_bytes: 7e6 }, held: { files: 45, of: 180 }, sentence: `${ended} sites`,
       curves: { completion: { t: [30], done: [ended], of: 30 }, wan: { t: [50, 100], down: [ended * 1e5, 0], up: [1, 1], lan: [0, 0] },
         states: { t: [50, 100], counts: begun().runs[0].states.names.map((name, i) => (i === 0 ? [ended, ended] : [0, 0])) } } });
   }
   await page.locator('.cards', { hasText: '13 of 40' }).waitFor();
   await page.locator('.cards', { hasText: '7 MB' }).waitFor();
+  await page.locator('.cards', { hasText: '45 of 180' }).waitFor();
   await page.locator('figure:has(#live-wan) details summary').click();
   assert.equal(await page.locator('figure:has(#live-wan) tbody tr').count(), 2);
   server.send('end', view('run', 'watched', [runView({ lag: true })]));

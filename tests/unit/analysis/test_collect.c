@@ -639,6 +639,8 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
                                               .start_at = 10 * SIM_S};
     struct analysis_progress *p = analysis_progress_new(&config);
 
+    analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, 81);
+    cr_assert_str_eq(text, "pfs 14.0 s  0/10 phones  0/20 files  WAN 8 of 16 Mbit/s");
     upgrade(0, 11 * SIM_S);
     say((struct sim_record){
         .at = 1, .node = 7, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});

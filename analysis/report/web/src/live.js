@@ -4,7 +4,7 @@ import { el, section } from './dom.js';
 import { clearFigures } from './figure.js';
 import { card, cautions, validity } from './head.js';
 import { overTime } from './run.js';
-import { bytes, count, rate, seconds } from './units.js';
+import { bytes, count, percent, rate, seconds } from './units.js';
 
 const POINTS_MAX = 2000; /* of a curve: then neighbours become one */
 const DRAW_EVERY = 500;  /* milliseconds */
@@ -74,6 +74,7 @@ function liveCards(run, sample) {
   const { completion, wan } = run;
   const at = (list) => list[list.length - 1];
   const groups = sample?.groups ?? run.groups;
+  const held = sample?.held ?? run.held;
   const place = groups
     ? [card('sites run', `${count(groups.ended)} of ${count(groups.of)}`, 'one after another'),
       card('over the WAN so far', bytes(groups.wan_bytes), null)]
@@ -84,6 +85,8 @@ function liveCards(run, sample) {
   return el('dl', { class: 'cards' },
     card('phones done', `${count(sample?.done ?? at(completion.done) ?? 0)} of ${count(completion.of)}`,
       sample?.failed > 0 ? `${count(sample.failed)} failed` : 'none failed'),
+    held?.of > 0 ? card('files held', `${count(held.files)} of ${count(held.of)}`,
+      percent(held.files / held.of)) : null,
     ...place);
 }
 

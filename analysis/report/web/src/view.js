@@ -129,6 +129,8 @@ function run(source, changing) {
     failures: list(from.failures).map((one) => ({ reason: text(one.reason), phones: number(one.phones),
       examples: texts(one.examples) })),
     lag: from.lag == null ? null : columns(from.lag, ['t', 's']), missing: texts(from.missing),
+    held: from.held == null ? null
+      : { files: number(from.held.files) ?? 0, of: number(from.held.of) ?? 0 },
     groups: from.groups == null ? null : { ended: number(from.groups.ended) ?? 0,
       of: number(from.groups.of) ?? 0, wan_bytes: number(from.groups.wan_bytes) ?? 0 },
   };
