@@ -27,5 +27,10 @@ for method in traditional pfs; do
     [ "${SANITIZED:-0}" = 1 ] || [ "$rss" -le $((300 * 1048576)) ] || fail "$method: $rss bytes resident, over 300 MiB"
     [ "$fds" -le 16000 ] || fail "$method: $fds descriptors, over 16,000"
 done
-expect "one copy of each file a site with PFS" 20 "$(json "$WORK/out" d.trees_summary.wan_copies)"
+# Offers are 250 ms apart: who hears them a tenth of a second late, in more than a hundredth of all cases, may not know of a root.
+if [ "$(json "$WORK/out" 'd.validity.loop_lag_p99_s < 0.1')" = true ]; then
+    expect "one copy of each file a site with PFS" 20 "$(json "$WORK/out" d.trees_summary.wan_copies)"
+else
+    echo "the machine is too busy for one copy a site: not judged"
+fi
 finish

@@ -10,8 +10,18 @@ command -v tshark >/dev/null && [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/n
 small_scenario "$WORK/small.json"
 cat >"$WORK/in-namespace.sh" <<EOF
 ip link set lo up
+rm -f "$WORK/run.pcapng" # a run that is repeated waits for its own
 tshark -q -i lo -f 'port 4051' -w "$WORK/run.pcapng" 2>"$WORK/tshark.err" & t=\$!
-trap 'kill -INT \$t; wait \$t' EXIT
+# Asked again, since it hears nothing before it captures; then without asking.
+stop() {
+    for i in \$(seq 400); do
+        [ -n "\$(jobs -rp)" ] || return
+        [ \$((i % 20)) -ne 1 ] || kill -INT \$t
+        read -r -t 0.05 <> <(:)
+    done
+    kill -KILL \$t
+}
+trap stop EXIT
 for i in \$(seq 400); do [ -s "$WORK/run.pcapng" ] && break; read -r -t 0.05 <> <(:); done
 "\$@"
 status=\$?

@@ -93,8 +93,10 @@ static void take(struct rig *r, const struct sim_tftp_event *e, int *end)
 {
     if (e->kind == SIM_TFTP_EVENT_DATA) {
         for (size_t i = 0; i < e->len; i++) {
-            cr_assert_eq(e->bytes[i], byte_at(r->received + i), "seed %llu, offset %llu",
-                         (unsigned long long)r->seed, (unsigned long long)(r->received + i));
+            if (e->bytes[i] != byte_at(r->received + i)) { /* an assertion a byte takes long */
+                cr_assert_fail("seed %llu, offset %llu", (unsigned long long)r->seed,
+                               (unsigned long long)(r->received + i));
+            }
         }
         r->received += e->len;
         return;
