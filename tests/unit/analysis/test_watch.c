@@ -251,6 +251,7 @@ Test(watch_run, a_pile_of_long_runs_stays_bounded_and_loses_nothing)
     cr_assert_eq(from, 3 * 86400 * SIM_S + 3 * SIM_MS);
     double bytes = (double)(bits / 8) / 1e9, sent = 50 * 1000 + 3 * 777777777.0;
     cr_assert(bytes > sent * 0.99999 && bytes <= sent, "%f of %f", bytes, sent);
+    cr_assert_eq(history.moments[0].phases[SIM_PHASE_BOOT], 10 + 9, "both are there from 0 on");
     cr_assert_eq(history.moments[history.len - 1].done, 3);
     cr_assert_eq(history.moments[history.len - 1].phases[SIM_PHASE_BOOT], 7 + 10);
 }
