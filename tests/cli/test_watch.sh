@@ -57,6 +57,40 @@ if (events.some((e) => e.name === "sample" && e.data.states.length !== start.run
 console.log(bad.join("; ") || "good");' "$WORK/events" >"$WORK/verdict" 2>&1
 expect "the events" good "$(cat "$WORK/verdict")"
 
+# A virtual run whose sites run one after another: curves of the sites so far, which hold all that the sites did. It would
+# take long, so it is ended once it has told enough.
+"$PFSIM" run "$(dirname "$0")/../../scenarios/million.json" --listen 127.0.0.1:0 --quiet >"$WORK/out" 2>"$WORK/groups.err" &
+run=$!
+CHILDREN+=("$run")
+wait_until 20 url_of "$WORK/groups.err" >/dev/null || fail "no address was said: $(cat "$WORK/groups.err")"
+url=$(url_of "$WORK/groups.err")
+curl -sN --max-time 50 "$url/events" >"$WORK/events" &
+events=$!
+CHILDREN+=("$events")
+told() { [ "$(grep -c '^event: sample' "$WORK/events")" -ge 4 ]; }
+wait_until 30 told || fail "few samples of sites one after another"
+curl -s --max-time 5 "$url/metrics" >"$WORK/metrics"
+[ "$(metric pfsim_sites_run)" -ge 1 ] && [ "$(metric pfsim_sites)" -gt "$(metric pfsim_sites_run)" ] || fail "sites in the metrics: $(cat "$WORK/metrics")"
+kill -INT "$run"
+wait "$run"
+expect "status after Ctrl-C" 130 $?
+wait "$events"
+node -e '
+const samples = require("fs").readFileSync(process.argv[1], "utf8").split("\n\n").filter((text) => text.startsWith("event: sample"))
+  .map((text) => JSON.parse(text.split("\n")[1].slice(6)));
+const bad = [];
+let before = -1;
+for (const { done, groups, held, curves: { wan, completion } } of samples) {
+  const bytes = wan.t.reduce((sum, t, i) => sum + wan.down[i] * (t - (wan.t[i - 1] ?? 0)) / 8, 0);
+  if (Math.abs(bytes - groups.wan_bytes) > 0.001 * groups.wan_bytes + 1000) bad.push(`${bytes} of ${groups.wan_bytes} bytes`);
+  if ((completion.done.at(-1) ?? 0) !== done) bad.push(`${completion.done.at(-1)} of ${done} phones`);
+  if (groups.ended < before || held.files > held.of) bad.push("no progress");
+  before = groups.ended;
+}
+if (!(samples.at(-1).held.files > 0)) bad.push("no file is held");
+console.log(bad.join("; ") || "good");' "$WORK/events" >"$WORK/verdict" 2>&1
+expect "the curves of sites one after another" good "$(cat "$WORK/verdict")"
+
 # The verdict for CI systems.
 well_formed() { ! command -v xmllint >/dev/null || xmllint --noout "$1" || fail "$1 is no XML"; }
 well_formed "$WORK/junit.xml"
