@@ -149,7 +149,7 @@ static bool check_range(struct walk *w, const cJSON *item, const cJSON *schema)
 {
     const cJSON *least = analysis_json_get(schema, "minimum"),
                 *most = analysis_json_get(schema, "maximum");
-    char text[128], types[48];
+    char text[sizeof(w->fault->expected)], types[32];
 
     if (!(least != NULL && item->valuedouble < least->valuedouble) &&
         !(most != NULL && item->valuedouble > most->valuedouble)) {
