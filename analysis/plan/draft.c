@@ -226,6 +226,14 @@ static bool is_in(const char *const *list, size_t len, const char *path)
     return false;
 }
 
+/* Is it kept by all only when each keeps it? */
+static bool is_of_all(const char *path)
+{
+    return strcmp(path, "completion_s.last") == 0 || strcmp(path, "completion_s.p100") == 0 ||
+           strcmp(path, "back_in_service_s.last") == 0 ||
+           strcmp(path, "back_in_service_s.p100") == 0;
+}
+
 /* Limits from above of what the whole run has as a sum over its sites. */
 static void take_totals(struct analysis_draft *d)
 {
@@ -250,6 +258,8 @@ static void take_totals(struct analysis_draft *d)
         if (n->derived) {
             d->derived[d->derived_len++] = n->metric;
         }
+        d->is_more = d->is_more || (n->site < 0 && !n->alone && !is_of_all(n->metric) && !is_peak &&
+                                    !is_in(sums, sizeof(sums) / sizeof(sums[0]), n->metric));
         if (n->site >= 0 || n->expression[0] != '<' || d->totals_len == ANALYSIS_TOTALS_MAX ||
             !(is_peak || is_in(sums, sizeof(sums) / sizeof(sums[0]), n->metric))) {
             continue;

@@ -44,6 +44,7 @@ struct analysis_draft { /* zero it before first use */
     size_t needs_len;
     struct analysis_total totals[ANALYSIS_TOTALS_MAX];
     size_t totals_len;
+    bool is_more;         /* what is asked of each class may be more than all together need */
     const char **derived; /* the metrics of such needs; pointers into `needs` */
     size_t derived_len;
 };

@@ -497,6 +497,75 @@ static int confirm(struct plan *p)
     return status;
 }
 
+/* The dearest class with a measure of its own that was not looked at; NULL: none. */
+static struct plan_class *dearest(struct plan *p, const bool *seen)
+{
+    const struct analysis_weights *w = &p->config->weights;
+    struct plan_class *most = NULL;
+    double cost = 0;
+
+    for (size_t i = 0; i < p->classes_len; i++) {
+        struct plan_class *c = &p->classes[i];
+        double own = analysis_measure_cost(w, c->measure.parts & ~c->given);
+        if (!seen[i] && (c->measure.parts & ~c->given) != 0 && (most == NULL || own > cost)) {
+            most = c;
+            cost = own;
+        }
+    }
+    return most;
+}
+
+/* All sites without the measure of `c`: kept when they keep everything, else all is as before. */
+static int run_without(struct plan *p, struct plan_class *c)
+{
+    struct analysis_measure *measures = calloc(p->classes_len + 1, sizeof(*measures));
+    struct analysis_trial *now = calloc(p->classes_len + 1, sizeof(*now)), whole = p->whole;
+    struct analysis_measure had = c->measure;
+    cJSON *cautions = p->cautions;
+    int status = measures == NULL || now == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
+
+    p->cautions = NULL;
+    c->measure = (struct analysis_measure){.parts = c->given};
+    for (size_t i = 0; status == ANALYSIS_OK && i < p->classes_len; i++) {
+        measures[i] = p->classes[i].measure;
+        now[i] = p->classes[i].now;
+    }
+    if (status == ANALYSIS_OK) {
+        status = run_seeds(p, measures, false);
+    }
+    if (status == ANALYSIS_OK && !p->whole.met) {
+        c->measure = had;
+        p->whole = whole;
+        cJSON_Delete(p->cautions);
+        p->cautions = cautions;
+        cautions = NULL;
+        for (size_t i = 0; i < p->classes_len; i++) {
+            p->classes[i].now = now[i];
+        }
+    }
+    cJSON_Delete(cautions);
+    free(measures);
+    free(now);
+    return status;
+}
+
+static int shed(struct plan *p)
+{
+    bool *seen = calloc(p->classes_len + 1, sizeof(*seen));
+    int status = seen == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
+    struct plan_class *c;
+
+    for (int i = 0; i < ANALYSIS_PLAN_SHED_MAX && status == ANALYSIS_OK && p->draft.is_more &&
+                    p->whole.met && (c = dearest(p, seen)) != NULL;
+         i++) {
+        seen[c - p->classes] = true;
+        plan_tell(p, "all sites without the measure of %s\n", c->site->name);
+        status = run_without(p, c);
+    }
+    free(seen);
+    return status;
+}
+
 static int search_first(struct plan *p)
 {
     uint32_t *which = calloc(p->classes_len + 1, sizeof(*which));
@@ -536,7 +605,10 @@ static int go(struct plan *p)
         return ANALYSIS_OK;
     }
     status = search_first(p);
-    return status == ANALYSIS_OK ? confirm(p) : status;
+    if (status == ANALYSIS_OK) {
+        status = confirm(p);
+    }
+    return status == ANALYSIS_OK ? shed(p) : status;
 }
 
 static char *hand_over(const struct plan *p)

@@ -10,6 +10,9 @@
  *     (when that is its measure) or its next measure, and again, until all keep what is needed or
  *     nothing is left to change.
  *
+ *  4. Where classes were held to more than all together need (quantiles of all phones): is a
+ *     measure needed at all? The dearest first, all sites are run without it.
+ *
  * TFTP's options are the server's: a class that needs them gives them to all (in step 3 all have
  * them), and those that still need something are searched again with them.
  *
@@ -27,6 +30,7 @@
 enum {
     ANALYSIS_PLAN_SEEDS_MAX = 100,
     ANALYSIS_PLAN_ROUNDS_MAX = 16, /* of step 3; our choice */
+    ANALYSIS_PLAN_SHED_MAX = 16,   /* classes tried in step 4; our choice */
 };
 
 struct analysis_plan {

@@ -369,7 +369,9 @@ static char *misfit(const cJSON *trial, const cJSON *class, char out[ANALYSIS_CE
                  number(class, "phones"));
     } else if (strncmp(path, "completion_s.", 13) == 0 ||
                strncmp(path, "back_in_service_s.", 18) == 0) {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.20s late", cell);
+        double times = 1 - number(trial, "margin"); /* of the limit */
+        snprintf(out, ANALYSIS_CELL_MAX, times < 3 ? "%.20s late" : "%.0s%.3g x too long", cell,
+                 times);
     } else if (strncmp(path, "wan.", 4) == 0) {
         snprintf(out, ANALYSIS_CELL_MAX, "line %.20s over", cell);
     } else {

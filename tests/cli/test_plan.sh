@@ -118,6 +118,11 @@ done
 # A quantile of all phones is not missed because a few do.
 plan 0 "half of all phones" "${three[@]}" --set 'thresholds={"completion_s.p50":"<= 8 s"}'
 expect "nothing to change" "true true" "$(json "$WORK/out" '[d.fits_as_it_is, d.classes.every(c => c.as_it_is.met)].join(" ")')"
+# Nor does a class need what the whole can do without: one slow phone is no tenth of them, the big class is more.
+plan 0 "nine of ten phones" "${three[@]}" --set 'thresholds={"completion_s.p90":"<= 8 s"}' --out "$WORK/nine" \
+    --set 'sites[3]={"name":"slow","wan":{"rate":"10 kbit/s","rtt":"20 ms"},"phones":[{"system":"bare","count":1}]}'
+expect "only the big class" "/pfs//" "$(json "$WORK/out" 'd.classes.map(c => c.measure.parts.join()).join("/")')"
+run_status 0 "and nine of ten keep it" "$PFSIM" run "$WORK/nine/planned.json" --quiet
 # What the scenario says of a site stays when the command line asks for less.
 plan 0 "a site's own limit and a later one for all" --finish-by "100 s" "${thin[@]}" --out "$WORK/own" \
     --set 'thresholds={"sites[branch].completion_s.last":"<= 20 s"}'
@@ -138,6 +143,12 @@ run_status 0 "and all keep it" "$PFSIM" run "$WORK/mixed/planned.json" --quiet
 run_status 0 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "14 s" "${mixed[@]}"
 grep -q 'near (3 sites): fits as it is; the server' "$WORK/out" || fail "it does not say who fits as it is"
 tr -s '\n ' ' ' <"$WORK/out" | grep -q 'they hold for all sites that fetch by TFTP (6)' || fail "it does not say that the measure touches all sites"
+
+# A line too slow for sharing and a load server whose port is too slow for all: sharing from the load server.
+plan 0 "neither alone" --finish-by "20 s" --set 'sites[0].lan.rate="1 Mbit/s"' --set 'sites[0].wan.rate="20 kbit/s"' \
+    --set 'sites[0].phones[0].count=40' --set 'sites[0].count=1' --out "$WORK/both"
+expect "both together" "pfs,load-server" "$(class 'measure.parts.join()')"
+run_status 0 "and it does" "$PFSIM" run "$WORK/both/planned.json" --quiet
 
 # Many sites that differ in name only are searched once.
 for n in 1 2 3 4 5 6; do
