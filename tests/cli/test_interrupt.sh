@@ -25,10 +25,10 @@ interrupted() {
     "$@" >"$WORK/out" 2>"$WORK/err" &
     pid=$!
     CHILDREN=("$pid")
-    wait_until 20 $condition || fail "$what: it never gets there: $(tail -n 2 "$WORK/err")"
+    wait_until 60 $condition || fail "$what: it never gets there: $(tail -n 2 "$WORK/err")"
     kill "-$signal" "$pid" || fail "$what: it had ended before"
     $BEFORE_END
-    wait_until 20 ended || { fail "$what: one signal does not end it"; kill -KILL "$pid"; }
+    wait_until 60 ended || { fail "$what: one signal does not end it"; kill -KILL "$pid"; }
     wait "$pid"
     expect "$what: status" "$want" $?
     CHILDREN=()
