@@ -144,6 +144,7 @@ static void start_upgrade(struct phone *p, sim_time now, const char *load)
     };
     p->state = PHONE_UPGRADING;
     p->deadline = SIM_NEVER;
+    p->has_moved = true;
     if (p->kind->system == PHONE_BARE) {
         upgrade_start_files(&p->upgrade, now, &config, p->kind->files, p->kind->files_len);
     } else {
@@ -203,9 +204,10 @@ static void power_on(struct phone *p, sim_time now)
 
 static void look_at_upgrade(struct phone *p, sim_time now)
 {
-    if (p->state != PHONE_UPGRADING) {
+    if (!p->has_moved || p->state != PHONE_UPGRADING) {
         return;
     }
+    p->has_moved = false;
     if (p->upgrade.state == UPGRADE_DONE) {
         upgraded(p, now);
     } else if (p->upgrade.state == UPGRADE_FAILED) {
@@ -238,6 +240,7 @@ static void settle(struct phone *p, sim_time now)
 {
     struct pfs_event event;
     while (p->pfs != NULL && pfs_take_event(p->pfs, &event)) {
+        p->has_moved = true;
         upgrade_pfs_event(&p->upgrade, now, &event);
     }
     look_at_upgrade(p, now);
@@ -283,6 +286,7 @@ static void fetch_ended(struct phone *p, sim_time now, const struct sim_fetch_re
         cucm_fetch_done(&p->cucm, now, result, &p->config, reason);
         look_at_system(p, now, reason);
     } else {
+        p->has_moved = true;
         upgrade_fetch_done(&p->upgrade, now, result);
     }
 }
@@ -290,6 +294,7 @@ static void fetch_ended(struct phone *p, sim_time now, const struct sim_fetch_re
 static void on_wake(void *self, sim_time now)
 {
     struct phone *p = self;
+    pfs_expect(p->pfs);
     p->alarm = SIM_NEVER;
     if (now >= p->deadline) {
         deadline_passed(p, now);
@@ -316,6 +321,7 @@ static void on_stream_opened(void *self, sim_time now, sim_stream stream, sim_ad
                              bool dialed)
 {
     struct phone *p = self;
+    pfs_expect(p->pfs);
     if (p->pfs == NULL) {
         sim_world_stream_close(p->world, stream);
         return;
@@ -328,6 +334,7 @@ static size_t on_stream_input(void *self, sim_time now, sim_stream stream, const
                               size_t len)
 {
     struct phone *p = self;
+    pfs_expect(p->pfs);
     if (p->pfs == NULL) {
         return len;
     }

@@ -70,18 +70,19 @@ struct phone {
     sim_time alarm;    /* as the world was told last; SIM_NEVER: none, or it rang */
     sim_node node;
     enum phone_state state;
-    const struct phone_kind *kind;
-    sim_addr addr;
-    uint64_t mac;
-    sim_time start;   /* the instant of its first power-on */
     bool has_outcome; /* OUTCOME was recorded: said once, and again after a crash of a failed one */
     bool has_failed;  /* LINGERING leads to FAILED */
     bool is_upgraded; /* runs the target load after the next reboot */
     bool is_shared;   /* sharing is on, as the configuration said */
     bool log;         /* console lines on */
+    bool has_moved;   /* the upgrade may have: it is looked at when the notice has been heard */
+    struct fetcher fetcher; /* its deadline is asked for each time */
+    const struct phone_kind *kind;
+    sim_addr addr;
+    uint64_t mac;
+    sim_time start;        /* the instant of its first power-on */
     const sim_addr *peers; /* election "static" */
     uint32_t peers_len, peers_self;
-    struct fetcher fetcher;
     struct cucm cucm;
     struct upgrade upgrade;
     struct cnf config;

@@ -15,9 +15,9 @@ void pfs_elect_start(struct pfs *p, struct pfs_hier *h)
 {
     struct pfs_quest *q = h->quest;
     /* Many times what an election takes: only a crowd of liars gets there. */
-    sim_duration limit = 10 * pfs_claim_patience(&p->config) + 30 * SIM_S;
+    sim_duration limit = 10 * pfs_claim_patience(p->config) + 30 * SIM_S;
 
-    pfs_claim_start(&q->claim, &p->config, &q->rng, p->now, p->id.addr, !q->failed_self);
+    pfs_claim_start(&q->claim, p->config, &q->rng, p->now, p->id.addr, !q->failed_self);
     q->claim.strength = pfs_group_strength(p, h, q->claim.strength);
     q->claim_xid = (uint32_t)sim_rng_next(&q->rng);
     q->attempts = q->returns = q->refused_len = 0;
@@ -63,7 +63,7 @@ static void log_timeout(struct pfs *p, const struct pfs_hier *h)
 void pfs_elect_tick(struct pfs *p, struct pfs_hier *h)
 {
     while (!h->dead && h->state == PFS_HIER_ELECT && h->quest->claim.deadline <= p->now) {
-        switch (pfs_claim_tick(&h->quest->claim, &p->config, &h->quest->rng, p->now)) {
+        switch (pfs_claim_tick(&h->quest->claim, p->config, &h->quest->rng, p->now)) {
         case PFS_CLAIM_DO_NOTHING:
             break;
         case PFS_CLAIM_DO_OFFER:
@@ -100,7 +100,7 @@ void pfs_elect_give_up(struct pfs *p, struct pfs_hier *h, enum pfs_event_kind ki
         pfs_root_resign(p, h);
     }
     pfs_member_detach(p, h, SIM_ECANCELED);
-    if (kind == PFS_EVENT_FALLBACK && p->config.fallback == PFS_FALLBACK_FAIL) {
+    if (kind == PFS_EVENT_FALLBACK && p->config->fallback == PFS_FALLBACK_FAIL) {
         kind = PFS_EVENT_FAILED;
     }
     /* A part whose digest only a peer vouched for must not be mixed with the server's bytes. */
@@ -123,8 +123,8 @@ void pfs_elect_hunt(struct pfs *p, struct pfs_hier *h, const char *why)
     char text[PFS_REASON_MAX];
 
     q->hunts++;
-    if (q->hunts > p->config.rejoin_attempts || p->config.election == PFS_STATIC) {
-        if (p->config.election == PFS_STATIC) {
+    if (q->hunts > p->config->rejoin_attempts || p->config->election == PFS_STATIC) {
+        if (p->config->election == PFS_STATIC) {
             snprintf(text, sizeof(text), "the assigned parent does not serve: %s", why);
         } else {
             snprintf(text, sizeof(text), "no peer served it after %u elections: %s",
@@ -141,7 +141,7 @@ void pfs_elect_root_failed(struct pfs *p, struct pfs_hier *h, uint32_t xid, cons
 {
     struct pfs_quest *q = h->quest;
     struct pfs_wire bye;
-    uint32_t enough = p->config.rejoin_attempts > 0 ? p->config.rejoin_attempts : 1;
+    uint32_t enough = p->config->rejoin_attempts > 0 ? p->config->rejoin_attempts : 1;
 
     if (q->failures > 0 && q->failed_xid == xid) {
         return;
@@ -158,7 +158,7 @@ void pfs_elect_root_failed(struct pfs *p, struct pfs_hier *h, uint32_t xid, cons
     bye.count = q->failures;
     snprintf(bye.reason, sizeof(bye.reason), "%s", reason);
     pfs_serve_drop_children(p, h, &bye);
-    if (q->failures >= enough || p->config.election == PFS_STATIC) {
+    if (q->failures >= enough || p->config->election == PFS_STATIC) {
         pfs_elect_give_up(p, h, PFS_EVENT_FAILED, reason);
         return;
     }
@@ -178,7 +178,7 @@ static void hear_claim(struct pfs *p, struct pfs_hier *h, sim_addr from, const s
     } else if (h->state == PFS_HIER_ELECT && (m->strength & ~PFS_WIRE_STRENGTH_CHANCE) == 0) {
         pfs_log(p, PFS_LOG_INF, "XID%08X Rx ClaimRoot(tent): strength=%08x", (unsigned)m->xid,
                 (unsigned)m->strength);
-        if (pfs_claim_hear(&h->quest->claim, &p->config, p->now, from, m->strength)) {
+        if (pfs_claim_hear(&h->quest->claim, p->config, p->now, from, m->strength)) {
             pfs_log(p, PFS_LOG_NOT, "XID%08X Yielding to XID%08X", (unsigned)h->quest->claim_xid,
                     (unsigned)m->xid);
         }

@@ -123,7 +123,7 @@ bool pfs_group_pass_on(struct pfs *p, struct pfs_hier *from, struct pfs_hier *to
         pfs_member_go_on(p, to);
         return true;
     }
-    if (root.addr != 0 && root.addr != p->id.addr && p->config.election == PFS_BROADCAST) {
+    if (root.addr != 0 && root.addr != p->id.addr && p->config->election == PFS_BROADCAST) {
         pfs_member_join(p, to, &root);
         return true;
     }

@@ -35,7 +35,7 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
 {
     size_t len = strnlen(want->path, PFS_PATH_MAX - 1);
     size_t model_len = strnlen(p->id.model, PFS_MODEL_MAX - 1);
-    bool has_group = p->config.hierarchy == PFS_PER_LOAD && want->group != NULL;
+    bool has_group = p->config->hierarchy == PFS_PER_LOAD && want->group != NULL;
     const char *shared = has_group ? want->group : want->path; /* what others know it by */
     size_t shared_len = strnlen(shared, PFS_PATH_MAX - 1);
     size_t extra = len + 1 + shared_len + 1 + 1 + model_len + 1 + shared_len;
@@ -73,7 +73,7 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     h->quest->has_md5 = !want->has_digest && want->has_md5;
     h->quest->size = want->size;
     memcpy(h->quest->md5, want->md5, sizeof(h->quest->md5));
-    if (p->config.election == PFS_STATIC) {
+    if (p->config->election == PFS_STATIC) {
         h->xid = h->file_hash; /* the one instance there is */
     } else {
         sim_rng_init(&h->quest->rng, p->luck, SIM_RNG_ELECTION,
@@ -148,7 +148,7 @@ void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
     }
     pfs_hier_drop_copy(p, h);
     h->dead = true;
-    p->sweep = true;
+    p->sweep = p->sweep_hiers = true;
     if (p->want == h) {
         p->want = NULL;
     }
@@ -268,7 +268,7 @@ void pfs_hier_set_xid(struct pfs *p, struct pfs_hier *h, uint32_t xid, sim_addr 
 
 void pfs_hier_drop_copy(struct pfs *p, struct pfs_hier *h)
 {
-    if (p->config.relay == PFS_CUT_THROUGH && h->state != PFS_HIER_HOLD && !h->dead &&
+    if (p->config->relay == PFS_CUT_THROUGH && h->state != PFS_HIER_HOLD && !h->dead &&
         pfs_serve_drop_begun(p, h)) {
         sim_world_file_free(p->id.world, p->doomed);
         p->doomed = h->copy;
@@ -368,7 +368,7 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
         event->digest_source = h->digest_source;
     }
     pfs_serve_all(p, h);
-    if (h->is_root && !h->more && p->config.election == PFS_BROADCAST) {
+    if (h->is_root && !h->more && p->config->election == PFS_BROADCAST) {
         pfs_root_announce(p, h); /* with its digest, and as strong as holders are */
     }
     return 0;

@@ -7,12 +7,12 @@
 
 static sim_time limit_of(const struct pfs *p)
 {
-    return sim_time_add(p->leave_at, p->config.linger_max);
+    return sim_time_add(p->leave_at, p->config->linger_max);
 }
 
 static sim_time warn_of(const struct pfs *p)
 {
-    sim_duration warn = p->config.linger_max / 2 < PFS_WARN ? p->config.linger_max / 2 : PFS_WARN;
+    sim_duration warn = p->config->linger_max / 2 < PFS_WARN ? p->config->linger_max / 2 : PFS_WARN;
     return limit_of(p) - warn;
 }
 
@@ -35,7 +35,7 @@ bool pfs_may_leave(struct pfs *p, sim_time now)
         return false;
     }
     sim_time since = p->busy_at > p->leave_at ? p->busy_at : p->leave_at;
-    return now >= sim_time_add(since, p->config.linger);
+    return now >= sim_time_add(since, p->config->linger);
 }
 
 sim_time pfs_linger_deadline(const struct pfs *p)
@@ -47,7 +47,7 @@ sim_time pfs_linger_deadline(const struct pfs *p)
         return p->warned ? limit_of(p) : warn_of(p);
     }
     sim_time since = p->busy_at > p->leave_at ? p->busy_at : p->leave_at;
-    return sim_time_min(limit_of(p), sim_time_add(since, p->config.linger));
+    return sim_time_min(limit_of(p), sim_time_add(since, p->config->linger));
 }
 
 /* By datagram, because a message on the stream would wait behind the body. What a child holds of
@@ -74,7 +74,7 @@ void pfs_linger_leave(struct pfs *p, struct pfs_hier *h)
     struct pfs_wire m;
     sim_addr successor = 0;
 
-    if (h->is_root && p->config.election == PFS_BROADCAST) {
+    if (h->is_root && p->config->election == PFS_BROADCAST) {
         successor = pfs_table_successor(h->table);
         pfs_hier_message(p, h, PFS_WIRE_LEAVE, &m);
         m.root = successor;

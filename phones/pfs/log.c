@@ -55,9 +55,9 @@ void pfs_log_state(struct pfs *p, const struct pfs_hier *h)
     }
     const struct pfs_link *up = h->quest == NULL ? NULL : h->quest->up;
     int len = snprintf(text, sizeof(text), "|parent=%d><", fd_of(up));
-    for (uint32_t i = 0; i < p->config.fanout; i++) {
+    for (uint32_t i = 0; i < p->config->fanout; i++) {
         len += snprintf(text + len, sizeof(text) - (size_t)len, "fd[%u]=%d ", (unsigned)i,
                         i < used ? fds[i] : -1);
     }
-    pfs_log(p, PFS_LOG_NOT, "%sFULL=%d", text, used >= p->config.fanout);
+    pfs_log(p, PFS_LOG_NOT, "%sFULL=%d", text, used >= p->config->fanout);
 }

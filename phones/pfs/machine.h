@@ -28,7 +28,8 @@ enum {
     PFS_RETURNS_MAX = 4,      /* times that a place may be refused before a rejoin */
     PFS_BANS = 4,             /* senders of wrong bodies remembered for a file */
     PFS_REPORT_TRIES = 5,
-    PFS_KEYS_MAX = 8,        /* hierarchies found by their key in one look */
+    PFS_KEYS_MAX = 7,        /* hierarchies found by their key in one look, at one cache line */
+    PFS_LINE = 64,           /* bytes of a cache line */
     PFS_SPARE_LINKS_MAX = 6, /* kept for the next ones */
 };
 
@@ -113,11 +114,19 @@ struct pfs_report {
 /* What only a phone that wants the file needs; freed when it holds it. */
 struct pfs_quest {
     struct pfs_claim claim;
+    /* Of a member: what most messages of its parent look at. */
+    struct pfs_link *up; /* to the root or the parent */
+    enum pfs_wire_state parent_state;
+    uint32_t parent_serial;
+    sim_time serial_at; /* parent_serial changed */
+    sim_time attached_at, began_at;
+    uint64_t began_size; /* of the copy when this transfer began */
+    uint64_t seen_size;  /* at the last look */
+    uint64_t beat_size;  /* at the last own beat while it received */
     /* What its elections draw from: made of the phone's luck and the hierarchy, so that neither
      * earlier files nor the instants of datagrams change who is strong. */
     struct sim_rng rng;
     uint32_t claim_xid;      /* of the instance that it would lead */
-    struct pfs_link *up;     /* to the root or the parent */
     struct pfs_root_ref alt; /* another root heard of while attached */
     bool failed_self;        /* its own fetch failed: it claims no more */
     uint32_t joins;          /* roots turned to without a byte */
@@ -138,16 +147,9 @@ struct pfs_quest {
     uint32_t assigned_place, assigned_epoch, assigned_depth;
     bool has_copy_digest; /* of the whole file that the copy is a part of */
     struct sim_digest copy_digest;
-    bool spliced; /* the copy came from more than one sender */
-    bool last;    /* RECEIVE: this body ends the file */
-    bool between; /* RECEIVE: it is in, but there is more to come (cut-through) */
-    enum pfs_wire_state parent_state;
-    uint32_t parent_serial;
-    sim_time serial_at; /* parent_serial changed */
-    sim_time attached_at, began_at;
-    uint64_t began_size;     /* of the copy when this transfer began */
-    uint64_t seen_size;      /* at the last look */
-    uint64_t beat_size;      /* at the last own beat while it received */
+    bool spliced;            /* the copy came from more than one sender */
+    bool last;               /* RECEIVE: this body ends the file */
+    bool between;            /* RECEIVE: it is in, but there is more to come (cut-through) */
     sim_time moved_at;       /* it grew */
     uint64_t expect_size;    /* of the file, as the sender says; 0: not known */
     sim_time whohas_at;      /* heard or sent */
@@ -208,42 +210,45 @@ struct pfs_told {
     char *text; /* own copy; NULL: none */
 };
 
+/* By how often it is looked at: a site's phones together are larger than a core's caches, so what a
+ * notice costs is mostly lines. */
 struct pfs {
     /* What every broadcast is held against: the keys of the hierarchies that the phone is in, the
      * latest first. `more_keys`: there are others, found in the list only. */
-    uint64_t keys[PFS_KEYS_MAX]; /* file_hash << 32 | model_hash */
-    struct pfs_hier *keyed[PFS_KEYS_MAX];
-    uint32_t keys_len;
+    _Alignas(PFS_LINE) uint32_t keys_len;
     bool more_keys;
     bool listening;
-    bool sweep; /* something is dead */
-    bool warned;
-    uint32_t children; /* open now, of all hierarchies */
-    uint32_t strangers;
+    bool sweep;                  /* something is dead */
+    bool sweep_hiers;            /* a hierarchy is */
+    uint64_t keys[PFS_KEYS_MAX]; /* file_hash << 32 | model_hash */
+    struct pfs_hier *keyed[PFS_KEYS_MAX];
     struct pfs_hier *want; /* one of the hierarchies, or NULL */
-    struct pfs_hier *hiers;
     sim_time now;
     sim_time others_due;                   /* of all hierarchies but the one wanted */
     const struct pfs_hier *others_first;   /* whose that is; NULL: nobody's */
     const struct pfs_hier *others_touched; /* had a notice since; NULL: none of them */
-    bool others_stale;                     /* all that must be reckoned again */
+    const struct pfs_config *config;       /* borrowed */
+    struct pfs_link *links, **links_end;   /* in order of age */
+    sim_time leave_at;                     /* first pfs_may_leave(); SIM_NEVER */
+    sim_time doom_at;                      /* when a copy thrown away goes; SIM_NEVER */
+    uint32_t children;                     /* open now, of all hierarchies */
+    uint32_t strangers;
     unsigned events_len;
-    struct pfs_link *links, **links_end; /* in order of age */
-    sim_time leave_at;                   /* first pfs_may_leave(); SIM_NEVER */
-    sim_time busy_at;                    /* last join, last child's end */
-    struct pfs_told events[PFS_EVENTS_MAX];
+    bool others_stale; /* all that must be reckoned again */
+    bool warned;
+    struct pfs_identity id;
+    struct pfs_hier *hiers;
     struct pfs_link *spare_links; /* by `next` */
     uint32_t spare_links_len;
-    sim_file doomed;  /* a copy thrown away, from which pieces are still on their way; 0 */
-    sim_time doom_at; /* and when it goes; SIM_NEVER */
+    uint32_t model_hash;
+    sim_time busy_at; /* last join, last child's end */
     struct pfs_quest *spare_quest;
     struct pfs_report *spare_report;
+    struct pfs_told events[PFS_EVENTS_MAX];
+    sim_file doomed; /* a copy thrown away, from which pieces are still on their way; 0 */
     uint64_t luck;   /* drawn once, before anything depends on the others */
     char *want_path; /* own copy, for events */
     size_t want_path_cap;
-    uint32_t model_hash;
-    struct pfs_config config;
-    struct pfs_identity id;
 };
 
 /* ---- pfs.c ---- */
@@ -333,7 +338,7 @@ void pfs_elect_holder_answers(struct pfs *p, struct pfs_hier *h);
 /* A holder that knows a root leaves OFFERs to it: an AD shows that it did not answer. */
 static inline bool pfs_elect_leaves_offers(const struct pfs *p, const struct pfs_hier *h)
 {
-    return h->root.addr != 0 && h->root.addr != p->id.addr && p->config.ads > 0;
+    return h->root.addr != 0 && h->root.addr != p->id.addr && p->config->ads > 0;
 }
 /* Parent and root are lost for good: a new election, or the end of sharing. */
 void pfs_elect_hunt(struct pfs *p, struct pfs_hier *h, const char *why);

@@ -52,7 +52,7 @@ void pfs_member_detach(struct pfs *p, struct pfs_hier *h, int why)
     }
     if (is_attached(h)) {
         if (h->state == PFS_HIER_WAIT &&
-            sim_time_since(p->now, q->attached_at) > p->config.parent_timeout) {
+            sim_time_since(p->now, q->attached_at) > p->config->parent_timeout) {
             q->attempts = 0; /* it was a good place for a while */
         }
         pfs_hier_record(
@@ -68,7 +68,7 @@ static void ask_who_has(struct pfs *p, struct pfs_hier *h)
 {
     struct pfs_wire m;
 
-    if (p->config.election == PFS_STATIC ||
+    if (p->config->election == PFS_STATIC ||
         (h->quest->whohas_at != 0 &&
          sim_time_since(p->now, h->quest->whohas_at) < PFS_WHOHAS_GAP)) {
         return; /* somebody asked just now; the answer is for all */
@@ -99,7 +99,7 @@ static void rejoin(struct pfs *p, struct pfs_hier *h, const char *why)
         q->refused_why = PFS_WIRE_REFUSED_UNREACHABLE;
     }
     q->lost = 0;
-    if (q->attempts > p->config.rejoin_attempts) {
+    if (q->attempts > p->config->rejoin_attempts) {
         pfs_elect_hunt(p, h, why);
         return;
     }
@@ -119,8 +119,8 @@ static void static_retry(struct pfs *p, struct pfs_hier *h, const char *why)
     /* The parent may start later than this phone: ask every second, as long as all rejoins would
      * take. */
     struct pfs_quest *q = h->quest;
-    uint64_t patience = (p->config.rejoin_attempts + 1) *
-                        (p->config.parent_timeout / SIM_S + 30); /* attempts, a second each */
+    uint64_t patience = (p->config->rejoin_attempts + 1) *
+                        (p->config->parent_timeout / SIM_S + 30); /* attempts, a second each */
     q->attempts++;
     if (q->attempts > patience) {
         pfs_elect_hunt(p, h, why);
@@ -131,7 +131,7 @@ static void static_retry(struct pfs *p, struct pfs_hier *h, const char *why)
 
 static void come_back(struct pfs *p, struct pfs_hier *h, const char *why)
 {
-    if (p->config.election == PFS_STATIC) {
+    if (p->config->election == PFS_STATIC) {
         static_retry(p, h, why);
     } else {
         rejoin(p, h, why);
@@ -170,7 +170,7 @@ static void place_refused(struct pfs *p, struct pfs_hier *h, enum pfs_wire_refus
 {
     struct pfs_quest *q = h->quest;
 
-    if (p->config.election == PFS_STATIC) {
+    if (p->config->election == PFS_STATIC) {
         static_retry(p, h, "no answer from the parent");
         return;
     }
@@ -192,13 +192,13 @@ static void place_refused(struct pfs *p, struct pfs_hier *h, enum pfs_wire_refus
 void pfs_member_join(struct pfs *p, struct pfs_hier *h, const struct pfs_root_ref *root)
 {
     struct pfs_quest *q = h->quest;
-    sim_duration spread = p->config.root_wait / 4 < SIM_S ? p->config.root_wait / 4 : SIM_S;
+    sim_duration spread = p->config->root_wait / 4 < SIM_S ? p->config->root_wait / 4 : SIM_S;
 
     if (q->up != NULL) {
         pfs_member_detach(p, h, SIM_ECANCELED);
     }
     q->joins++;
-    if (q->joins > 8 * (p->config.rejoin_attempts + 1)) {
+    if (q->joins > 8 * (p->config->rejoin_attempts + 1)) {
         q->joins = 0;
         pfs_elect_hunt(p, h, "roots come and go");
         return;
@@ -251,13 +251,13 @@ void pfs_member_static(struct pfs *p, struct pfs_hier *h)
     uint32_t self = p->id.peers_self;
 
     assert(self > 0 && self < p->id.peers_len);
-    h->quest->parent = p->id.peers[(self - 1) / p->config.fanout];
+    h->quest->parent = p->id.peers[(self - 1) / p->config->fanout];
     h->xid = h->file_hash;
     h->root = (struct pfs_root_ref){.addr = p->id.peers[0], .xid = h->xid};
     h->place = self;
     h->epoch = 0;
     h->depth = 0;
-    for (uint32_t i = self; i > 0; i = (i - 1) / p->config.fanout) {
+    for (uint32_t i = self; i > 0; i = (i - 1) / p->config->fanout) {
         h->depth++;
     }
     pfs_hier_enter(h, PFS_HIER_DIAL, p->now);
@@ -343,7 +343,7 @@ static void attached(struct pfs *p, struct pfs_hier *h)
     q->parent_state = PFS_WIRE_WAITING;
     q->returns = q->refused_len = 0;
     q->refused_why = PFS_WIRE_REFUSED_NOT;
-    pfs_hier_enter(h, PFS_HIER_WAIT, sim_time_add(p->now, p->config.parent_timeout));
+    pfs_hier_enter(h, PFS_HIER_WAIT, sim_time_add(p->now, p->config->parent_timeout));
     if (h->beat_at == SIM_NEVER) {
         h->beat_at = sim_time_add(p->now, pfs_serve_beat_gap(p));
     }
@@ -419,7 +419,7 @@ static void wait_for_place(struct pfs *p, struct pfs_hier *h)
     if (q->full_at == SIM_NEVER) {
         q->full_at = p->now;
     }
-    if (sim_time_since(p->now, q->full_at) >= PFS_FULL_WAITS * p->config.parent_timeout) {
+    if (sim_time_since(p->now, q->full_at) >= PFS_FULL_WAITS * p->config->parent_timeout) {
         q->full_at = SIM_NEVER;
         come_back(p, h, "the root has no place");
         return;
@@ -441,7 +441,7 @@ static void refused(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *m)
         pfs_elect_root_failed(p, h, m->xid, m->reason);
     } else if (m->type != PFS_WIRE_FULL && m->root != 0 && m->root != p->id.addr &&
                m->root != from && (by_root || m->next_xid != h->xid) &&
-               p->config.election == PFS_BROADCAST) {
+               p->config->election == PFS_BROADCAST) {
         struct pfs_root_ref root = {.addr = m->root, .xid = m->next_xid};
         pfs_member_join(p, h, &root);
     } else if (by_root && m->type == PFS_WIRE_REFUSE && m->what == PFS_WIRE_WHY_NO_PLACE) {
@@ -469,7 +469,7 @@ static void parent_says_bye(struct pfs *p, struct pfs_hier *h, const struct pfs_
     } else if (m->what == PFS_WIRE_WHY_FAILED && !seen) {
         pfs_elect_root_failed(p, h, m->xid, m->reason);
     } else if (m->root != 0 && m->root != p->id.addr && m->root != from &&
-               p->config.election == PFS_BROADCAST &&
+               p->config->election == PFS_BROADCAST &&
                (m->what == PFS_WIRE_WHY_MOVED || h->root.addr == from)) {
         struct pfs_root_ref root = {.addr = m->root, .xid = m->next_xid};
         pfs_member_join(p, h, &root);
@@ -528,7 +528,7 @@ static bool is_body_sound(const struct pfs *p, const struct pfs_wire *m, bool *l
         return false;
     }
     *last = m->has_digest && m->size == m->offset + m->length;
-    return *last || (p->config.relay == PFS_CUT_THROUGH && m->length > 0 &&
+    return *last || (p->config->relay == PFS_CUT_THROUGH && m->length > 0 &&
                      (m->size == 0 || m->size > m->offset + m->length));
 }
 
@@ -561,7 +561,7 @@ static void transfer_begins(struct pfs *p, struct pfs_hier *h, const struct pfs_
     q->spliced = m->offset > 0;
     q->began_size = q->seen_size = m->offset;
     q->began_at = p->now;
-    pfs_hier_enter(h, PFS_HIER_RECEIVE, sim_time_add(p->now, p->config.parent_timeout / 4 + 1));
+    pfs_hier_enter(h, PFS_HIER_RECEIVE, sim_time_add(p->now, p->config->parent_timeout / 4 + 1));
     if (m->offset > 0) {
         pfs_hier_record(p, h, &(struct sim_record){.kind = SIM_RECORD_RESUME, .b = m->offset});
     }
@@ -577,7 +577,7 @@ static void body_begins(struct pfs *p, struct pfs_hier *h, struct pfs_link *link
                         const struct pfs_wire *m)
 {
     struct pfs_quest *q = h->quest;
-    uint64_t notify = p->config.relay == PFS_CUT_THROUGH ? p->config.chunk : 0;
+    uint64_t notify = p->config->relay == PFS_CUT_THROUGH ? p->config->chunk : 0;
     bool last;
 
     if (!is_body_sound(p, m, &last) || (h->state == PFS_HIER_RECEIVE && !q->between)) {
@@ -666,7 +666,7 @@ void pfs_member_received(struct pfs *p, struct pfs_hier *h, struct pfs_link *lin
     pfs_hier_message(p, h, PFS_WIRE_DONE, &m);
     pfs_link_send(p, link, &m);
     pfs_link_close(p, link);
-    if (from != h->root.addr && p->config.election == PFS_BROADCAST) {
+    if (from != h->root.addr && p->config->election == PFS_BROADCAST) {
         pfs_serve_report(p, h, PFS_WIRE_REPORT_HOLDING, p->id.addr, h->place, h->epoch);
     }
 }
@@ -713,7 +713,7 @@ void pfs_member_input(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
 static void watch_parent(struct pfs *p, struct pfs_hier *h)
 {
     struct pfs_quest *q = h->quest;
-    sim_duration limit = p->config.parent_timeout;
+    sim_duration limit = p->config->parent_timeout;
     sim_time next;
 
     if (h->state == PFS_HIER_RECEIVE) {
@@ -753,7 +753,7 @@ void pfs_member_tick(struct pfs *p, struct pfs_hier *h)
     }
     switch (h->state) {
     case PFS_HIER_DIAL:
-        if (p->config.election == PFS_STATIC) {
+        if (p->config->election == PFS_STATIC) {
             dial_parent(p, h);
         } else {
             dial_root(p, h);

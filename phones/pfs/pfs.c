@@ -17,12 +17,13 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
     assert(config->fanout >= 1 && config->fanout <= PFS_FANOUT_MAX);
     assert(config->relay != PFS_CUT_THROUGH || config->chunk > 0);
     assert(config->election != PFS_STATIC || identity->peers_self < identity->peers_len);
-    struct pfs *p = calloc(1, sizeof(*p));
+    struct pfs *p = aligned_alloc(PFS_LINE, sizeof(*p));
 
     if (p == NULL) {
         return NULL;
     }
-    p->config = *config;
+    memset(p, 0, sizeof(*p));
+    p->config = config;
     p->id = *identity;
     p->model_hash = pfs_wire_hash(identity->model);
     p->luck = sim_rng_next(sim_world_rng(identity->world, identity->node));
@@ -33,7 +34,30 @@ struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *
     return p;
 }
 
+void pfs_expect(const struct pfs *p)
+{
+    enum { FIRST = 1, END = 5 }; /* lines: the first is for broadcasts, others are rare */
+
+    for (uintptr_t i = FIRST; p != NULL && i < END; i++) {
+        __builtin_prefetch((const void *)((uintptr_t)p + i * PFS_LINE));
+    }
+}
+
 /* Frees what died during this call. */
+static void sweep_hiers(struct pfs *p)
+{
+    p->sweep_hiers = false;
+    for (struct pfs_hier **at = &p->hiers; *at != NULL;) {
+        struct pfs_hier *h = *at;
+        if (h->dead) {
+            *at = h->next;
+            pfs_hier_free(p, h);
+        } else {
+            at = &h->next;
+        }
+    }
+}
+
 void pfs_sweep_dead(struct pfs *p)
 {
     p->sweep = false;
@@ -47,14 +71,8 @@ void pfs_sweep_dead(struct pfs *p)
             p->links_end = &link->next;
         }
     }
-    for (struct pfs_hier **at = &p->hiers; *at != NULL;) {
-        struct pfs_hier *h = *at;
-        if (h->dead) {
-            *at = h->next;
-            pfs_hier_free(p, h);
-        } else {
-            at = &h->next;
-        }
+    if (p->sweep_hiers) {
+        sweep_hiers(p);
     }
 }
 
@@ -70,7 +88,7 @@ void pfs_free(struct pfs *p)
     for (struct pfs_link *link = p->links; link != NULL; link = link->next) {
         pfs_link_close(p, link);
     }
-    p->sweep = true;
+    p->sweep = p->sweep_hiers = true;
     pfs_sweep(p);
     sim_world_file_free(p->id.world, p->doomed);
     for (unsigned i = 0; i < p->events_len; i++) {
@@ -97,7 +115,7 @@ int pfs_start(struct pfs *p, sim_time now)
     p->listening = true;
     p->leave_at = SIM_NEVER;
     p->busy_at = now;
-    pfs_log(p, PFS_LOG_DBG, "+++ fd=7 Listening on peer TCP port %u", (unsigned)p->config.port);
+    pfs_log(p, PFS_LOG_DBG, "+++ fd=7 Listening on peer TCP port %u", (unsigned)p->config->port);
     pfs_log(p, PFS_LOG_NOT, "^.idl_child.c-openUDPPort");
     return 0;
 }
@@ -148,7 +166,7 @@ static struct pfs_hier *find_path(struct pfs *p, const char *path)
 /* What has the tree of the want's load so far; NULL: none, or no load is named. */
 static struct pfs_hier *find_group(struct pfs *p, const struct pfs_want *want)
 {
-    if (p->config.hierarchy != PFS_PER_LOAD || want->group == NULL) {
+    if (p->config->hierarchy != PFS_PER_LOAD || want->group == NULL) {
         return NULL;
     }
     uint64_t hash = pfs_wire_hash(pfs_wire_file_name(want->group));
@@ -211,7 +229,7 @@ void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want)
     p->want = h;
     if (before != NULL && pfs_group_pass_on(p, before, h)) {
         /* in the tree that it has already */
-    } else if (p->config.election == PFS_STATIC) {
+    } else if (p->config->election == PFS_STATIC) {
         start_static(p, h);
     } else {
         pfs_elect_start(p, h);
@@ -373,7 +391,7 @@ static inline sim_time others_due(struct pfs *p)
 /* This notice is for `h` (NULL: nobody knows for whom). */
 static inline void touch(struct pfs *p, const struct pfs_hier *h)
 {
-    if (h == NULL || p->config.hierarchy == PFS_PER_LOAD || /* files of a load share a tree */
+    if (h == NULL || p->config->hierarchy == PFS_PER_LOAD || /* files of a load share a tree */
         (p->others_touched != NULL && p->others_touched != h)) {
         p->others_stale = true;
     } else if (h != p->want) {
@@ -442,7 +460,7 @@ bool pfs_take_event(struct pfs *p, struct pfs_event *out)
     out->peer = told.peer;
     out->bytes = told.bytes;
     out->digest_source = told.digest_source;
-    out->notify_every = p->config.relay == PFS_CUT_THROUGH ? p->config.chunk : 0;
+    out->notify_every = p->config->relay == PFS_CUT_THROUGH ? p->config->chunk : 0;
     out->text[0] = '\0';
     if (told.text != NULL) {
         snprintf(out->text, sizeof(out->text), "%s", told.text);
@@ -543,12 +561,12 @@ static bool hear_claim(struct pfs *p, struct pfs_hier *h, sim_time now,
     sim_time before = h->quest->claim.deadline;
 
     if ((strength & ~PFS_WIRE_STRENGTH_CHANCE) != 0 || d->from == p->id.addr ||
-        p->config.election == PFS_STATIC) {
+        p->config->election == PFS_STATIC) {
         return false;
     }
     p->now = now;
     touch(p, h);
-    (void)pfs_claim_hear(&h->quest->claim, &p->config, now, d->from, strength);
+    (void)pfs_claim_hear(&h->quest->claim, p->config, now, d->from, strength);
     return h->quest->claim.deadline < before;
 }
 
@@ -559,7 +577,7 @@ static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct s
     if (is_plain_claim(p, h, d)) {
         return hear_claim(p, h, now, d);
     }
-    if (p->config.election == PFS_STATIC || d->from == p->id.addr ||
+    if (p->config->election == PFS_STATIC || d->from == p->id.addr ||
         pfs_wire_decode_expecting(d->bytes, d->len, &h->names, &m) != 0 ||
         pfs_wire_is_stream(m.type)) {
         return false;

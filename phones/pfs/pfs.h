@@ -110,8 +110,10 @@ struct pfs_event {
 
 struct pfs;
 
-/* Copies config and identity. NULL when out of memory. */
+/* Copies the identity, borrows the config: thousands of phones share one. NULL: out of memory. */
 struct pfs *pfs_new(const struct pfs_config *config, const struct pfs_identity *identity);
+/* A notice is about to be given: has the core fetch what is looked at then. NULL is fine. */
+void pfs_expect(const struct pfs *p);
 /* Closes its streams, frees its copies. */
 void pfs_free(struct pfs *p);
 

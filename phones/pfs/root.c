@@ -16,7 +16,7 @@ void pfs_root_become(struct pfs *p, struct pfs_hier *h)
     char text[SIM_ADDR_TEXT_MAX];
 
     assert(!h->is_root);
-    struct pfs_table *table = pfs_table_new(p->id.addr, p->config.fanout);
+    struct pfs_table *table = pfs_table_new(p->id.addr, p->config->fanout);
     if (table == NULL) {
         if (h->state != PFS_HIER_HOLD) {
             pfs_elect_give_up(p, h, PFS_EVENT_FALLBACK, sim_err_text(SIM_ENOMEM));
@@ -37,14 +37,14 @@ void pfs_root_become(struct pfs *p, struct pfs_hier *h)
     h->root = (struct pfs_root_ref){p->id.addr, h->xid, h->strength};
     h->place = h->epoch = h->depth = 0;
     h->answer_at = SIM_NEVER;
-    if (p->config.election == PFS_STATIC) {
+    if (p->config->election == PFS_STATIC) {
         start_fetch(p, h);
         return;
     }
     pfs_log(p, PFS_LOG_NOT, "@@@HROOT:XID%08X H=%08x m=%s ROOT=%s %s", (unsigned)h->xid,
             (unsigned)h->file_hash, p->id.model, sim_addr_format(p->id.addr, text), h->path);
     if (h->state != PFS_HIER_HOLD) {
-        pfs_hier_enter(h, PFS_HIER_ROOT_WAIT, sim_time_add(p->now, p->config.root_wait));
+        pfs_hier_enter(h, PFS_HIER_ROOT_WAIT, sim_time_add(p->now, p->config->root_wait));
         pfs_hier_role(p, h, SIM_ROLE_ROOT_WAITING);
         pfs_hier_phase(p, h, SIM_PHASE_WAIT);
     }
@@ -68,7 +68,7 @@ void pfs_root_announce(struct pfs *p, struct pfs_hier *h)
 
 void pfs_root_answer(struct pfs *p, struct pfs_hier *h)
 {
-    if (p->config.election != PFS_BROADCAST) {
+    if (p->config->election != PFS_BROADCAST) {
         return;
     }
     sim_time next = sim_time_add(h->announced_at, PFS_ANSWER_GAP);
@@ -95,7 +95,7 @@ static void start_fetch(struct pfs *p, struct pfs_hier *h)
     q->seen_size = q->began_size = sim_world_file_size(p->id.world, h->copy);
     q->spliced = q->began_size > 0;
     q->moved_at = p->now;
-    pfs_hier_enter(h, PFS_HIER_ROOT_FETCH, sim_time_add(p->now, p->config.stall / 8 + 1));
+    pfs_hier_enter(h, PFS_HIER_ROOT_FETCH, sim_time_add(p->now, p->config->stall / 8 + 1));
     pfs_hier_role(p, h, SIM_ROLE_ROOT_FETCHING);
     q->retry[0] = '\0';
     pfs_hier_event(p, PFS_EVENT_FETCH, h->copy, "");
@@ -116,13 +116,13 @@ static void look_at_fetch(struct pfs *p, struct pfs_hier *h)
         q->seen_size = size;
         q->moved_at = p->now;
     }
-    if (sim_time_since(p->now, q->moved_at) < p->config.stall) {
-        sim_time next = sim_time_add(p->now, p->config.stall / 8 + 1);
-        h->timer = sim_time_min(next, sim_time_add(q->moved_at, p->config.stall));
+    if (sim_time_since(p->now, q->moved_at) < p->config->stall) {
+        sim_time next = sim_time_add(p->now, p->config->stall / 8 + 1);
+        h->timer = sim_time_min(next, sim_time_add(q->moved_at, p->config->stall));
         return;
     }
     snprintf(text, sizeof(text), "no progress from the server for %llu s at %llu bytes%s%.120s",
-             (unsigned long long)(p->config.stall / SIM_S), (unsigned long long)size,
+             (unsigned long long)(p->config->stall / SIM_S), (unsigned long long)size,
              q->retry[0] != '\0' ? "; last: " : "", q->retry);
     pfs_hier_event(p, PFS_EVENT_STOP_FETCH, h->copy, text);
     pfs_root_fetched(p, h, SIM_ESTALLED, text);
@@ -163,7 +163,7 @@ static void fetch_failed(struct pfs *p, struct pfs_hier *h, const char *reason)
     pfs_hier_enter(h, PFS_HIER_ELECT, SIM_NEVER);
     pfs_root_resign(p, h);
     h->quest->failed_self = true;
-    if (p->config.election == PFS_BROADCAST) {
+    if (p->config->election == PFS_BROADCAST) {
         pfs_hier_message(p, h, PFS_WIRE_FAILED, &m);
         m.count = h->quest->failures + 1;
         snprintf(m.reason, sizeof(m.reason), "%s", reason);
@@ -268,7 +268,7 @@ void pfs_root_assign(struct pfs *p, struct pfs_hier *h, struct pfs_link *link,
         .has_children = (join->flags & PFS_WIRE_JOIN_HAS_CHILDREN) != 0 && join->xid == h->xid,
         .avoid = join->avoid,
         .avoid_len = join->avoid_len,
-        .root_free = p->config.fanout > children ? p->config.fanout - children : 0,
+        .root_free = p->config->fanout > children ? p->config->fanout - children : 0,
     };
     int rc = pfs_table_assign(h->table, p->now, &request, &place);
     if (rc != 0) {

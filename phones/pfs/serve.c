@@ -8,7 +8,7 @@
 
 sim_duration pfs_serve_beat_gap(const struct pfs *p)
 {
-    sim_duration gap = p->config.parent_timeout / 6;
+    sim_duration gap = p->config->parent_timeout / 6;
     gap = gap > PFS_BEAT_MAX ? PFS_BEAT_MAX : gap;
     return gap < SIM_MS ? SIM_MS : gap;
 }
@@ -38,11 +38,11 @@ static void ask_for_place(struct pfs *p, struct pfs_hier *h, struct pfs_link *li
                           const struct pfs_wire *join)
 {
     if (!h->is_root && h->state == PFS_HIER_HOLD && !h->more &&
-        p->config.election == PFS_BROADCAST &&
+        p->config->election == PFS_BROADCAST &&
         (h->root.addr == 0 || h->root.addr == p->id.addr || h->root.addr == link->peer)) {
         pfs_root_become(p, h); /* nobody leads any more, and the file is here */
     }
-    if (!h->is_root || p->config.election == PFS_STATIC) {
+    if (!h->is_root || p->config->election == PFS_STATIC) {
         refuse(p, h, link, join);
         return;
     }
@@ -53,7 +53,7 @@ static void ask_for_place(struct pfs *p, struct pfs_hier *h, struct pfs_link *li
 static bool is_static_child(const struct pfs *p, const struct pfs_wire *join, sim_addr peer)
 {
     return join->place > 0 && join->place < p->id.peers_len && p->id.peers[join->place] == peer &&
-           (join->place - 1) / p->config.fanout == p->id.peers_self;
+           (join->place - 1) / p->config->fanout == p->id.peers_self;
 }
 
 static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_wire *join,
@@ -68,10 +68,10 @@ static bool may_take(struct pfs *p, const struct pfs_hier *h, const struct pfs_w
             break;
         }
     }
-    if (others >= p->config.fanout || join->xid != h->xid) {
+    if (others >= p->config->fanout || join->xid != h->xid) {
         return false;
     }
-    if (p->config.election == PFS_STATIC) {
+    if (p->config->election == PFS_STATIC) {
         return is_static_child(p, join, peer);
     }
     switch (h->state) {
@@ -106,7 +106,7 @@ void pfs_serve_join(struct pfs *p, struct pfs_link *link, const struct pfs_wire 
     }
     if (!may_take(p, h, m, link->peer)) {
         pfs_log(p, PFS_LOG_INF, "XID%08X Rx Join: FULL=%d", (unsigned)h->xid,
-                h->children >= p->config.fanout);
+                h->children >= p->config->fanout);
         pfs_hier_message(p, h, PFS_WIRE_FULL, &answer);
         pfs_link_send(p, link, &answer);
         pfs_link_close(p, link);
@@ -197,7 +197,7 @@ void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
     int rc = 0;
 
     if (link->sending || link->last || link->ahead ||
-        (!is_whole && p->config.relay != PFS_CUT_THROUGH)) {
+        (!is_whole && p->config->relay != PFS_CUT_THROUGH)) {
         return;
     }
     uint64_t have = available(p, h, &size), offset = link->offset;
@@ -205,7 +205,7 @@ void pfs_serve_body(struct pfs *p, struct pfs_hier *h, struct pfs_link *link)
                          !sim_digest_equal(&link->digest, &h->digest))) {
         offset = 0; /* not a part of this */
     }
-    if (!is_whole && (have < offset || have - offset < p->config.chunk)) {
+    if (!is_whole && (have < offset || have - offset < p->config->chunk)) {
         return;
     }
     pfs_hier_message(p, h, PFS_WIRE_BODY, &m);
@@ -357,7 +357,7 @@ static void beat(struct pfs *p, struct pfs_hier *h, sim_duration gap)
         if (l->dead || l->hier != h || l->kind != PFS_LINK_CHILD) {
             continue;
         }
-        if (sim_time_since(p->now, l->heard) >= p->config.parent_timeout) {
+        if (sim_time_since(p->now, l->heard) >= p->config->parent_timeout) {
             pfs_serve_ended(p, l, false);
         } else if (!l->sending) { /* it would wait behind the body */
             len = len == 0 ? write_progress(p, h, bytes) : len;
@@ -420,7 +420,7 @@ static void send_report(struct pfs *p, struct pfs_hier *h, struct pfs_report *re
 void pfs_serve_report(struct pfs *p, struct pfs_hier *h, enum pfs_wire_report what,
                       sim_addr subject, uint32_t place, uint32_t epoch)
 {
-    if (p->config.election == PFS_STATIC || h->root.addr == 0 || h->root.addr == p->id.addr) {
+    if (p->config->election == PFS_STATIC || h->root.addr == 0 || h->root.addr == p->id.addr) {
         return;
     }
     struct pfs_report report = {

@@ -212,11 +212,11 @@ struct virtual_port {
 
 /* Alarm events of a node that are remembered while they are in the queue: a node that goes to and
  * fro between a near and a far instant does not add a far event each time. */
-enum { VIRTUAL_ALARMS = 3 };
+enum { VIRTUAL_ALARMS = 3, VIRTUAL_LINE = 64 /* bytes of a cache line */ };
 
 struct virtual_node {
     /* what every notice needs, in one cache line */
-    const struct sim_node_ops *ops;
+    _Alignas(VIRTUAL_LINE) const struct sim_node_ops *ops;
     void *self;
     sim_time alarm_at;                  /* as the node wants it; SIM_NEVER */
     sim_time alarm_due[VIRTUAL_ALARMS]; /* instants of alarm events in the queue, earliest first;
@@ -225,19 +225,18 @@ struct virtual_node {
     uint32_t site;
     sim_addr addr; /* 0: no network */
     bool listening, down, silent, finished;
-    /* the rest */
-    struct sim_rng rng;
-    uint32_t life; /* times that it went down */
-    bool corrupt;
+    /* the rest, in another */
+    uint32_t life;     /* times that it went down */
     uint32_t heard_at; /* index in its site's `listeners`; VIRTUAL_NONE */
     uint32_t conns;    /* its streams' ends: a list; 0: none */
     uint32_t files;    /* index + 1; 0 */
     uint32_t fetches;  /* index + 1; 0 */
     uint32_t streams;  /* of them, those that are not dead */
     uint32_t port;     /* while it sends bodies: index + 1 in `ports`; 0 */
+    bool corrupt;
     /* the connection kept to the server (HTTP keep-alive): [place] */
-    uint64_t kept[2]; /* the way's: a sim_wan_flow in packet mode, 1 or 0 in fluid mode */
     uint8_t kept_protocol[2];
+    uint64_t kept[2]; /* the way's: a sim_wan_flow in packet mode, 1 or 0 in fluid mode */
 };
 
 struct virtual_site {
@@ -354,6 +353,7 @@ struct sim_virtual {
     struct virtual_queue queue;
     struct virtual_chunks chunks;
     struct virtual_node *nodes;
+    struct sim_rng *rngs; /* theirs, for few ask for chance often */
     uint32_t nodes_len, nodes_cap, unfinished;
     struct virtual_site *sites;
     uint32_t sites_len, sites_cap;
@@ -428,6 +428,18 @@ static inline sim_duration virtual_latency(const struct virtual_site *site)
     return 2 * site->setup->lan.latency;
 }
 
+/* A notice will soon reach the node: what its machine looks at first is on its way to the core
+ * meanwhile. Changes nothing else; any number will do. */
+static inline void virtual_expect(const struct sim_virtual *v, uint32_t node)
+{
+    if (node < v->nodes_len) {
+        uintptr_t self = (uintptr_t)v->nodes[node].self;
+
+        __builtin_prefetch((const void *)self);
+        __builtin_prefetch((const void *)(self + VIRTUAL_LINE)); /* a guess: it may be smaller */
+    }
+}
+
 /* From the seam's numbers to ours. */
 static inline uint32_t virtual_index(const struct sim_virtual *v, sim_node node)
 {
@@ -447,6 +459,7 @@ static inline uint32_t virtual_site_index(const struct sim_virtual *v, uint32_t 
 /* ---- node.c ---- */
 sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uint64_t id,
                           const struct sim_node_ops *ops, void *self);
+bool virtual_nodes_reserve(struct sim_virtual *v, uint32_t cap); /* false: out of memory */
 uint32_t virtual_node_find(const struct virtual_site *site, sim_addr addr); /* VIRTUAL_NONE */
 /* Can bytes get from a to b now: same site, same group, neither silently down? */
 bool virtual_reaches(const struct sim_virtual *v, uint32_t a, uint32_t b);

@@ -110,26 +110,42 @@ static bool is_addr_free(const struct virtual_site *site, sim_addr addr)
            virtual_node_find(site, addr) == VIRTUAL_NONE;
 }
 
-static bool nodes_reserve(struct sim_virtual *v)
+bool virtual_nodes_reserve(struct sim_virtual *v, uint32_t cap)
 {
-    uint32_t cap = v->nodes_cap + v->nodes_cap / 2 + 1;
     struct virtual_node *nodes;
+    struct sim_rng *rngs;
 
-    if (v->nodes_len < v->nodes_cap) {
+    if (cap <= v->nodes_cap) {
         return true;
     }
-    if (cap < v->nodes_cap || cap > VIRTUAL_NONE - v->config.first_node) {
+    rngs = realloc(v->rngs, (size_t)cap * sizeof(*rngs));
+    if (rngs == NULL) {
         return false;
     }
-    nodes = aligned_alloc(64, (size_t)cap * sizeof(*nodes) / 64 * 64 + 64);
+    v->rngs = rngs;
+    nodes = aligned_alloc(VIRTUAL_LINE, (size_t)cap * sizeof(*nodes));
     if (nodes == NULL) {
         return false;
     }
-    memcpy(nodes, v->nodes, (size_t)v->nodes_len * sizeof(*nodes));
+    if (v->nodes_len > 0) {
+        memcpy(nodes, v->nodes, (size_t)v->nodes_len * sizeof(*nodes));
+    }
     free(v->nodes);
     v->nodes = nodes;
     v->nodes_cap = cap;
     return true;
+}
+
+/* Room for one more. */
+static bool node_reserve(struct sim_virtual *v)
+{
+    uint32_t cap = v->nodes_cap + v->nodes_cap / 2 + 1;
+
+    if (v->nodes_len < v->nodes_cap) {
+        return true;
+    }
+    return cap > v->nodes_cap && cap <= VIRTUAL_NONE - v->config.first_node &&
+           virtual_nodes_reserve(v, cap);
 }
 
 sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uint64_t id,
@@ -139,7 +155,7 @@ sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uin
     struct virtual_site *place = &v->sites[virtual_site_index(v, site)];
     struct virtual_node *n;
 
-    if ((addr != 0 && !is_addr_free(place, addr)) || !nodes_reserve(v) ||
+    if ((addr != 0 && !is_addr_free(place, addr)) || !node_reserve(v) ||
         (addr != 0 && !site_place(place, addr, v->nodes_len))) {
         return SIM_NODE_NONE;
     }
@@ -155,7 +171,7 @@ sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uin
     for (size_t i = 0; i < VIRTUAL_ALARMS; i++) {
         n->alarm_due[i] = SIM_NEVER;
     }
-    sim_rng_init(&n->rng, v->config.seed, SIM_RNG_NODE, id);
+    sim_rng_init(&v->rngs[v->nodes_len], v->config.seed, SIM_RNG_NODE, id);
     v->unfinished++;
     return v->config.first_node + v->nodes_len++;
 }
@@ -272,6 +288,7 @@ int virtual_send(struct sim_world *w, sim_node node, sim_addr to, const void *by
     receiver = virtual_node_find(site, to);
     if (receiver != VIRTUAL_NONE) { /* else nobody is at home */
         depart(v, site, VIRTUAL_DATAGRAM, receiver, bytes, len)->a = index;
+        virtual_expect(v, receiver);
     }
     return 0;
 }

@@ -90,12 +90,10 @@ static inline void virtual_queue_note_peak(struct virtual_queue *q)
     q->peak = count > q->peak ? count : q->peak;
 }
 bool virtual_lane_grow(struct virtual_lane *lane); /* false: out of memory */
-/* The same for `at` - `now` == delay; `now` must not run backwards from call to call. */
-static inline struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time now,
+/* The same for `at`, `delay` after now; `now` must not run backwards from call to call. */
+static inline struct virtual_event *virtual_queue_add_after(struct virtual_queue *q, sim_time at,
                                                             sim_duration delay)
 {
-    sim_time at = sim_time_add(now, delay);
-
     for (uint32_t i = 0; i < q->lanes_len; i++) {
         struct virtual_lane *lane = &q->lanes[i];
         struct virtual_waiting *waiting;

@@ -119,9 +119,14 @@ static void end_dies(struct sim_virtual *v, uint32_t id)
 struct virtual_event *virtual_stream_post(struct sim_virtual *v, uint32_t id,
                                           enum virtual_stream_what what, sim_duration delay)
 {
+    const struct virtual_end *end = virtual_end_at(v, id);
     struct virtual_event *e =
-        virtual_add(v, sim_time_add(v->now, delay), VIRTUAL_STREAM, virtual_end_at(v, id)->node);
+        virtual_add(v, sim_time_add(v->now, delay), VIRTUAL_STREAM, end->node);
 
+    virtual_expect(v, end->node);
+    if (end->tag != 0) { /* mostly it stands for an address */
+        __builtin_prefetch((const void *)(uintptr_t)end->tag);
+    }
     e->a = virtual_stream_handle(v, id);
     e->what = (uint8_t)what;
     return e;
@@ -231,6 +236,7 @@ int virtual_dial(struct sim_world *w, sim_node node, sim_addr to, sim_stream *ou
     *out = virtual_stream_handle(v, index << 1);
     e = virtual_stream_post(v, index << 1 | 1, VIRTUAL_STREAM_SYN, c->latency);
     e->node = virtual_node_find(site, to);
+    virtual_expect(v, e->node);
     return 0;
 }
 

@@ -14,7 +14,6 @@
 
 enum {
     EVENTS_FIRST = 256, /* pending events that there is room for at first */
-    NODE_LINE = 64,     /* nodes begin on a cache line */
 };
 
 /* ---- Events ---- */
@@ -25,7 +24,8 @@ struct virtual_event *virtual_add(struct sim_virtual *v, sim_time at, enum virtu
     struct virtual_event *e = &v->scratch;
 
     if (at != SIM_NEVER) {
-        e = virtual_queue_add_after(&v->queue, v->now, sim_time_since(at, v->now));
+        at = at > v->now ? at : v->now;
+        e = virtual_queue_add_after(&v->queue, at, at - v->now);
         if (e == NULL) {
             v->out_of_memory = true;
             e = &v->scratch;
@@ -113,7 +113,7 @@ static struct sim_rng *world_rng(struct sim_world *w, sim_node node)
 {
     struct sim_virtual *v = virtual_of(w);
 
-    return &v->nodes[virtual_index(v, node)].rng;
+    return &v->rngs[virtual_index(v, node)];
 }
 
 /* What nodes say is part of what happened. */
@@ -285,6 +285,7 @@ static bool turn(struct sim_virtual *v)
         return false;
     }
     v->events++;
+    virtual_expect(v, e.node);
     /* A node's index in its group is the same in a run of that group alone. */
     virtual_mix(v, v->now ^ ((uint64_t)e.node << 8 | e.kind) * UINT64_C(0xD1B54A32D192ED03));
     if (v->step != NULL) {
@@ -362,24 +363,6 @@ static int sites_reserve(struct sim_virtual *v, uint32_t len)
     return 0;
 }
 
-static int nodes_make_room(struct sim_virtual *v, uint32_t len)
-{
-    size_t size = (size_t)len * sizeof(*v->nodes);
-    struct virtual_node *nodes;
-
-    if (len <= v->nodes_cap) {
-        return 0;
-    }
-    nodes = aligned_alloc(NODE_LINE, (size + NODE_LINE - 1) / NODE_LINE * NODE_LINE);
-    if (nodes == NULL) {
-        return SIM_ENOMEM;
-    }
-    free(v->nodes);
-    v->nodes = nodes;
-    v->nodes_cap = len;
-    return 0;
-}
-
 /* Everything but what is kept from one group to the next. */
 static int start_group(struct sim_virtual *v, const struct sim_virtual_config *config)
 {
@@ -409,9 +392,11 @@ static int start_group(struct sim_virtual *v, const struct sim_virtual_config *c
     virtual_pool_clear(&v->ports);
     virtual_pool_clear(&v->fetches);
     virtual_names_clear(v);
-    if ((rc = sites_reserve(v, config->sites_len)) != 0 ||
-        (rc = nodes_make_room(v, config->nodes_max > 0 ? config->nodes_max : 1)) != 0) {
+    if ((rc = sites_reserve(v, config->sites_len)) != 0) {
         return rc;
+    }
+    if (!virtual_nodes_reserve(v, config->nodes_max > 0 ? config->nodes_max : 1)) {
+        return SIM_ENOMEM;
     }
     v->sites_len = config->sites_len;
     virtual_queue_add_lane(&v->queue, 0);
@@ -485,6 +470,7 @@ void sim_virtual_free(struct sim_virtual *v)
     }
     free(v->sites);
     free(v->nodes);
+    free(v->rngs);
     free(v);
 }
 
@@ -544,7 +530,7 @@ static uint64_t memory_bytes(const struct sim_virtual *v)
     uint64_t bytes = sizeof(*v);
 
     bytes += virtual_queue_bytes(&v->queue) + v->chunks.bytes + virtual_names_bytes(v);
-    bytes += v->nodes_cap * sizeof(struct virtual_node);
+    bytes += v->nodes_cap * (sizeof(struct virtual_node) + sizeof(struct sim_rng));
     bytes += virtual_packet_bytes(v);
     bytes += pool_bytes(&v->files) + pool_bytes(&v->conns) + pool_bytes(&v->bodies);
     bytes += pool_bytes(&v->ports) + pool_bytes(&v->fetches);
@@ -586,10 +572,10 @@ uint64_t sim_virtual_memory(const struct sim_virtual_config *config,
     bool has_machines = config->network == SIM_VIRTUAL_PACKET && crowd->has_connections;
     uint64_t a_fetch =
         sizeof(struct virtual_fetch) + FETCH_BYTES + (has_machines ? MACHINE_FETCH_BYTES : 0);
-    uint64_t a_node = sizeof(struct virtual_node) + 2 * sizeof(uint32_t) + NAMES_BYTES +
-                      EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
-                      sizeof(struct virtual_file) + sizeof(uint32_t) +
-                      (has_machines ? MACHINE_BYTES : 0);
+    uint64_t a_node =
+        sizeof(struct virtual_node) + sizeof(struct sim_rng) + 2 * sizeof(uint32_t) + NAMES_BYTES +
+        EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
+        sizeof(struct virtual_file) + sizeof(uint32_t) + (has_machines ? MACHINE_BYTES : 0);
 
     return FIXED_BYTES + crowd->nodes * a_node + crowd->fetching * a_fetch +
            config->sites_len * (sizeof(struct virtual_site) + SITE_BYTES);

@@ -115,7 +115,7 @@ static void engine(uint64_t seed, uint32_t lanes)
         for (uint64_t i = 0; i < adds; i++) {
             sim_duration delay = sim_rng_below(&rng, 4) == 0 ? sim_rng_below(&rng, 2000)
                                                              : delays[sim_rng_below(&rng, 4)];
-            struct virtual_event *e = virtual_queue_add_after(&q, now, delay);
+            struct virtual_event *e = virtual_queue_add_after(&q, now + delay, delay);
 
             *e = (struct virtual_event){.a = number};
             list[len++] = (struct pending){now + delay, number++};
@@ -151,13 +151,13 @@ Test(queue, takes_nothing_before_an_instant_that_has_not_come)
     cr_assert(virtual_queue_init(&q, 0) == 0);
     virtual_queue_add_lane(&q, 10);
     cr_assert(!virtual_queue_take_before(&q, SIM_NEVER, &at, &e));
-    virtual_queue_add_after(&q, 0, 10)->a = 1; /* in the lane */
-    virtual_queue_add_after(&q, 0, 20)->a = 2; /* in the heap */
+    virtual_queue_add_after(&q, 10, 10)->a = 1; /* in the lane */
+    virtual_queue_add_after(&q, 20, 20)->a = 2; /* in the heap */
     cr_assert(!virtual_queue_take_before(&q, 10, &at, &e) && at == 77);
     cr_assert(virtual_queue_take_before(&q, 11, &at, &e) && at == 10 && e.a == 1);
     cr_assert(!virtual_queue_take_before(&q, 20, &at, &e) && at == 10);
     cr_assert(virtual_queue_take_before(&q, 21, &at, &e) && at == 20 && e.a == 2);
-    virtual_queue_add_after(&q, SIM_NEVER - 5, 10); /* never comes */
+    virtual_queue_add_after(&q, SIM_NEVER, 10); /* never comes */
     cr_assert(!virtual_queue_take_before(&q, SIM_NEVER, &at, &e));
     virtual_queue_deinit(&q);
 }
