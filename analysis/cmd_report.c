@@ -10,13 +10,15 @@
 static const struct analysis_usage usage = {
     .command = "report",
     .arguments = "RESULT... [-o FILE.html]",
-    .does = "Makes the HTML report of a result: one file that opens from disk, without network.\n"
-            "RESULT is the result.json of a run, the compare.json of a comparison or the "
-            "sweep.json of\n"
-            "a sweep, or the folder\n"
-            "that --out wrote them to; the CSV files beside it are read too, and what is not there "
-            "is\n"
-            "said in the report. Several results of single runs are laid over one another.\n",
+    .does =
+        "Makes the HTML report of a result: one file that opens from disk, without network.\n"
+        "RESULT is the result.json of a run, the compare.json of a comparison or the "
+        "sweep.json of\n"
+        "a sweep, or the folder\n"
+        "that --out wrote them to; the CSV files beside it are read too, and what is not there "
+        "is\n"
+        "said in the report. Several results of single runs are laid over one another, at most\n"
+        "32.\n",
     .statuses = "  0    the report is written\n"
                 "  2    bad command line, or no result that this version can read\n"
                 "  3    the environment refused: file not there, disk full ...\n",

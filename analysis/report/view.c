@@ -493,6 +493,11 @@ static int compare_all(cJSON *view)
 int analysis_view_compare(cJSON **out, const char *const *paths, size_t len,
                           char why[ANALYSIS_WHY_MAX])
 {
+    if (len > ANALYSIS_VIEW_RUNS_MAX) {
+        snprintf(why, ANALYSIS_WHY_MAX, "%zu results: a report shows at most %d", len,
+                 ANALYSIS_VIEW_RUNS_MAX);
+        return SIM_EINVAL;
+    }
     cJSON *view = begin("compare"), *scenario = NULL;
     cJSON *runs = cJSON_GetObjectItemCaseSensitive(view, "runs");
     int rc = view == NULL ? no_memory(why) : 0;

@@ -107,7 +107,7 @@ enum {
  * version, not JSON (with line and column). */
 int analysis_view_read(cJSON **out, const char *path, char why[ANALYSIS_WHY_MAX]);
 /* Several runs over one another, each as above: kind "compare", labels by method, or by path where
- * methods are alike. `len`: 2..ANALYSIS_VIEW_RUNS_MAX. */
+ * methods are alike. `len`: from 2 on; more than ANALYSIS_VIEW_RUNS_MAX are refused. */
 int analysis_view_compare(cJSON **out, const char *const *paths, size_t len,
                           char why[ANALYSIS_WHY_MAX]);
 /* RUN.verdict of a result document, owned by the caller; NULL when out of memory. Values of wrong

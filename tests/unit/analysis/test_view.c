@@ -424,6 +424,21 @@ Test(view, several_results_are_laid_over_one_another)
     cr_assert_not_null(strstr(why, "other"), "%s", why);
 }
 
+Test(view, no_more_results_than_a_report_shows)
+{
+    const char *paths[ANALYSIS_VIEW_RUNS_MAX + 1];
+    cJSON *view = NULL;
+
+    for (size_t i = 0; i <= ANALYSIS_VIEW_RUNS_MAX; i++) {
+        paths[i] = dir;
+    }
+    cr_assert_eq(analysis_view_compare(&view, paths, ANALYSIS_VIEW_RUNS_MAX, why), 0, "%s", why);
+    cJSON_Delete(view);
+    view = NULL;
+    cr_assert_eq(analysis_view_compare(&view, paths, ANALYSIS_VIEW_RUNS_MAX + 1, why), SIM_EINVAL);
+    cr_assert(strstr(why, "33 results") != NULL && view == NULL, "%s", why);
+}
+
 /* What stands beside a result of two lines whose `rate` (JSON) changes. */
 static void put_rate(const char *rate)
 {
