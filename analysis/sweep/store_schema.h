@@ -25,7 +25,8 @@
     "  method TEXT NOT NULL,   -- traditional, pfs, load-server\n"                                 \
     "  phones INTEGER NOT NULL,\n"                                                                 \
     "  identity TEXT NOT NULL, -- SHA-256 over the scenario and its firmware's names and sizes\n"  \
-    "  scenario TEXT NOT NULL  -- JSON as it ran; pfsim run takes it, from a file in this folder\n" \
+    "  scenario TEXT NOT NULL  -- JSON as it ran; pfsim run takes it, from a file in this "        \
+    "folder\n"                                                                                     \
     ");\n"                                                                                         \
     "CREATE TABLE runs ( -- a row a combination and seed, once it has ended\n"                     \
     "  run INTEGER PRIMARY KEY, -- number of the seed x combinations + combination\n"              \

@@ -1,8 +1,8 @@
 /* sim/tap/fetch.c -- requests to the server: when, how fast, over which connection. See inner.h.
  *
- * Of worlds without sockets: what these tell becomes packets in wire.c. A fetch is drawn when it has
- * ended: only then its first byte's instant is known. Until then its progress is kept, a bounded
- * number of points. What it looks like: draw.c. */
+ * Of worlds without sockets: what these tell becomes packets in wire.c. A fetch is drawn when it
+ * has ended: only then its first byte's instant is known. Until then its progress is kept, a
+ * bounded number of points. What it looks like: draw.c. */
 #include <stdlib.h>
 #include <string.h>
 
