@@ -59,6 +59,8 @@ struct bed {
     struct sim_live *live;
     struct bed_node nodes[BED_NODES];
     unsigned nodes_len;
+    unsigned wanted; /* bed_end_after() */
+    sim_duration grace;
 };
 
 static inline void bed_wake(void *self, sim_time now)
@@ -215,7 +217,7 @@ static inline void bed_init(struct bed *b, size_t sites)
         .sites_len = sites,
         .server = &b->server,
         .user_agent = "pfsim-test",
-        .limit = 5 * SIM_S,
+        .limit = 60 * SIM_S,
     };
 }
 
@@ -250,6 +252,42 @@ static inline void bed_finish_all(struct bed *b)
     for (unsigned i = 0; i < b->nodes_len; i++) {
         sim_world_finished(b->nodes[i].world, b->nodes[i].node);
     }
+}
+
+/* Of all nodes; other loops may count on meanwhile. */
+static inline unsigned bed_heard(struct bed *b)
+{
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < b->nodes_len; i++) {
+        sum += __atomic_load_n(&b->nodes[i].datagrams, __ATOMIC_RELAXED) +
+               __atomic_load_n(&b->nodes[i].openings, __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
+static inline void bed_look(struct bed_node *n, sim_time now)
+{
+    bool all = bed_heard(n->bed) >= n->bed->wanted;
+
+    if (all && n->at != 0) {
+        bed_finish_all(n->bed);
+        return;
+    }
+    n->at = all ? now : 0;
+    sim_world_wake_at(n->world, n->node, now + n->bed->grace);
+}
+
+/* Adds a node that ends the run when all nodes together have had `wanted` datagrams and openings,
+ * however busy the machine is, and `grace` more has passed, in which what must not come would. */
+static inline void bed_end_after(struct bed *b, unsigned wanted, sim_duration grace)
+{
+    struct bed_node *n = bed_add(b, 0, 0);
+
+    b->wanted = wanted;
+    b->grace = grace;
+    n->wake = bed_look;
+    sim_world_wake_at(n->world, n->node, grace);
 }
 
 /* Runs to the end, which must come by itself. */

@@ -5,21 +5,6 @@
 
 static struct bed bed;
 
-static void finish(struct bed_node *n, sim_time now)
-{
-    (void)now;
-    bed_finish_all(n->bed);
-}
-
-/* A node that only ends the run, after `delay`. */
-static void end_after(struct bed *b, sim_duration delay)
-{
-    struct bed_node *n = bed_add(b, 0, 0);
-
-    n->wake = finish;
-    sim_world_wake_at(n->world, n->node, delay);
-}
-
 static void say_hello(struct bed_node *n, sim_time now)
 {
     (void)now;
@@ -51,7 +36,7 @@ static void a_broadcast_reaches_its_subnet_alone(unsigned threads)
     sim_world_listen(a[3]->world, a[3]->node, false);
     a[0]->wake = say_hello;
     sim_world_wake_at(a[0]->world, a[0]->node, 0);
-    end_after(&bed, 50 * SIM_MS);
+    bed_end_after(&bed, 2, 50 * SIM_MS);
     bed_run(&bed);
     cr_assert_eq(a[0]->datagrams, 0, "its own broadcast came back to it");
     for (unsigned i = 1; i < 3; i++) {
@@ -110,7 +95,7 @@ Test(lan, unicasts_reach_their_node_whatever_loop_it_is_in)
             }
         }
     }
-    end_after(&bed, 80 * SIM_MS);
+    bed_end_after(&bed, 4 * 19, 20 * SIM_MS);
     bed_run(&bed);
     for (uint32_t site = 0; site < 4; site++) {
         for (unsigned i = 0; i < 20; i++) {
@@ -144,7 +129,7 @@ Test(lan, too_long_and_far_is_refused_and_the_longest_goes)
     b = bed_add(&bed, 0, 3);
     a->wake = bad_sends;
     sim_world_wake_at(a->world, a->node, 0);
-    end_after(&bed, 30 * SIM_MS);
+    bed_end_after(&bed, 2, 30 * SIM_MS);
     bed_run(&bed);
     cr_assert_eq(b->datagrams, 2);
     bed_close(&bed);
@@ -189,7 +174,7 @@ Test(lan, strangers_are_counted_and_not_heard)
     b = bed_add(&bed, 1, 2);
     a->wake = strangers;
     sim_world_wake_at(a->world, a->node, 0);
-    end_after(&bed, 30 * SIM_MS);
+    bed_end_after(&bed, 2, 30 * SIM_MS);
     bed_run(&bed);
     cr_assert_eq(a->datagrams, 2);
     cr_assert_eq(a->broadcasts, 1);
@@ -219,7 +204,7 @@ static unsigned count_with_loss(uint32_t loss_ppm)
     b = bed_add(&bed, 0, 3);
     a->wake = send_hundred;
     sim_world_wake_at(a->world, a->node, 0);
-    end_after(&bed, 60 * SIM_MS);
+    bed_end_after(&bed, loss_ppm > 0 ? 680 : 1000, 60 * SIM_MS);
     bed_run(&bed);
     count = b->datagrams;
     bed_close(&bed);
@@ -285,7 +270,7 @@ Test(lan, groups_do_not_hear_one_another)
     c = bed_add(&bed, 0, 4);
     a->wake = split_and_send;
     sim_world_wake_at(a->world, a->node, 0);
-    end_after(&bed, 30 * SIM_MS);
+    bed_end_after(&bed, 2, 30 * SIM_MS);
     bed_run(&bed);
     cr_assert_eq(b->datagrams, 2);
     cr_assert_eq(c->datagrams, 0);

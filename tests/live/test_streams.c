@@ -1,6 +1,7 @@
 /* Goal: streams keep every promise of sim/world.h on real sockets: order, bodies, ends, faults,
  * pace. Method: scripted nodes; hooks drive each case and the run ends by itself or fails at its
  * limit. */
+#include <limits.h>
 #include <pthread.h>
 
 #include "sim/digest.h"
@@ -10,20 +11,6 @@ enum { BODY = 3 * 1000 * 1000 };
 
 static struct bed bed;
 static uint8_t body[BODY];
-
-static void finish(struct bed_node *n, sim_time now)
-{
-    (void)now;
-    bed_finish_all(n->bed);
-}
-
-static void end_after(struct bed *b, sim_duration delay)
-{
-    struct bed_node *n = bed_add(b, 0, 0);
-
-    n->wake = finish;
-    sim_world_wake_at(n->world, n->node, delay);
-}
 
 static void make_body(void)
 {
@@ -374,7 +361,7 @@ Test(streams, a_connection_from_outside_the_block_is_reset_and_counted)
     a = bed_add(&bed, 0, 2);
     a->wake = foreign_dial;
     sim_world_wake_at(a->world, a->node, 0);
-    end_after(&bed, 30 * SIM_MS);
+    bed_end_after(&bed, 0, 300 * SIM_MS);
     bed_run(&bed);
     cr_assert_eq(a->openings, 0);
     cr_assert_eq(bed_stats(&bed, 0).lan_foreign, 1);
@@ -410,7 +397,7 @@ Test(streams, connections_find_their_loop)
             }
         }
     }
-    end_after(&bed, 100 * SIM_MS);
+    bed_end_after(&bed, 2 * 29 * 2, 30 * SIM_MS);
     bed_run(&bed);
     for (unsigned i = 0; i < 60; i++) {
         unsigned want = i % 30 == 0 || i % 30 == 29 ? 1 : 2;
@@ -617,7 +604,7 @@ Test(streams, a_crash_resets_and_a_silent_one_says_nothing)
         if (silent == 0) {
             a->closed = end_when_told;
         }
-        end_after(&bed, 200 * SIM_MS);
+        bed_end_after(&bed, silent == 0 ? UINT_MAX : 1, 100 * SIM_MS);
         bed_run(&bed);
         cr_assert_eq(a->closings, silent == 0);
         cr_assert_eq(a->why, silent == 0 ? SIM_ERESET : 0);
