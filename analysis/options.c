@@ -4,9 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "analysis/help.h"
 #include "sim/err.h"
 
-enum { WORD_MAX = 64 }; /* longer words have no near neighbour */
+enum {
+    WORD_MAX = 64,    /* longer words have no near neighbour */
+    HELP_COLUMN = 27, /* where the help of a flag begins */
+};
 
 static size_t least(size_t a, size_t b)
 {
@@ -201,9 +205,9 @@ void analysis_options_help(const struct analysis_option *options, FILE *to)
         char left[WORD_MAX];
         snprintf(left, sizeof(left), "%s%s%s%s", dashes(options), options->name,
                  options->value != NULL ? " " : "", options->value != NULL ? options->value : "");
-        fprintf(to, "  %-24s %s\n", left, options->help);
+        analysis_help_row(to, left, HELP_COLUMN, options->help);
     }
-    fprintf(to, "  %-24s %s\n", "--help", "this text");
+    analysis_help_row(to, "--help", HELP_COLUMN, "this text");
 }
 
 int analysis_options_number(const char *text, uint64_t max, uint64_t *out)

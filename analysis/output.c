@@ -52,12 +52,19 @@ int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX])
         if (mkdir(path, 0777) != 0 && errno != EEXIST) {
             return refuse(why, "create the folder", path, errno);
         }
+        if (stat(path, &st) != 0) {
+            return refuse(why, "use the folder", path, errno);
+        }
+        if (!S_ISDIR(st.st_mode)) {
+            snprintf(why, ANALYSIS_WHY_MAX,
+                     "%.300s is a file, and a folder is needed there: choose another name, or move "
+                     "the file away",
+                     path);
+            return sim_err_from_errno(ENOTDIR);
+        }
         path[i] = kept;
     }
-    if (stat(dir, &st) != 0) {
-        return refuse(why, "use the folder", dir, errno);
-    }
-    return S_ISDIR(st.st_mode) ? 0 : refuse(why, "use the folder", dir, ENOTDIR);
+    return 0;
 }
 
 /* Fills the three names. A link stays a link: what it points to is replaced. Devices, pipes and

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "analysis/help.h"
 #include "analysis/interrupt.h"
 #include "analysis/threshold.h"
 #include "sim/err.h"
@@ -19,7 +20,8 @@ static const struct analysis_command commands[] = {
     {"content", "SCENARIO --out DIR", "write the files of a scenario, for a real server to serve",
      analysis_cmd_content, false},
     {"serve", "DIR", "the provisioning server alone: HTTP(S) and TFTP", analysis_cmd_serve, true},
-    {"schema", "[result]", "JSON Schema of a scenario, or of a result", analysis_cmd_schema, false},
+    {"schema", "[result|plan]", "JSON Schema of a scenario, of a result or of a plan",
+     analysis_cmd_schema, false},
     {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version, false},
     {"sweep", "SCENARIO --vary ...", "every combination of some keys' values, with several seeds",
      analysis_cmd_sweep, false},
@@ -34,7 +36,10 @@ static const struct analysis_command commands[] = {
      analysis_cmd_report, false},
 };
 
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum {
+    COMMANDS = sizeof(commands) / sizeof(commands[0]),
+    HELP_COLUMN = 31, /* where it says what a command does */
+};
 
 static void print_commands(FILE *to)
 {
@@ -43,7 +48,7 @@ static void print_commands(FILE *to)
     for (size_t i = 0; i < COMMANDS; i++) {
         char left[64];
         snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].arguments);
-        fprintf(to, "  %-28s %s\n", left, commands[i].does);
+        analysis_help_row(to, left, HELP_COLUMN, commands[i].does);
     }
     fprintf(to, "\npfsim COMMAND --help tells more.\n\n"
                 "exit status: 0 all phones upgraded and thresholds met; 1 some phone failed or a\n"
@@ -97,16 +102,26 @@ int analysis_main(const struct analysis_program *program, int argc, char **argv)
 
 /* ---- For the commands ---- */
 
+static void print_usage_line(const struct analysis_usage *usage, FILE *to)
+{
+    fprintf(to, "usage: pfsim %s%s%s", usage->command, usage->arguments[0] != '\0' ? " " : "",
+            usage->arguments);
+}
+
 static void print_usage(const struct analysis_usage *usage, const struct analysis_option *options,
                         FILE *to)
 {
-    fprintf(to, "usage: pfsim %s %s\n\n%s\nflags:\n", usage->command, usage->arguments,
-            usage->does);
+    print_usage_line(usage, to);
+    fputs("\n\n", to);
+    analysis_help_text(to, usage->does);
+    fputs("\nflags:\n", to);
     analysis_options_help(options, to);
-    fprintf(to, "\nexit status:\n%s\nexample:\n  %s\n",
-            usage->statuses != NULL ? usage->statuses
-                                    : "  0    done\n  2    bad command line or scenario\n",
-            usage->example);
+    fputs("\nexit status:\n", to);
+    analysis_help_text(to, usage->statuses != NULL
+                               ? usage->statuses
+                               : "  0    done\n  2    bad command line or scenario\n");
+    fputs("\nexample:\n", to);
+    analysis_help_command(to, usage->example);
 }
 
 bool analysis_program_parse(const struct analysis_program *program,
@@ -132,8 +147,8 @@ bool analysis_program_parse(const struct analysis_program *program,
     } else {
         return true;
     }
-    fprintf(program->err, "usage: pfsim %s %s; pfsim %s --help tells more\n", usage->command,
-            usage->arguments, usage->command);
+    print_usage_line(usage, program->err);
+    fprintf(program->err, "; pfsim %s --help tells more\n", usage->command);
     *status = ANALYSIS_USAGE;
     return false;
 }

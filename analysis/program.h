@@ -57,7 +57,7 @@ int analysis_cmd_version(const struct analysis_program *program, int argc, char 
 struct analysis_usage {
     const char *command;   /* "run" */
     const char *arguments; /* "SCENARIO [flags]" */
-    const char *does;      /* paragraphs, each ended by a newline */
+    const char *does;      /* paragraphs, as analysis_help_text() takes them */
     const char *statuses;  /* lines "  0    ...", NULL: 0 and 2 only */
     const char *example;   /* a command line */
 };

@@ -90,6 +90,22 @@ Test(output, a_folder_is_refused_before_anything_is_written, .init = begin, .fin
     cr_assert_eq(rmdir(at("there")), 0, "something was left in it");
 }
 
+Test(output, a_file_is_no_folder_and_is_named, .init = begin, .fini = end)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/sub", at("my.json"));
+    fclose(fopen(at("my.json"), "w"));
+    cr_assert_neq(analysis_output_folder(at("my.json"), why), 0);
+    cr_assert(strstr(why, "/my.json is a file, and a folder is needed there") != NULL, "%s", why);
+    cr_assert_neq(analysis_output_folder(path, why), 0);
+    cr_assert(strstr(why, "/my.json is a file, and a folder is needed there") != NULL, "%s", why);
+    cr_assert_eq(unlink(at("my.json")), 0);
+    cr_assert_eq(analysis_output_folder(path, why), 0, "%s", why);
+    cr_assert_eq(rmdir(path), 0);
+    cr_assert_eq(rmdir(at("my.json")), 0);
+}
+
 Test(output, what_is_dropped_leaves_the_old_file, .init = begin, .fini = end)
 {
     struct analysis_output *o = NULL;

@@ -10,6 +10,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "analysis/help.h"
 #include "analysis/program.h"
 #include "tests/unit/analysis/fake_run.h"
 
@@ -543,22 +544,69 @@ Test(program, abort_ends_a_virtual_run_too)
     SAYS(ran.err, "can't be met any more");
 }
 
+/* On any terminal, and nothing that an editor would mark. */
+static void assert_fits_80_columns(const char *command)
+{
+    for (const char *line = ran.out; *line != '\0';) {
+        size_t len = strcspn(line, "\n");
+        cr_assert_leq(len, 80, "pfsim %s: %.*s", command, (int)len, line);
+        cr_assert(len == 0 || line[len - 1] != ' ', "pfsim %s: %.*s", command, (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+}
+
 Test(program, every_command_has_help_with_flags_statuses_and_an_example)
 {
-    static const char *const commands[] = {"run",     "compare", "check",  "doctor",
-                                           "content", "serve",   "schema", "version"};
+    size_t commands = 0;
 
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        char line[64];
-        snprintf(line, sizeof(line), "%s --help", commands[i]);
-        cr_assert_eq(pfsim(line), 0, "%s", line);
+    cr_assert_eq(pfsim(""), 2);
+    cr_assert_eq(pfsim("--help"), 0);
+    assert_fits_80_columns("--help");
+    char *list = strdup(ran.out), *save = NULL;
+    for (char *line = strtok_r(list, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        char command[64];
+        if (strncmp(line, "  ", 2) != 0 || line[2] == ' ') {
+            continue; /* not the first line of a command */
+        }
+        snprintf(command, sizeof(command), "%.*s --help", (int)strcspn(line + 2, " "), line + 2);
+        cr_assert_eq(pfsim(command), 0, "%s", command);
         SAYS(ran.out, "usage: pfsim ");
         SAYS(ran.out, "flags:");
         SAYS(ran.out, "exit status:");
         SAYS(ran.out, "example:");
+        assert_fits_80_columns(command);
+        commands++;
     }
-    cr_assert_eq(pfsim("--help"), 0);
-    cr_assert_eq(pfsim(""), 2);
+    free(list);
+    cr_assert_geq(commands, 13);
+}
+
+Test(program, help_breaks_long_lines_and_keeps_paragraphs_and_what_is_to_be_typed)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *to = open_memstream(&text, &len);
+
+    analysis_help_text(to, "One line, written\nas two.\n\n  --wide \"A B\"      to eighty columns "
+                           "and not further: \"sites[0].wan.rate=1 Mbit/s\"\nThe end.\n");
+    analysis_help_row(to, "--set PATH", 14,
+                      "\"eighty columns\" hold this and no more words than this "
+                      "\"and one word\" more");
+    analysis_help_command(to,
+                          "pfsim sweep scenarios/branch-t1.json --vary \"rate=1.536 Mbit/s..6.144 "
+                          "Mbit/s x2\" --json -o -");
+    fclose(to);
+    cr_assert_str_eq(text,
+                     "One line, written as two.\n\n"
+                     "  --wide \"A B\"      to eighty columns and not further:\n"
+                     "                    \"sites[0].wan.rate=1 Mbit/s\"\n"
+                     "The end.\n"
+                     "  --set PATH  \"eighty columns\" hold this and no more words than this\n"
+                     "              \"and one word\" more\n"
+                     "  pfsim sweep scenarios/branch-t1.json \\\n"
+                     "    --vary \"rate=1.536 Mbit/s..6.144 Mbit/s x2\" --json -o -\n");
+    free(text);
 }
 
 Test(program, check_schema_version_and_doctor_answer_without_a_run)
