@@ -32,4 +32,21 @@ console.log(Object.keys(count).length + ": " + [...new Set(Object.values(count))
     expect "$method: copies by the summary" $((6 * want)) \
         "$(json "$WORK/demo.json" "d.runs[$i].trees_summary.wan_copies")"
 done
+
+# demo.sh itself, where there is nothing to install and nothing to build.
+tree=$WORK/tree
+mkdir -p "$tree/docker" "$tree/bin" "$tree/build/release/analysis"
+cp -r "$scenarios" "$tree/"
+: >"$tree/docker/install.sh"
+ln -s "$(realpath "$PFSIM")" "$tree/build/release/analysis/pfsim"
+printf '#!/bin/sh\n' >"$tree/bin/cmake"
+chmod +x "$tree/bin/cmake"
+demo() { PATH=$tree/bin:$PATH bash "$tree/scenarios/demo.sh" "$@"; }
+run_status 0 "demo.sh --world virtual" demo --world virtual --quiet
+grep -q "^open this in a browser: $tree/out/demo/report.html" "$WORK/out" || fail "demo.sh does not name its report"
+expect "demo.sh --world virtual: its world" virtual "$(json "$tree/out/demo/compare.json" "d.runs[1].world")"
+run_status 2 "demo.sh --wrold" demo --wrold virtual
+grep -q "did you mean --world?" "$WORK/err" || fail "demo.sh keeps pfsim's words about a flag: $(cat "$WORK/err")"
+run_status 2 "demo.sh --out" demo --out elsewhere
+run_status 0 "demo.sh --help" demo --help
 finish
