@@ -291,6 +291,13 @@ static int find_inputs(const struct analysis_program *program, const char *word,
     if (analysis_document_is_comparison(in->document)) {
         return several_runs(program, in->result);
     }
+    if (analysis_document_version(analysis_json_text(in->document, "pfsim", NULL), program->version,
+                                  in->result, why) != 0) {
+        return analysis_program_fail(program, "calibrate", ANALYSIS_USAGE, "%s", why);
+    }
+    if (why[0] != '\0') {
+        (void)analysis_program_fail(program, "calibrate", ANALYSIS_OK, "%s", why);
+    }
     in->has_scenario = scenario != NULL;
     const char *slash = strrchr(in->result, '/');
     snprintf(in->dir, sizeof(in->dir), "%.*s", slash == NULL ? 1 : (int)(slash - in->result),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "analysis/document.h"
+#include "analysis/json.h"
 #include "analysis/program.h"
 #include "analysis/report/report.h"
 #include "analysis/report/view.h"
@@ -12,13 +13,10 @@ static const struct analysis_usage usage = {
     .arguments = "RESULT... [-o FILE.html]",
     .does =
         "Makes the HTML report of a result: one file that opens from disk, without network.\n"
-        "RESULT is the result.json of a run, the compare.json of a comparison or the "
-        "sweep.json of\n"
-        "a sweep, or the folder\n"
-        "that --out wrote them to; the CSV files beside it are read too, and what is not there "
-        "is\n"
-        "said in the report. Several results of single runs are laid over one another, at most\n"
-        "32.\n",
+        "RESULT is the result.json of a run, the compare.json of a comparison or the sweep.json\n"
+        "of a sweep, or the folder that --out wrote them to; the CSV files beside it are read\n"
+        "too, and what is not there is said in the report. Several results of single runs are\n"
+        "laid over one another, at most 32.\n",
     .statuses = "  0    the report is written\n"
                 "  2    bad command line, or no result that this version can read\n"
                 "  3    the environment refused: file not there, disk full ...\n",
@@ -63,24 +61,42 @@ static void default_path(const struct analysis_command_line *line, char out[ANAL
              file);
 }
 
-/* Another version's result that still fits: what it means may differ. */
-static void warn_of_version(const struct analysis_program *program, const cJSON *view)
+/* One of the versions in a report; what is worst stays in `said`. */
+static int check_version(const struct analysis_program *program, const cJSON *of, const char *path,
+                         int worst, char said[ANALYSIS_WHY_MAX])
 {
-    const cJSON *run;
+    char why[ANALYSIS_WHY_MAX];
+    const char *version = analysis_json_text(of, "pfsim", NULL);
+    int rc = analysis_document_version(version, program->version, path, why);
 
-    cJSON_ArrayForEach(run, cJSON_GetObjectItemCaseSensitive(view, "runs"))
-    {
-        const cJSON *result = cJSON_GetObjectItemCaseSensitive(run, "result");
-        const char *version =
-            cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "pfsim"));
-        if (version != NULL && strcmp(version, program->version) != 0) {
-            analysis_program_fail(program, "report", ANALYSIS_OK,
-                                  "warning: a result of pfsim %.40s, this is %s: if something "
-                                  "looks wrong, use that version or run again",
-                                  version, program->version);
-            return;
-        }
+    if (said[0] == '\0' || (rc != 0 && worst == 0)) {
+        memcpy(said, why, sizeof(why));
     }
+    return worst != 0 ? worst : rc;
+}
+
+/* Results of other versions: a warning of the first one, or a refusal. */
+static int check_versions(const struct analysis_program *program,
+                          const struct analysis_command_line *line, const cJSON *view)
+{
+    const cJSON *run, *runs = analysis_json_get(view, "runs");
+    char said[ANALYSIS_WHY_MAX] = "";
+    size_t word = 0;
+    int rc = 0;
+
+    if (cJSON_GetArraySize(runs) == 0) { /* a sweep */
+        rc = check_version(program, analysis_json_get(view, "versions"), line->words[0], rc, said);
+    }
+    cJSON_ArrayForEach(run, runs)
+    {
+        rc = check_version(program, analysis_json_get(run, "result"), line->words[word], rc, said);
+        word += line->words_len > 1; /* else they are all of the only one */
+    }
+    if (said[0] == '\0') {
+        return ANALYSIS_OK;
+    }
+    return analysis_program_fail(program, "report", rc != 0 ? ANALYSIS_USAGE : ANALYSIS_OK, "%s",
+                                 said);
 }
 
 int analysis_cmd_report(const struct analysis_program *program, int argc, char **argv)
@@ -106,9 +122,11 @@ int analysis_cmd_report(const struct analysis_program *program, int argc, char *
         return analysis_program_fail(
             program, "report", rc == SIM_EINVAL ? ANALYSIS_USAGE : ANALYSIS_REFUSED, "%s", why);
     }
-    warn_of_version(program, view);
-    default_path(&line, path);
-    status = write_to(program, to != NULL ? to : path, view);
+    status = check_versions(program, &line, view);
+    if (status == ANALYSIS_OK) {
+        default_path(&line, path);
+        status = write_to(program, to != NULL ? to : path, view);
+    }
     cJSON_Delete(view);
     return status;
 }

@@ -164,6 +164,30 @@ bool analysis_document_is_comparison(const cJSON *document)
     return cJSON_GetObjectItemCaseSensitive(document, "runs") != NULL;
 }
 
+/* "1" of "1.2.3"; a text that is no version is of no other one's major. */
+static bool is_same_major(const char *a, const char *b)
+{
+    size_t len = strspn(a, "0123456789");
+
+    return len > 0 && strncmp(a, b, len) == 0 && strspn(b, "0123456789") == len;
+}
+
+int analysis_document_version(const char *theirs, const char *ours, const char *path,
+                              char why[ANALYSIS_WHY_MAX])
+{
+    why[0] = '\0';
+    if (theirs == NULL || strcmp(theirs, ours) == 0) {
+        return 0;
+    }
+    bool same = is_same_major(theirs, ours);
+    snprintf(why, ANALYSIS_WHY_MAX,
+             "%s%.200s is a result of pfsim %.40s, this is %.40s: %s use that version, or run "
+             "again with this one",
+             same ? "warning: " : "", path, theirs, ours,
+             same ? "if something looks wrong" : "figures may mean something else;");
+    return same ? 0 : SIM_EINVAL;
+}
+
 /* "a text", of a value that has the wrong kind or size. */
 static void quote(const cJSON *item, char out[48])
 {

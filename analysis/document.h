@@ -47,6 +47,12 @@ int analysis_document_check(const cJSON *document, const char *path, const char 
 int analysis_document_refuse(const struct analysis_document_fault *fault, const char *path,
                              const char *advice, char why[ANALYSIS_WHY_MAX]);
 
+/* May this version (`ours`) read what pfsim `theirs` wrote to `path`? 0 when it may, with a
+ * warning in `why`, or "" there when nothing differs; SIM_EINVAL with a sentence when the major
+ * versions differ. NULL is no version: nothing is known. */
+int analysis_document_version(const char *theirs, const char *ours, const char *path,
+                              char why[ANALYSIS_WHY_MAX]);
+
 /* Of a document of several runs (compare.json)? */
 bool analysis_document_is_comparison(const cJSON *document);
 

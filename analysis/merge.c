@@ -146,8 +146,8 @@ static int check_part(struct analysis_merging *m, struct part *part)
         m->head_dir = part->dir;
         if (strcmp(head.version, m->config->program->version) != 0) {
             snprintf(m->why, sizeof(m->why),
-                     "%.300s was run by pfsim %.60s, this is %.60s: merge "
-                     "with the version that ran it",
+                     "%.200s is a result of pfsim %.40s, this is %.40s: shares are merged by the "
+                     "version that ran them; use that one, or run them all again with this one",
                      part->dir, head.version, m->config->program->version);
             rc = SIM_EINVAL;
         }

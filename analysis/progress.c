@@ -154,7 +154,7 @@ static void append_place(const struct analysis_progress *p, sim_time now, struct
     if (p->config.groups > 1) {
         append(line, "%s  %u/%u sites", p->config.method, p->groups_ended, p->config.groups);
     } else {
-        append(line, "%s %.1f s", p->config.method, sim_time_seconds(now));
+        append(line, "%s at %.1f s", p->config.method, sim_time_seconds(now));
     }
 }
 
@@ -201,7 +201,7 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
                (unsigned long long)wanted);
     }
     if (p->config.is_virtual) {
-        append(&line, "  %.1f s passed", sim_time_seconds(passed));
+        append(&line, "  computing for %.1f s", sim_time_seconds(passed));
     }
     append_expected(p, p->config.is_virtual ? passed : sim_time_since(now, p->config.start_at),
                     &line, is_short);

@@ -270,6 +270,7 @@ static bool add_sites(cJSON *to, const struct analysis_figures *f)
         cJSON_AddItemToArray(list, analysis_result_site(f, order[i]));
     }
     free(order);
+    add_count(cJSON_AddObjectToObject(to, "sites_summary"), "count", len);
     return true;
 }
 
@@ -607,16 +608,18 @@ static void add_cautions(cJSON *to, const struct analysis_figures *f)
     }
     if (f->digest_first_use > 0) {
         snprintf(text, sizeof(text),
-                 "%" PRIu64 " trees checked files only against what their root got (digest_source "
+                 "%" PRIu64 " tree%s checked files only against what their root got (digest_source "
                  "first-use): a copy that the server damaged would not be noticed.",
-                 f->digest_first_use);
+                 f->digest_first_use, f->digest_first_use == 1 ? "" : "s");
         add_caution(list, text);
     }
     if (f->all.stats.lan_foreign > 0) {
+        const char *plural = f->all.stats.lan_foreign == 1 ? "" : "s";
+        const char *were = f->all.stats.lan_foreign == 1 ? "was" : "were";
         snprintf(text, sizeof(text),
-                 "%" PRIu64 " datagrams or streams came from outside a phone's subnet, or were too "
-                 "long, and were dropped: is another program using the peer port?",
-                 f->all.stats.lan_foreign);
+                 "%" PRIu64 " datagram%s or stream%s came from outside a phone's subnet, or %s "
+                 "too long, and %s dropped: is another program using the peer port?",
+                 f->all.stats.lan_foreign, plural, plural, were, were);
         add_caution(list, text);
     }
 }

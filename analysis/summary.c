@@ -15,6 +15,7 @@
 enum {
     REASONS_SHOWN = 8,
     SITES_SHOWN = 8,
+    PHONES_FEW = 500, /* a core that is free has no trouble with them: our choice */
     LABEL_WIDTH = 16, /* of a row, behind two blanks */
     ROW_MAX = 512,    /* bytes of a row's text with its NUL */
 };
@@ -234,6 +235,30 @@ static bool is_valid(const cJSON *document)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(validity, "valid"));
 }
 
+const char *analysis_summary_invalid(const cJSON *document)
+{
+    const cJSON *reasons = analysis_json_get(analysis_json_get(document, "validity"), "reasons");
+    const char *first = cJSON_GetStringValue(cJSON_GetArrayItem(reasons, 0));
+
+    return first != NULL ? first : "the machine fell behind";
+}
+
+const char *analysis_summary_reason(const char *reason)
+{
+    const char *colon = strstr(reason, ": ");
+    size_t len = colon != NULL ? (size_t)(colon - reason) : 0;
+
+    if (len == 0 || memchr(reason, ' ', len) != NULL) {
+        return reason;
+    }
+    for (const char *slash = strchr(colon, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        if (strncmp(slash + 1, reason, len) == 0 && strchr(" :,", slash[1 + len]) != NULL) {
+            return colon + 2; /* strchr() finds the end of a text, too */
+        }
+    }
+    return reason;
+}
+
 /* ---- The verdict ---- */
 
 static void print_verdict(const struct analysis_style *style, const cJSON *d)
@@ -249,6 +274,10 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     char a[ANALYSIS_CELL_MAX];
     struct text t = {.len = 0};
 
+    if (!is_valid(d)) {
+        add(&t, "INVALID RUN: %.250s; the figures say nothing about the phones. ",
+            analysis_summary_invalid(d));
+    }
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"))) {
         add(&t, "Interrupted. ");
     }
@@ -271,7 +300,7 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     if (!isnan(copies)) {
         add(&t, " (%.2f copies)", copies);
     }
-    add(&t, "; %s.", is_valid(d) ? "valid run" : "INVALID RUN, see below");
+    add(&t, "%s.", is_valid(d) ? "; valid run" : "");
     fprintf(style->to, "%s", analysis_summary_on(style, good ? ANALYSIS_GOOD : ANALYSIS_BAD));
     analysis_summary_wrap(style, 0, 0, t.bytes);
     fprintf(style->to, "%s\n", analysis_summary_off(style));
@@ -324,12 +353,13 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
     print_labelled(style, "WAN", t.bytes);
     add(&rates, "mean %s",
         analysis_summary_rate(analysis_summary_number(d, "wan", "mean_bit_s"), a));
-    add(&rates, " of %s (%.0f %%), peak %s, busy %s", analysis_summary_rate(configured, a),
+    add(&rates, " of %s (%.0f %%), peak %s, busy %s%s", analysis_summary_rate(configured, a),
         100 * analysis_summary_number(d, "wan", "utilisation"),
         analysis_summary_rate(analysis_summary_number(d, "wan", "peak_bit_s"), b),
-        analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c));
+        analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c),
+        lines > 1 ? " as a sum" : ""); /* longer than any run */
     if (lines > 1) {
-        add(&rates, ", %.0f lines together", lines);
+        add(&rates, ", all %.0f lines together", lines);
     }
     if (drops > 0) {
         add(&rates, ", %.0f packet%s lost or dropped", drops, analysis_summary_plural(drops, "s"));
@@ -416,7 +446,17 @@ static void site_cell(const cJSON *site, unsigned column, char out[ANALYSIS_CELL
     }
 }
 
-static void print_sites(const struct analysis_style *style, const cJSON *d)
+/* Of all sites, `listed` of which the result has; an older one does not say how many there are. */
+static void print_more_sites(const struct analysis_style *style, const cJSON *d, int listed,
+                             bool has_files)
+{
+    double all = analysis_summary_number(d, "sites_summary", "count");
+
+    fprintf(style->to, "  and %.0f more; sites.csv has all%s\n",
+            (all > listed ? all : listed) - SITES_SHOWN, has_files ? "" : " (--out DIR)");
+}
+
+static void print_sites(const struct analysis_style *style, const cJSON *d, bool has_files)
 {
     static const struct {
         const char *head;
@@ -449,7 +489,7 @@ static void print_sites(const struct analysis_style *style, const cJSON *d)
     {
         char cell[ANALYSIS_CELL_MAX];
         if (shown++ == SITES_SHOWN) {
-            fprintf(style->to, "  and %d more; sites.csv has all\n", len - SITES_SHOWN);
+            print_more_sites(style, d, len, has_files);
             break;
         }
         fprintf(style->to, "  %-*.*s", name, name, analysis_json_text(site, "name", "?"));
@@ -497,7 +537,8 @@ static void print_failures(const struct analysis_style *style, const cJSON *d)
                     len - REASONS_SHOWN, analysis_summary_plural(len - REASONS_SHOWN, "s"));
             break;
         }
-        fprintf(style->to, "  %6.0f  %s", reason->valuedouble, reason->string);
+        fprintf(style->to, "  %6.0f  %s", reason->valuedouble,
+                analysis_summary_reason(reason->string));
         if (example != NULL) {
             fprintf(style->to, "  (like %s at %s)", analysis_json_text(example, "phone", "?"),
                     analysis_json_text(example, "site", "?"));
@@ -529,6 +570,18 @@ void analysis_summary_items(const struct analysis_style *style, const char *titl
     }
 }
 
+/* Against an invalid run: what is most likely comes first. */
+static const char *advice(const cJSON *d)
+{
+    if (analysis_summary_number(d, "phones", "total") <= PHONES_FEW) {
+        return "What to do: run it again while this machine does nothing else: so few phones need "
+               "little of it. If that does not help: slower ports (lan.rate), fewer phones; pfsim "
+               "doctor SCENARIO compares demand with capacity.";
+    }
+    return "What to do: give it more loops (\"threads\"), fewer phones or slower ports (lan.rate), "
+           "a quieter machine; pfsim doctor SCENARIO compares demand with capacity.";
+}
+
 void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d)
 {
     const cJSON *validity = cJSON_GetObjectItemCaseSensitive(d, "validity");
@@ -544,11 +597,7 @@ void analysis_summary_trouble(const struct analysis_style *style, const cJSON *d
             print_item(style, text == NULL ? "?" : text);
         }
         fprintf(style->to, "  ");
-        analysis_summary_wrap(
-            style, 2, 2,
-            "What to do: give it more loops (\"threads\"), fewer phones or slower "
-            "ports (lan.rate), a quieter machine; pfsim doctor SCENARIO compares "
-            "demand with capacity.");
+        analysis_summary_wrap(style, 2, 2, advice(d));
     }
     analysis_summary_items(style, ANALYSIS_CAUTIONS_TITLE,
                            cJSON_GetObjectItemCaseSensitive(d, "caution"));
@@ -571,7 +620,7 @@ void analysis_summary_run(const struct analysis_style *style, const cJSON *d, co
     print_times(style, d, "back in service", "back_in_service_s");
     print_wan(style, d);
     print_rest(style, d);
-    print_sites(style, d);
+    print_sites(style, d, out != NULL);
     analysis_summary_thresholds(style, d);
     analysis_summary_trouble(style, d);
     if (out != NULL) {

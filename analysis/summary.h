@@ -72,6 +72,11 @@ const char *analysis_summary_plural(double value, const char *ending);
 /* Phones that needed the firmware, and how many of them did not get it. */
 double analysis_summary_wanted(const cJSON *document);
 double analysis_summary_behind(const cJSON *document);
+/* The first reason why a run is invalid. */
+const char *analysis_summary_invalid(const cJSON *document);
+/* A reason as tables show it: without the file's name in front when its URL has it. A part of
+ * `reason`. */
+const char *analysis_summary_reason(const char *reason);
 /* A list of sentences under a title; nothing when it is empty. */
 void analysis_summary_items(const struct analysis_style *style, const char *title,
                             const cJSON *list);

@@ -84,11 +84,20 @@ static bool tell_of_missing(const cJSON *first, const cJSON *second, char *text,
     return true;
 }
 
+/* "1.72", "30", "4560": three digits or more, never a power of ten. */
+static char *factor_text(double factor, char out[ANALYSIS_CELL_MAX])
+{
+    snprintf(out, ANALYSIS_CELL_MAX, factor >= 999.5 ? "%.0f" : "%.3g", factor);
+    return out;
+}
+
 /* " and took 30 times less firmware over the WAN"; "" when that is unknown. */
 static void tell_of_load(const cJSON *first, const cJSON *second, char *text, size_t size)
 {
     double bytes = analysis_summary_number(first, "wan", "payload_bytes") /
                    analysis_summary_number(second, "wan", "payload_bytes");
+
+    char times[ANALYSIS_CELL_MAX];
 
     text[0] = '\0';
     if (!isfinite(bytes) || bytes <= 0) {
@@ -98,8 +107,8 @@ static void tell_of_load(const cJSON *first, const cJSON *second, char *text, si
     if (factor < SAME) {
         snprintf(text, size, " and took as much firmware over the WAN");
     } else {
-        snprintf(text, size, " and took %.3g times %s firmware over the WAN", factor,
-                 bytes >= 1 ? "less" : "more");
+        snprintf(text, size, " and took %s times %s firmware over the WAN",
+                 factor_text(factor, times), bytes >= 1 ? "less" : "more");
     }
 }
 
@@ -111,7 +120,7 @@ static void tell_of_pace(const cJSON *first, const cJSON *second, char *text, si
                   analysis_summary_number(second, "completion_s", "last");
     const char *method = analysis_json_text(first, "method", "?"),
                *other = analysis_json_text(second, "method", "?");
-    char load[ANALYSIS_CELL_MAX];
+    char load[2 * ANALYSIS_CELL_MAX], times[ANALYSIS_CELL_MAX];
 
     text[0] = '\0';
     if (!isfinite(last) || last <= 0) {
@@ -121,20 +130,46 @@ static void tell_of_pace(const cJSON *first, const cJSON *second, char *text, si
     if (last < SAME && last > 1 / SAME) {
         snprintf(text, size, "%.60s finished about as fast as %.60s%s.", other, method, load);
     } else if (last > 1) {
-        snprintf(text, size, "%.60s finished %.3g times as fast as %.60s%s.", other, last, method,
-                 load);
+        snprintf(text, size, "%.60s finished %s times as fast as %.60s%s.", other,
+                 factor_text(last, times), method, load);
     } else {
-        snprintf(text, size, "%.60s took %.3g times as long as %.60s%s.", other, 1 / last, method,
-                 load);
+        snprintf(text, size, "%.60s took %s times as long as %.60s%s.", other,
+                 factor_text(1 / last, times), method, load);
     }
 }
 
-static void print_verdict(const struct analysis_style *style, const cJSON *first,
-                          const cJSON *second)
+/* "INVALID (pfs): REASON; the figures say nothing about the phones." False: all are valid. */
+static bool tell_of_invalid(const cJSON *runs, char *text, size_t size)
 {
-    char text[512];
-    bool bad = tell_of_missing(first, second, text, sizeof(text));
+    const cJSON *run, *first = NULL;
+    char methods[64] = "";
+    size_t len = 0;
 
+    cJSON_ArrayForEach(run, runs)
+    {
+        if (!is_valid(run) && len < sizeof(methods)) {
+            len += (size_t)snprintf(methods + len, sizeof(methods) - len, "%s%.18s",
+                                    len > 0 ? ", " : "", analysis_json_text(run, "method", "?"));
+            first = first != NULL ? first : run;
+        }
+    }
+    if (first != NULL) {
+        snprintf(text, size, "INVALID (%s): %.300s; the figures say nothing about the phones.",
+                 methods, analysis_summary_invalid(first));
+    }
+    return first != NULL;
+}
+
+static void print_verdict(const struct analysis_style *style, const cJSON *runs)
+{
+    const cJSON *first = cJSON_GetArrayItem(runs, 0), *second = cJSON_GetArrayItem(runs, 1);
+    char text[512];
+    bool bad = tell_of_invalid(runs, text, sizeof(text)) ||
+               (second != NULL && tell_of_missing(first, second, text, sizeof(text)));
+
+    if (!bad && second == NULL) {
+        return; /* interrupted: there is nothing to compare */
+    }
     if (!bad) {
         tell_of_pace(first, second, text, sizeof(text));
     }
@@ -353,6 +388,17 @@ static void print_tables(const struct analysis_style *style, const cJSON *runs)
     }
 }
 
+static void print_title(const struct analysis_style *style, const cJSON *first)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "%.400s: %.0f phones, %.20s world",
+             analysis_json_text(first, "scenario", "?"),
+             analysis_summary_number(first, "phones", "total"),
+             analysis_json_text(first, "world", "?"));
+    analysis_summary_wrap(style, 0, 0, text);
+}
+
 void analysis_summary_compare(const struct analysis_style *style, const cJSON *document,
                               const char *out)
 {
@@ -360,12 +406,8 @@ void analysis_summary_compare(const struct analysis_style *style, const cJSON *d
     const cJSON *first = cJSON_GetArrayItem(runs, 0);
     const cJSON *run;
 
-    fprintf(style->to, "%s: %.0f phones, %s world\n", analysis_json_text(first, "scenario", "?"),
-            analysis_summary_number(first, "phones", "total"),
-            analysis_json_text(first, "world", "?"));
-    if (cJSON_GetArraySize(runs) > 1) {
-        print_verdict(style, first, cJSON_GetArrayItem(runs, 1));
-    }
+    print_title(style, first);
+    print_verdict(style, runs);
     print_tables(style, runs);
     fputc('\n', style->to);
     analysis_summary_wrap(style, 0, 0,

@@ -68,6 +68,7 @@ static const struct metric {
     {"server.errors", R, SCENARIO_UNIT_NONE},
     {"server.refused", R, SCENARIO_UNIT_NONE},
     {"server.peak_transfers", R, SCENARIO_UNIT_NONE},
+    {"sites_summary.count", R, SCENARIO_UNIT_NONE},
     {"trees_summary.count", R, SCENARIO_UNIT_NONE},
     {"trees_summary.depth_max", R, SCENARIO_UNIT_NONE},
     {"trees_summary.max_children", R, SCENARIO_UNIT_NONE},

@@ -167,12 +167,34 @@ double view_number(const cJSON *result, const char *part, const char *key)
     return cJSON_IsNumber(n) ? n->valuedouble : (double)NAN;
 }
 
+char *view_whole(double count, char out[VIEW_WHOLE_MAX])
+{
+    char digits[24];
+    int to = 0;
+
+    if (isnan(count)) {
+        snprintf(out, VIEW_WHOLE_MAX, "?");
+        return out;
+    }
+    int len = snprintf(digits, sizeof(digits), "%.0f", count < 9e18 ? count : 9e18);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-') {
+            out[to++] = ',';
+        }
+        out[to++] = digits[i];
+    }
+    out[to] = '\0';
+    return out;
+}
+
 char *view_count(double count, const char *noun, char out[48])
 {
+    char whole[VIEW_WHOLE_MAX];
+
     if (isnan(count)) {
         snprintf(out, 48, "no %ss", noun);
     } else {
-        snprintf(out, 48, "%.0f %s%s", count, noun, count == 1 ? "" : "s");
+        snprintf(out, 48, "%s %.12s%s", view_whole(count, whole), noun, count == 1 ? "" : "s");
     }
     return out;
 }

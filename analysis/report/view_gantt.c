@@ -159,16 +159,16 @@ int view_gantt_read(struct view_run *run)
 
 static int add_how(cJSON *gantt, double shown, double of)
 {
-    char text[160], a[48];
+    char text[200], a[48], b[VIEW_WHOLE_MAX];
 
     if (shown >= of && of > 0) {
         snprintf(text, sizeof(text), of == 1 ? "The only phone." : "All %s.",
                  view_count(of, "phone", a));
     } else if (shown > 0) {
         snprintf(text, sizeof(text),
-                 "%.0f of %s, chosen before the run: evenly over sites and phones, with each "
+                 "%s of %s, chosen before the run: evenly over sites and phones, with each "
                  "class of sites and each model among them.",
-                 shown, view_count(of, "phone", a));
+                 view_whole(shown, b), view_count(of, "phone", a));
     } else {
         snprintf(text, sizeof(text), "No phone.");
     }

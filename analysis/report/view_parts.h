@@ -86,6 +86,9 @@ int view_add(cJSON *list, double value);
 int view_add_text(cJSON *list, const char *text);
 /* PART.KEY of the result; NAN. */
 double view_number(const cJSON *result, const char *part, const char *key);
+/* "150,000", as the page's own numbers are written; from 0 on. Returns `out`. */
+enum { VIEW_WHOLE_MAX = 32 };
+char *view_whole(double count, char out[VIEW_WHOLE_MAX]);
 /* "30 phones", "1 phone". Returns `out`. */
 char *view_count(double count, const char *noun, char out[48]);
 

@@ -222,13 +222,13 @@ static int take_row(struct view_run *run, struct phones *p, const struct analysi
 static int check_rows(struct view_run *run, const struct phones *p)
 {
     double total = view_number(run->result, "phones", "total");
-    char text[128];
+    char text[128], a[VIEW_WHOLE_MAX], b[VIEW_WHOLE_MAX];
 
     if (isnan(total) || !((double)p->rows < total || (double)p->rows > total)) {
         return 0;
     }
-    snprintf(text, sizeof(text), "phones.csv has %" PRIu64 " phones, the result %.0f", p->rows,
-             total);
+    snprintf(text, sizeof(text), "phones.csv has %s phones, the result %s",
+             view_whole((double)p->rows, a), view_whole(total, b));
     return view_missing(run, text, "they are not of the same run, or damaged");
 }
 

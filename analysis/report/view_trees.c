@@ -407,7 +407,7 @@ static int compare_phones(const void *a, const void *b, void *context)
 
 static int add_how(cJSON *trees, const struct tree *tree, double of)
 {
-    char text[400], a[48];
+    char text[400], a[48], b[VIEW_WHOLE_MAX];
 
     if (of == 0 && tree->listed == 0) {
         snprintf(text, sizeof(text), "No file was shared between phones.");
@@ -417,17 +417,18 @@ static int add_how(cJSON *trees, const struct tree *tree, double of)
         snprintf(text, sizeof(text), of == 1 ? "The only tree." : "All %s.",
                  view_count((double)tree->listed, "tree", a));
     } else if (!tree->chosen) {
-        snprintf(text, sizeof(text), "%zu of %s: in the others no phone began the file.",
-                 tree->listed, view_count(of, "tree", a));
+        snprintf(text, sizeof(text), "%s of %s: in the others no phone began the file.",
+                 view_whole((double)tree->listed, b), view_count(of, "tree", a));
     } else {
         snprintf(text, sizeof(text),
-                 "%zu of %s: of the sites that failed or were last, the worst one of each class "
+                 "%s of %s: of the sites that failed or were last, the worst one of each class "
                  "of sites first.",
-                 tree->listed, view_count(of, "tree", a));
+                 view_whole((double)tree->listed, b), view_count(of, "tree", a));
     }
     if (tree->alone > 0) {
         size_t len = strlen(text);
-        snprintf(text + len, sizeof(text) - len, " Nothing was shared in %zu.", tree->alone);
+        snprintf(text + len, sizeof(text) - len, " Nothing was shared in %s.",
+                 view_whole((double)tree->alone, b));
     }
     if (tree->cut) {
         size_t len = strlen(text);

@@ -7,6 +7,7 @@
 #include "analysis/collect.h"
 #include "analysis/json.h"
 #include "analysis/report/view_parts.h"
+#include "analysis/summary.h"
 #include "sim/err.h"
 #include "sim/units.h"
 
@@ -51,15 +52,16 @@ static void failure(const cJSON *result, char *text, size_t size)
     double failed = view_number(result, "phones", "failed");
     double count = failed > 0 ? failed : view_number(result, "phones", "unfinished");
     const cJSON *reason = main_reason(result, failed > 0);
-    char a[48], share[48] = "";
+    char a[48], b[VIEW_WHOLE_MAX], share[48] = "";
 
     if (reason != NULL && reason->valuedouble < count) {
-        snprintf(share, sizeof(share), ", %.0f of them", reason->valuedouble);
+        snprintf(share, sizeof(share), ", %s of them", view_whole(reason->valuedouble, b));
     }
-    snprintf(text, size, "%.0f of %s %s%s%s%.400s.", count,
+    snprintf(text, size, "%s of %s %s%s%s%.400s.", view_whole(count, b),
              view_count(view_number(result, "phones", "total"), "phone", a),
              failed > 0 ? "failed" : "had not finished when the run ended", share,
-             reason != NULL ? ": " : "", reason != NULL ? reason->string : "");
+             reason != NULL ? ": " : "",
+             reason != NULL ? analysis_summary_reason(reason->string) : "");
 }
 
 static const char *within(const cJSON *result, char out[SIM_UNITS_TEXT_MAX])
@@ -122,20 +124,19 @@ cJSON *analysis_view_verdict(const cJSON *result)
     double unfinished = view_number(result, "phones", "unfinished");
     const cJSON *validity = analysis_json_get(result, "validity");
     const char *status, *first;
-    char text[700], a[48], sentence[512];
+    char text[700], a[48], b[VIEW_WHOLE_MAX], sentence[512];
     int missed, all;
 
     missed_of(result, &missed, &all, &first);
     if (cJSON_IsFalse(analysis_json_get(validity, "valid"))) {
-        const cJSON *why = analysis_json_get(validity, "reasons");
-        const char *what = cJSON_GetStringValue(why != NULL ? why->child : NULL);
         status = "invalid";
-        snprintf(text, sizeof(text), "This run is invalid and says nothing: %.400s.",
-                 what != NULL ? what : "the machine fell behind");
+        snprintf(text, sizeof(text), "Its figures say nothing about the phones: %.400s.",
+                 analysis_summary_invalid(result));
     } else if (cJSON_IsTrue(analysis_json_get(result, "interrupted"))) {
         status = "interrupted";
-        snprintf(text, sizeof(text), "The run was interrupted: %.0f of %s %s upgraded by then%s.",
-                 upgraded, view_count(total, "phone", a), upgraded == 1 ? "was" : "were",
+        snprintf(text, sizeof(text), "The run was interrupted: %s of %s %s upgraded by then%s.",
+                 view_whole(upgraded, b), view_count(total, "phone", a),
+                 upgraded == 1 ? "was" : "were",
                  all > 0 ? ", and thresholds cover only what happened until then" : "");
     } else if (failed + unfinished > 0) {
         status = "failed";
@@ -174,7 +175,8 @@ static int add_reason(const struct view_run *run, cJSON *list, const char *reaso
     const cJSON *failure;
     int rc = 0, len = 0;
 
-    if (!cJSON_AddItemToArray(list, o) || cJSON_AddStringToObject(o, "reason", reason) == NULL ||
+    if (!cJSON_AddItemToArray(list, o) ||
+        cJSON_AddStringToObject(o, "reason", analysis_summary_reason(reason)) == NULL ||
         cJSON_AddNumberToObject(o, "phones", phones) == NULL) {
         return SIM_ENOMEM;
     }

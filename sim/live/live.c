@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -655,6 +656,12 @@ void sim_live_site_stats(struct sim_live *live, uint32_t index, struct sim_site_
     }
 }
 
+/* 0.97999 is 97.99 %: rounded, what is missed by little would look as if it were met. */
+static double percent_below(double share)
+{
+    return floor(share * 1e4 + 1e-6) / 100; /* 0.9796 is no double */
+}
+
 static void add_reason(struct sim_live_validity *v, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -723,12 +730,16 @@ void sim_live_validity(struct sim_live *live, struct sim_live_validity *out)
                    (double)out->lag_p99 / 1e6, (double)allowed / 1e6);
     }
     if (out->pacer_worst < PACER_MIN) {
-        add_reason(out, "a phone's port sent at %.1f %% of lan.rate in its worst second",
-                   out->pacer_worst * 100);
+        add_reason(out,
+                   "a phone's port sent at %.2f %% of lan.rate in its worst second, at least "
+                   "%.0f %% is needed",
+                   percent_below(out->pacer_worst), PACER_MIN * 100);
     }
     if (out->relay_worst < RELAY_MIN) {
-        add_reason(out, "a site's line carried %.1f %% of wan.rate in its worst second",
-                   out->relay_worst * 100);
+        add_reason(out,
+                   "a site's line carried %.2f %% of wan.rate in its worst second, at least "
+                   "%.0f %% is needed",
+                   percent_below(out->relay_worst), RELAY_MIN * 100);
     }
     if (out->receive_drops > 0) {
         add_reason(out,

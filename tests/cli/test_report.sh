@@ -76,7 +76,7 @@ for method in traditional pfs; do
     tail -n +2 "$WORK/m/$method/phases.csv" | cut -d, -f1 | uniq >"$WORK/$method.phones"
 done
 cmp "$WORK/traditional.phones" "$WORK/pfs.phones" || fail "the methods show other phones"
-view "$WORK/m/report.html" v.runs[1].gantt.how | grep -q '^500 of 1000 phones' || fail "the sample is not said"
+view "$WORK/m/report.html" v.runs[1].gantt.how | grep -q '^500 of 1,000 phones' || fail "the sample is not said"
 bytes=$(stat -c %s "$WORK/m/pfs/report.html")
 [ "$bytes" -lt 3000000 ] || fail "the report of 1,000 phones has $bytes bytes"
 
@@ -106,7 +106,12 @@ rm "$WORK/d/result.json"
 says 3 "an empty folder" "give a folder that --out wrote" "$PFSIM" report "$WORK/d"
 says 3 "a folder that is not there" "No such file" "$PFSIM" report "$WORK/a" -o "$WORK/nowhere/r.html"
 sed 's/"pfsim":\t*"[^"]*"/"pfsim": "77.7.7"/' "$WORK/a/result.json" >"$WORK/d/result.json"
-says 0 "another version" "warning: a result of pfsim 77.7.7, this is" "$PFSIM" report "$WORK/d" -o "$WORK/version.html"
+says 2 "another major version" "is a result of pfsim 77.7.7, this is" "$PFSIM" report "$WORK/d"
+says 2 "another major version, calibrate" "is a result of pfsim 77.7.7, this is" "$PFSIM" calibrate "$WORK/d"
+sed 's/"pfsim":\t*"[^"]*"/"pfsim": "0.77.7"/' "$WORK/a/result.json" >"$WORK/d/result.json"
+run_status 2 "another version, calibrate, without a scenario" "$PFSIM" calibrate "$WORK/d"
+grep -q "warning: .* is a result of pfsim 0.77.7, this is" "$WORK/err" || fail "calibrate does not name versions"
+says 0 "another version" "warning: .* is a result of pfsim 0.77.7, this is" "$PFSIM" report "$WORK/d" -o "$WORK/version.html"
 expect "what is not there is said" 6 "$(view "$WORK/version.html" v.runs[0].missing.length)"
 head -n 3 "$WORK/a/phones.csv" >"$WORK/d/phones.csv"
 printf '127.1.0.4,"branch' >>"$WORK/d/phones.csv"

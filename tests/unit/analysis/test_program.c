@@ -312,9 +312,12 @@ Test(program, an_invalid_run_ends_with_4_even_with_failures)
     fake.invalid = true;
     fake.fail_every = 10;
     cr_assert_eq(pfsim("run S"), 4);
-    SAYS(ran.out, "INVALID RUN");
-    SAYS(ran.out, "loop lag p99 was 80 ms");
-    SAYS(ran.out, "What to do");
+    SAYS(ran.out, "INVALID RUN: loop lag p99 was 80 ms");
+    cr_assert_null(strstr(ran.out, "valid run"));
+    SAYS(ran.out, "What to do: run it again while this machine does nothing else");
+    cr_assert_eq(pfsim("compare S"), 4);
+    SAYS(ran.out, "INVALID (traditional, pfs): loop lag p99 was 80 ms");
+    cr_assert_null(strstr(ran.out, "finished"), "a headline of figures that say nothing");
 }
 
 Test(program, a_refusal_ends_with_3_and_says_why)

@@ -13,6 +13,7 @@
 #include "analysis/report/report.h"
 #include "analysis/report/view.h"
 #include "analysis/report/view_trees.h"
+#include "analysis/summary.h"
 #include "sim/err.h"
 #include "tests/unit/analysis/small_result.h"
 
@@ -492,13 +493,31 @@ Test(view, the_most_frequent_reasons_and_how_many_more)
     cJSON_Delete(view);
 }
 
+Test(view, a_reason_says_a_file_once)
+{
+    static const char *const reasons[][2] = {
+        {"x.loads: HTTP 503 from http://s/x.loads", "HTTP 503 from http://s/x.loads"},
+        {"x.loads: HTTP 503 from http://s/f/x.loads: busy",
+         "HTTP 503 from http://s/f/x.loads: busy"},
+        {"x.loads: HTTP 503 from http://s/x.loads2", "x.loads: HTTP 503 from http://s/x.loads2"},
+        {"x.loads: no answer from s", "x.loads: no answer from s"},
+        {"the run ended first: off", "the run ended first: off"},
+        {": /", ": /"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        cr_assert_str_eq(analysis_summary_reason(reasons[i][0]), reasons[i][1]);
+    }
+}
+
 Test(view, verdicts)
 {
     static const struct {
         const char *validity, *says;
     } cases[] = {
         {", \"validity\": {\"valid\": false, \"loop_lag_p99_s\": 1, \"reasons\": [\"slow\"]}}",
-         "This run is invalid and says nothing: slow."},
+         "Its figures say nothing about the phones: slow."},
     };
     cJSON *result = cJSON_Parse(SMALL_RESULT("pfs"));
     cJSON *phones = cJSON_GetObjectItemCaseSensitive(result, "phones");
@@ -520,6 +539,14 @@ Test(view, verdicts)
     expect(verdict, "status", "\"missed\"");
     cJSON_Delete(verdict);
 
+    cJSON_ReplaceItemInObjectCaseSensitive(phones, "upgraded", cJSON_CreateNumber(1234567));
+    cJSON_ReplaceItemInObjectCaseSensitive(thresholds->child, "met", cJSON_CreateTrue());
+    verdict = analysis_view_verdict(result);
+    expect(verdict, "sentence",
+           "\"All 1,234,567 phones were upgraded within 9 s; the threshold was met.\"");
+    cJSON_Delete(verdict);
+
+    cJSON_ReplaceItemInObjectCaseSensitive(phones, "upgraded", cJSON_CreateNumber(4));
     cJSON_ReplaceItemInObjectCaseSensitive(phones, "unfinished", cJSON_CreateNumber(2));
     cJSON_ReplaceItemInObjectCaseSensitive(result, "interrupted", cJSON_CreateTrue());
     verdict = analysis_view_verdict(result);

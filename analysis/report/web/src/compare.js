@@ -6,7 +6,7 @@ import { careful, failures, sites, thresholds, validity, verdict } from './head.
 import { details, overTime } from './run.js';
 import { table } from './table.js';
 import { methodColour } from './theme.js';
-import { axisNumber, bytes, clock, count, rate, seconds, times } from './units.js';
+import { axisNumber, bytes, clock, count, factor, rate, seconds, times } from './units.js';
 
 /* What is set side by side: name, value of a result, how it is written, and whether a ratio says
  * anything: always, never, or when all phones were upgraded (times of others are no measure). */
@@ -50,23 +50,46 @@ function leftBehind(view) {
   return told.length > 0 ? `${[...told, ...whole].join('; ')}.` : '';
 }
 
-function sentence(view) {
-  const left = leftBehind(view);
-  if (left !== '') {
-    return left;
+const SAME = 1.05; /* runs on real sockets differ by as much */
+
+/* " and took 30 times less firmware over the WAN"; empty when that is unknown. */
+function load(first, run) {
+  const over = ratio(first.result.wan?.payload_bytes, run.result.wan?.payload_bytes);
+  if (over === null) {
+    return '';
   }
+  const most = Math.max(over, 1 / over);
+  return most < SAME ? ' and took as much firmware over the WAN'
+    : ` and took ${factor(most)} times ${over >= 1 ? 'less' : 'more'} firmware over the WAN`;
+}
+
+function pace(first, run) {
+  const faster = ratio(first.result.completion_s?.last, run.result.completion_s?.last);
+  if (faster === null) {
+    return 'No phone completed with one of the methods.';
+  }
+  const told = faster < SAME && faster > 1 / SAME ? `finished about as fast as ${first.method}`
+    : faster > 1 ? `finished ${factor(faster)} times as fast as ${first.method}`
+      : `took ${factor(1 / faster)} times as long as ${first.method}`;
+  return `${run.method} ${told}${load(first, run)}.`;
+}
+
+/* The same words as the terminal's (summary_compare.c). */
+function sentence(view) {
+  const invalid = view.runs.filter((run) => run.result.validity?.valid === false);
+  if (invalid.length > 0) {
+    const why = invalid[0].result.validity.reasons?.[0] ?? 'the machine fell behind';
+    return `INVALID (${invalid.map((run) => run.method).join(', ')}): ${why}; the figures say ` +
+      'nothing about the phones.';
+  }
+  const left = leftBehind(view);
   const [first, ...others] = view.runs;
-  return others.map((run) => {
-    const faster = ratio(first.result.completion_s?.last, run.result.completion_s?.last);
-    const saved = (first.result.wan?.payload_bytes ?? 0) - (run.result.wan?.payload_bytes ?? 0);
-    const speed = faster === null ? 'did not finish to be compared'
-      : faster >= 1 ? `finished ${times(faster)} as fast as ${first.method}`
-        : `took ${times(1 / faster)} as long as ${first.method}`;
-    const amount = saved > 0 ? `took ${bytes(saved)} less firmware over the WAN`
-      : saved < 0 ? `took ${bytes(-saved)} more firmware over the WAN`
-        : 'took the same bytes over the WAN';
-    return `${run.method} ${speed} and ${amount}.`;
-  }).join(' ');
+  return left !== '' ? left : others.map((run) => pace(first, run)).join(' ');
+}
+
+/* Narrow pages have no room for columns of ratios: each stands under what it is about. */
+function withUnder(text, ratioText) {
+  return el('span', {}, text, el('small', { class: 'under' }, ratioText));
 }
 
 function sideBySide(parent, view) {
@@ -77,13 +100,16 @@ function sideBySide(parent, view) {
     : name);
   const rows = ROWS.map(([name, of, text, comparable]) => {
     const values = view.runs.map((run) => of(run.result));
-    return [label(name), ...values.map(text), ...others.map((run, i) =>
-      (comparable === 'whole' && behind(first) + behind(others[i]) > 0 ? times(null)
-        : comparable ? times(ratio(values[0], values[i + 1])) : ''))];
+    const ratios = others.map((run, i) =>
+      (comparable === 'whole' && behind(first) + behind(run) > 0 ? times(null)
+        : comparable ? times(ratio(values[0], values[i + 1])) : ''));
+    return [label(name), ...values.map((value, i) =>
+      (i === 0 ? text(value) : withUnder(text(value), ratios[i - 1]))), ...ratios];
   });
-  parent.append(table(['figure', ...view.runs.map((run) => ({ name: run.method, number: true })),
-    ...others.map((run) => ({ name: `${first.method} / ${run.method}`, number: true }))], rows,
-  'Side by side'));
+  const heads = others.map((run) => `${first.method} / ${run.method}`);
+  parent.append(table(['figure', ...view.runs.map((run, i) => ({
+    name: i === 0 ? run.method : withUnder(run.method, heads[i - 1]), number: true })),
+  ...heads.map((name) => ({ name, number: true, wide: true }))], rows, 'Side by side'));
 }
 
 /* How far each method is from what any scheme could do. */

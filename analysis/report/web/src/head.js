@@ -50,8 +50,8 @@ export function validity(parent, run) {
   const v = run.result.validity;
   if (v && v.valid === false) {
     parent.append(el('div', { class: 'banner bad', role: 'alert' },
-      el('strong', {}, 'This run is invalid: the generator itself fell behind, so its figures say ' +
-        'nothing about the phones.'),
+      el('strong', {}, `${run.method ?? 'This run'} is invalid: the machine, not the phones, set ` +
+        'the pace.'),
       el('ul', {}, (v.reasons ?? []).map((reason) => el('li', {}, reason)))));
   }
 }
@@ -117,11 +117,16 @@ export function sites(parent, run) {
     return;
   }
   const node = section(parent, 'Sites', { level: 3 });
-  node.append(el('p', { class: 'summary' }, `Worst first; sites.csv has every one.`));
+  const all = Math.max(run.result.sites_summary?.count ?? 0, list.length);
+  node.append(el('p', { class: 'summary' }, list.length < all
+    ? `The worst ${count(list.length)} of ${count(all)}, worst first; sites.csv has every one.`
+    : 'Worst first; sites.csv has every one.'));
   node.append(sitesTable(list.slice(0, SITES_OPEN), 'Sites'));
   const more = list.slice(SITES_OPEN);
   if (more.length > 0) {
-    const title = `${count(more.length)} more site${more.length === 1 ? '' : 's'}`;
+    const title = list.length < all
+      ? `${count(more.length)} of ${count(all - SITES_OPEN)} more sites`
+      : `${count(more.length)} more site${more.length === 1 ? '' : 's'}`;
     folded(node, title, (body) => body.append(sitesTable(more, title)));
   }
 }

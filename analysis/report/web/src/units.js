@@ -61,6 +61,11 @@ export function times(value) {
   return known(value) ? `${value >= 9.995 ? digits(value) : value.toFixed(2)} \u00d7` : NONE;
 }
 
+/* In a sentence, as the terminal has it: "1.72", "30", "4560". */
+export function factor(value) {
+  return value >= 999.5 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}
+
 export function percent(share) {
   return known(share) ? `${digits(share * 100)} %` : NONE;
 }
