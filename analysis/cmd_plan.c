@@ -89,6 +89,7 @@ static int parse(const struct analysis_program *program, const struct flags *f,
         return refuse(program, "finish-by", f->finish_by,
                       "a number with ms, s, min or h, like \"4 h\"");
     }
+    plan->asked.finish_text = f->finish_by;
     if (f->wan_share != NULL) {
         plan->asked.wan_share = strtod(f->wan_share, &end);
         if (end == f->wan_share || *end != '\0' ||

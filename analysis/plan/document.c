@@ -100,19 +100,29 @@ static void note(cJSON *notes, const char *text)
 static void note_of_none(const struct plan *p, const struct plan_class *c, cJSON *notes)
 {
     const cJSON *closest = plan_found_try(c->found, "closest");
-    const cJSON *trial = cJSON_GetObjectItemCaseSensitive(closest, "trial");
+    const cJSON *least = plan_found_try(c->found, "least");
+    cJSON *now = c->measure.parts == c->given && !c->now.met ? analysis_trial_json(&c->now) : NULL;
+    const cJSON *trial = now != NULL ? now /* the figures of the table of classes */
+                                     : cJSON_GetObjectItemCaseSensitive(closest, "trial");
     const char *what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(closest, "text"));
     const char *misses = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(trial, "nearest"));
     const cJSON *margin = cJSON_GetObjectItemCaseSensitive(trial, "margin");
     char text[400], need[ANALYSIS_QUANTITY_TEXT_MAX], a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
 
-    if (what != NULL && misses != NULL && cJSON_IsNumber(margin)) {
+    if (least != NULL) { /* the class's measure then, see use_found() */
+        const char *why = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(least, "why"));
+        what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(least, "text"));
+        snprintf(text, sizeof(text), "no measure keeps everything; nearest is \"%.100s\": %.200s",
+                 what != NULL ? what : "?", why != NULL ? why : "?");
+        note(notes, text);
+    } else if (what != NULL && misses != NULL && cJSON_IsNumber(margin)) {
         snprintf(
             text, sizeof(text),
             "no measure keeps everything; nearest is \"%.100s\", which misses %.120s by %.0f %%",
             what, analysis_quantity_expression(misses, need), -100 * margin->valuedouble);
         note(notes, text);
     }
+    cJSON_Delete(now);
     if (!c->site->wan.none && c->site->wan.down.exact == NULL &&
         c->closed.one_copy > analysis_draft_deadline(&p->draft, (size_t)(c - p->classes))) {
         snprintf(text, sizeof(text), "even one copy takes %s at %s: nothing that uses the line can",
@@ -315,6 +325,52 @@ static void add_totals(const struct plan *p, cJSON *o)
     }
 }
 
+/* All sites as they are with another setting of the server. */
+static cJSON *setting_json(const struct plan *p, const struct analysis_setting *setting,
+                           const cJSON *whole)
+{
+    const cJSON *one = cJSON_GetObjectItemCaseSensitive(whole, "classes")->child;
+    cJSON *o = cJSON_CreateObject(), *fits;
+    struct analysis_trial t;
+    char key[64];
+    double missing = 0;
+
+    snprintf(key, sizeof(key), "server.%s", setting->key);
+    cJSON_AddStringToObject(o, "key", key);
+    cJSON_AddStringToObject(o, "value", setting->value);
+    fits = cJSON_AddArrayToObject(o, "fits");
+    for (size_t i = 0; i < p->classes_len && one != NULL; i++, one = one->next) {
+        bool known = analysis_trial_parse(one, &t);
+        missing += known && !isnan(t.sites_missing) ? t.sites_missing : 0;
+        if (known && t.met) {
+            cJSON_AddItemToArray(fits, cJSON_CreateString(p->classes[i].site->name));
+        }
+    }
+    cJSON_AddNumberToObject(o, "sites_missing", missing);
+    cJSON_AddItemToObject(
+        o, "peak_transfers",
+        cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(whole, "peak_transfers"), true));
+    cJSON_AddItemToObject(o, "trial",
+                          cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(whole, "whole"), true));
+    return o;
+}
+
+/* Where the server turned phones away: its limit, and who fits without. */
+static void add_server_limit(const struct plan *p, cJSON *o)
+{
+    if (p->servers[0] == NULL) {
+        cJSON_AddNullToObject(o, "server_limit");
+        return;
+    }
+    cJSON *limit = cJSON_AddObjectToObject(o, "server_limit");
+    cJSON_AddNumberToObject(limit, "max_transfers", p->config->scenario->server.max_transfers);
+    cJSON_AddNumberToObject(limit, "refused", p->whole_as_it_is.refused);
+    cJSON *settings = cJSON_AddArrayToObject(limit, "settings");
+    for (size_t i = 0; i < PLAN_SETTINGS; i++) {
+        cJSON_AddItemToArray(settings, setting_json(p, &plan_server_settings[i], p->servers[i]));
+    }
+}
+
 cJSON *plan_document(const struct plan *p, bool met)
 {
     const struct scenario *s = p->config->scenario;
@@ -334,6 +390,7 @@ cJSON *plan_document(const struct plan *p, bool met)
     cJSON_AddBoolToObject(o, "found", met);
     cJSON_AddItemToObject(o, "as_it_is", analysis_trial_json(&p->whole_as_it_is));
     cJSON_AddItemToObject(o, "planned", analysis_trial_json(&p->whole));
+    add_server_limit(p, o);
     add_totals(p, o);
     classes = cJSON_AddArrayToObject(o, "classes");
     for (size_t i = 0; i < p->classes_len; i++) {

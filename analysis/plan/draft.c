@@ -1,6 +1,7 @@
 /* analysis/plan/draft.c -- see draft.h. */
 #include "analysis/plan/draft.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "analysis/threshold.h"
 #include "sim/err.h"
+#include "sim/units.h"
 
 /* Figures of a class that the tables show. */
 static const char *const asks[] = {"completion_s.p95", "completion_s.last", "wan.peak_bit_s",
@@ -161,20 +163,39 @@ static cJSON *thresholds_of(cJSON *root)
     return cJSON_IsObject(found) ? found : cJSON_AddObjectToObject(root, "thresholds");
 }
 
-static void ask(struct analysis_draft *d, int site, const char *path, const char *expression)
+/* `said`: the same with a unit. */
+static void ask(struct analysis_draft *d, int site, const char *path, const char *expression,
+                const char *said)
 {
-    add(d, (struct analysis_need){.site = site, .asked = true}, path, expression);
+    struct analysis_need n = {.site = site, .asked = true};
+
+    snprintf(n.said, sizeof(n.said), "%.47s", said);
+    add(d, n, path, expression);
 }
 
-/* What the command line asks for is also in what is handed over. */
+/* "<= 115.2 kbit/s"; to the bit where that would be rounded. */
+static void say_rate(uint64_t bit_s, char *out, size_t cap)
+{
+    char text[SIM_UNITS_TEXT_MAX];
+    uint64_t back;
+
+    sim_units_format_rate(bit_s, text);
+    if (sim_units_parse_rate(text, &back) != 0 || back != bit_s) {
+        snprintf(text, sizeof(text), "%" PRIu64 " bit/s", bit_s);
+    }
+    snprintf(out, cap, "<= %s", text);
+}
+
+/* What the command line asks for is also in what is handed over, in its words unless the scenario
+ * itself had a tighter limit there. */
 static bool put_asked(struct analysis_draft *d)
 {
     bool good = true;
 
     for (size_t i = 0; i < d->needs_len; i++) {
         const struct analysis_need *n = &d->needs[i];
-        good =
-            good && (!n->asked || put_threshold(thresholds_of(d->root), n->metric, n->expression));
+        const char *expression = n->said[0] != '\0' ? n->said : n->expression;
+        good = good && (!n->asked || put_threshold(thresholds_of(d->root), n->metric, expression));
     }
     return good;
 }
@@ -182,23 +203,25 @@ static bool put_asked(struct analysis_draft *d)
 static void add_asked(struct analysis_draft *d, const struct analysis_needs_asked *asked)
 {
     const struct scenario *s = d->scenario;
-    char text[48];
+    char text[48], said[48];
 
     if (asked->finish_by != SIM_NEVER) {
         snprintf(text, sizeof(text), "<= %.10g", sim_time_seconds(asked->finish_by));
-        ask(d, -1, "completion_s.last", text);
+        int len = snprintf(said, sizeof(said), "<= %s", asked->finish_text);
+        ask(d, -1, "completion_s.last", text, len < (int)sizeof(said) ? said : text);
         spread_need(d, "completion_s.last", "<=", text);
     }
     for (size_t i = 0; asked->wan_share > 0 && i < s->sites_len; i++) {
         if (!s->sites[i].wan.none) {
-            snprintf(text, sizeof(text), "<= %.0f",
-                     floor(asked->wan_share * (double)s->sites[i].wan.down_bit_s));
-            ask(d, (int)i, "wan.peak_bit_s", text);
+            double most = floor(asked->wan_share * (double)s->sites[i].wan.down_bit_s);
+            snprintf(text, sizeof(text), "<= %.0f", most);
+            say_rate((uint64_t)most, said, sizeof(said));
+            ask(d, (int)i, "wan.peak_bit_s", text, said);
         }
     }
     if (asked->has_max_failures) {
         snprintf(text, sizeof(text), "<= %u", asked->max_failures);
-        ask(d, -1, "phones.failed", text);
+        ask(d, -1, "phones.failed", text, text);
         spread_need(d, "phones.failed", "<=", text);
     }
 }
@@ -475,11 +498,13 @@ char *analysis_draft_class(const struct analysis_draft *d, size_t site,
     return text;
 }
 
-char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures)
+char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures,
+                           const struct analysis_setting *server)
 {
     cJSON *root = cJSON_Duplicate(d->root, true);
     char *text =
         root != NULL && set_needs(d, root, -1) &&
+                (server == NULL || analysis_measure_set_server(root, server)) &&
                 analysis_measure_apply(root, d->scenario->method, measures, d->scenario->sites_len)
             ? cJSON_PrintUnformatted(root)
             : NULL;

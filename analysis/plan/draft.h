@@ -23,6 +23,7 @@
 
 struct analysis_needs_asked { /* by the command line */
     sim_duration finish_by;   /* of the last phone, from start.at; SIM_NEVER: not asked */
+    const char *finish_text;  /* as it was given, "4 h"; with finish_by only, borrowed */
     double wan_share;         /* of each site's rate, best second; 0: not asked */
     bool has_max_failures;
     uint32_t max_failures; /* phones that may fail in all */
@@ -31,6 +32,7 @@ struct analysis_needs_asked { /* by the command line */
 struct analysis_need {
     char metric[SCENARIO_NAME_MAX + 80]; /* "sites[branch].completion_s.last" */
     char expression[48];                 /* "<= 14400" */
+    char said[48];                       /* for people, "<= 4 h"; of what was asked for only */
     int site;                            /* index of its class; -1: of the whole run */
     bool alone;                          /* of one of its copies: the class keeps it when alone */
     bool derived;                        /* only of all sites together */
@@ -57,8 +59,9 @@ void analysis_draft_deinit(struct analysis_draft *d);
 /* One copy of class `site` alone, with `m`. NULL: no memory. free() it; so the others. */
 char *analysis_draft_class(const struct analysis_draft *d, size_t site,
                            const struct analysis_measure *m);
-/* All classes with their measures, and every need. */
-char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures);
+/* All classes with their measures, and every need; `server` (may be NULL): with that setting. */
+char *analysis_draft_whole(const struct analysis_draft *d, const struct analysis_measure *measures,
+                           const struct analysis_setting *server);
 /* The same with the thresholds that people asked for: what is handed over. */
 char *analysis_draft_planned(const struct analysis_draft *d,
                              const struct analysis_measure *measures);

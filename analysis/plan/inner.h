@@ -29,12 +29,17 @@ struct plan_class {
     double has[ANALYSIS_TOTALS_MAX];
 };
 
+enum { PLAN_SETTINGS = 2 };
+
 struct plan {
     const struct analysis_plan *config;
     struct analysis_draft draft;
     struct plan_class *classes;
     size_t classes_len;
     struct analysis_trial whole_as_it_is, whole;
+    /* All sites as they are with plan_server_settings, as read_whole() writes it; NULL: the server
+     * turned nobody away. */
+    cJSON *servers[PLAN_SETTINGS];
     cJSON *cautions; /* of the last whole run */
     /* All sites together over the sum of the copies alone, as last run; 0: not known. */
     double factor[ANALYSIS_TOTALS_MAX];
@@ -44,6 +49,8 @@ struct plan {
 
 /* ---- plan.c ---- */
 
+/* What lets a server that turns phones away at its limit serve them. */
+extern const struct analysis_setting plan_server_settings[PLAN_SETTINGS];
 void plan_tell(const struct plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Searches so many classes anew; their answers become their measures. An exit status. */
 int plan_search(struct plan *p, const uint32_t *which, uint32_t len);

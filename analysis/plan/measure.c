@@ -298,6 +298,13 @@ static bool apply_rest(cJSON *root, cJSON *site, const struct analysis_measure *
     return good;
 }
 
+bool analysis_measure_set_server(cJSON *root, const struct analysis_setting *setting)
+{
+    cJSON *server = object_at(root, "server");
+
+    return server != NULL && put(server, setting->key, cJSON_CreateString(setting->value));
+}
+
 bool analysis_measure_apply(cJSON *root, enum scenario_method method,
                             const struct analysis_measure *measures, size_t len)
 {

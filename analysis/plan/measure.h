@@ -68,6 +68,13 @@ cJSON *analysis_measure_json(const struct analysis_measure *m);
 /* Its way back; false for what is none. */
 bool analysis_measure_read(const cJSON *json, struct analysis_measure *out);
 
+/* One of the server's, for all sites; both static. */
+struct analysis_setting {
+    const char *key, *value; /* "overflow", "queue" */
+};
+/* Into `root`, a scenario's document. False: no memory. */
+bool analysis_measure_set_server(cJSON *root, const struct analysis_setting *setting);
+
 /* Writes measures[i] for sites[i] into `root`, a scenario's document with as many sites. `method`:
  * what the scenario has now. False: no memory. */
 bool analysis_measure_apply(cJSON *root, enum scenario_method method,

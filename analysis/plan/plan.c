@@ -10,6 +10,7 @@
 #include "analysis/interrupt.h"
 #include "analysis/plan/copies.h"
 #include "analysis/plan/inner.h"
+#include "analysis/summary.h"
 #include "analysis/sweep/pool.h"
 #include "sim/err.h"
 
@@ -27,6 +28,11 @@ void plan_tell(const struct plan *p, const char *format, ...)
     va_end(arguments);
     fflush(p->config->program->err);
 }
+
+const struct analysis_setting plan_server_settings[PLAN_SETTINGS] = {
+    {.key = "overflow", .value = "queue"}, /* asks no more of the server, so it comes first */
+    {.key = "max_transfers", .value = "none"},
+};
 
 /* ---- In a child: all sites, one seed ---- */
 
@@ -69,10 +75,14 @@ static cJSON *read_whole(const struct plan *p, cJSON *document,
     }
     cJSON_AddItemToObject(json, "caution",
                           cJSON_DetachItemFromObjectCaseSensitive(document, "caution"));
+    double peak = analysis_summary_number(document, "server", "peak_transfers");
+    cJSON_AddNumberToObject(json, "peak_transfers", isnan(peak) ? 0 : peak);
     return json;
 }
 
-static char *run_whole(const struct plan *p, const struct analysis_measure *measures, uint64_t seed)
+/* `server` may be NULL: as the scenario has it. */
+static char *run_whole(const struct plan *p, const struct analysis_measure *measures,
+                       const struct analysis_setting *server, uint64_t seed)
 {
     const struct analysis_plan *config = p->config;
     struct analysis_copies copies = {
@@ -81,7 +91,7 @@ static char *run_whole(const struct plan *p, const struct analysis_measure *meas
         .totals_len = p->draft.totals_len,
         .of = calloc(p->classes_len + 1, sizeof(*copies.of)),
     };
-    char *draft = analysis_draft_whole(&p->draft, measures), *text = NULL;
+    char *draft = analysis_draft_whole(&p->draft, measures, server), *text = NULL;
     cJSON *json = NULL, *document = NULL;
 
     if (draft != NULL && copies.of != NULL) {
@@ -105,14 +115,19 @@ struct batch {
     const struct analysis_measure *measures; /* of whole runs; NULL: searches */
     const uint32_t *which;                   /* classes to search */
     uint32_t first;                          /* seed of the first whole run */
-    uint32_t len;                            /* classes, or seeds */
+    bool is_of_server;                       /* whole runs with plan_server_settings instead */
+    uint32_t len;                            /* classes, seeds, or settings */
 };
 
 static char *work(void *context, const struct analysis_job *job)
 {
     const struct batch *b = context;
 
-    return b->measures != NULL ? run_whole(b->plan, b->measures,
+    if (b->is_of_server) {
+        return run_whole(b->plan, b->measures, &plan_server_settings[job->run],
+                         b->plan->whole_as_it_is.seed);
+    }
+    return b->measures != NULL ? run_whole(b->plan, b->measures, NULL,
                                            b->plan->config->scenario->seed + b->first + job->run)
                                : plan_search_class(b->plan, b->which[job->run]);
 }
@@ -458,6 +473,27 @@ static int mend(struct plan *p, uint32_t *which, bool *picked, bool *changed)
     return plan_balance(p, changed);
 }
 
+/* All sites with their measures. Where the first search found none for any class, that is how they
+ * are, which has been run: with more seeds, so figures of the same would differ. */
+static int run_planned(struct plan *p, const struct analysis_measure *measures)
+{
+    bool any = p->rounds > 0;
+
+    for (size_t i = 0; i < p->classes_len; i++) {
+        any = any || measures[i].parts != 0;
+    }
+    p->rounds++;
+    if (any) {
+        plan_tell(p, "all sites with their measures%s\n", p->rounds > 1 ? ", again" : "");
+        return run_seeds(p, measures, false);
+    }
+    p->whole = p->whole_as_it_is;
+    for (size_t i = 0; i < p->classes_len; i++) {
+        p->classes[i].now = p->classes[i].as_it_is;
+    }
+    return ANALYSIS_OK;
+}
+
 static int confirm(struct plan *p)
 {
     struct analysis_measure *measures = calloc(p->classes_len + 1, sizeof(*measures));
@@ -477,9 +513,7 @@ static int confirm(struct plan *p)
         for (size_t i = 0; i < p->classes_len; i++) {
             measures[i] = p->classes[i].measure;
         }
-        p->rounds++;
-        plan_tell(p, "all sites with their measures%s\n", p->rounds > 1 ? ", again" : "");
-        status = run_seeds(p, measures, false);
+        status = run_planned(p, measures);
         if (status != ANALYSIS_OK || p->whole.met || p->rounds == ANALYSIS_PLAN_ROUNDS_MAX) {
             break;
         }
@@ -583,6 +617,24 @@ static int search_first(struct plan *p)
     return status;
 }
 
+/* Who is turned away at the server's limit needs no measure where the server can do more, or lets
+ * them wait: all sites as they are, with the seed that was worse, tell how many. Whether it can is
+ * not ours to know, so the plan keeps the limit and says what else there is. */
+static int try_server(struct plan *p, const struct analysis_measure *none)
+{
+    const struct scenario *s = p->config->scenario;
+    struct batch b = {.plan = p, .measures = none, .is_of_server = true, .len = PLAN_SETTINGS};
+
+    if (p->whole_as_it_is.refused <= 0 || s->server.max_transfers == 0 ||
+        s->server.overflow != SIM_OVERFLOW_REFUSE) {
+        return ANALYSIS_OK;
+    }
+    plan_tell(p, "all sites as they are, without the server's limit and with a queue\n");
+    int status = run_batch(p, &b, p->servers);
+    p->runs += status == ANALYSIS_OK ? b.len : 0;
+    return status;
+}
+
 static int go(struct plan *p)
 {
     struct analysis_measure *none = calloc(p->classes_len + 1, sizeof(*none));
@@ -591,6 +643,9 @@ static int go(struct plan *p)
     if (status == ANALYSIS_OK) {
         plan_tell(p, "all sites as they are\n");
         status = run_seeds(p, none, true);
+    }
+    if (status == ANALYSIS_OK && !p->whole_as_it_is.met) {
+        status = try_server(p, none);
     }
     free(none);
     if (status != ANALYSIS_OK) {
@@ -654,6 +709,9 @@ int analysis_plan_make(const struct analysis_plan *config, cJSON **document, cha
         cJSON_Delete(p.classes[i].found);
     }
     free(p.classes);
+    for (size_t i = 0; i < PLAN_SETTINGS; i++) {
+        cJSON_Delete(p.servers[i]);
+    }
     cJSON_Delete(p.cautions);
     analysis_draft_deinit(&p.draft);
     return status;

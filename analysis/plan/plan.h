@@ -2,6 +2,8 @@
  * makes each fit.
  *
  *  1. All sites as they are: who misses what? (Of a miss two seeds tell, so the rest is not run.)
+ *     Where the server turned phones away at its limit: who does without the limit, or with a
+ *     queue? That is said beside the plan, which keeps the limit.
  *  2. If anybody does, or all together do: each class alone, one copy of it, is searched for its
  *     cheapest measure (search.h). Sites touch one another only through the server, so alone is
  *     nearly the truth. Limits of the whole run that are then over are shared out (balance.c).

@@ -264,6 +264,12 @@ static void add_total(struct sentence *s, const cJSON *t, const char *when)
         analysis_quantity_format(metric, number(t, "limit"), limit));
 }
 
+/* Did the server turn phones away at its limit, as it is? */
+static bool is_limited(const cJSON *d)
+{
+    return cJSON_IsObject(at(d, "server_limit"));
+}
+
 /* Which sites don't fit as they are, and whether there is a plan. */
 static void add_answer(struct sentence *s, const cJSON *d)
 {
@@ -286,9 +292,13 @@ static void add_answer(struct sentence *s, const cJSON *d)
     }
     if (is_true(d, "found")) {
         double need = sites_that(d, has_measure);
-        add(s, "%.0f need%s a measure, then all fit:", need, need == 1 ? "s" : "");
+        add(s, "%.0f need%s a measure", need, need == 1 ? "s" : "");
+        if (is_limited(d)) {
+            add(s, " while the server's limit stays (see below)");
+        }
+        add(s, ", then all fit:");
     } else if (sites_that(d, is_solved) < all) {
-        add(s, "No measure that is allowed makes all of them fit:");
+        add(s, "No measure that is allowed makes %s fit:", all == 1 ? "it" : "all of them");
     } else if ((total = missed_total(d, "planned")) != NULL) {
         add(s, "No measures that are allowed make all of it fit: with these ");
         add_total(s, total, "planned");
@@ -330,6 +340,77 @@ static void add_margin(struct sentence *s, const cJSON *d)
     add(s, ".");
 }
 
+/* "server.max_transfers "none": 30 of 40 sites fit as they are (kiosk, shop); no phone fails; ..."
+ */
+static void print_setting(const struct analysis_style *style, const cJSON *d, const cJSON *setting)
+{
+    double all = number(d, "sites"), fit = all - number(setting, "sites_missing");
+    double failed = number(at(setting, "trial"), "failed");
+    struct sentence s = {.len = 0};
+    const cJSON *name;
+    char cell[ANALYSIS_CELL_MAX];
+    int len = 0;
+
+    add(&s, "%s \"%s\": %.0f of %.0f site%s fit%s", text(setting, "key"), text(setting, "value"),
+        fit, all, all == 1 ? "" : "s",
+        all == 1  ? "s"
+        : fit > 0 ? " as they are"
+                  : "");
+    cJSON_ArrayForEach(name, at(setting, "fits"))
+    {
+        if (len++ < NAMES_SHOWN) {
+            add(&s, "%s%s", len > 1 ? ", " : " (", cJSON_GetStringValue(name));
+        }
+    }
+    if (len > NAMES_SHOWN) {
+        add(&s, " and %d more", len - NAMES_SHOWN);
+    }
+    add(&s, "%s; %.0f phone%s fail%s, the last after %s", len > 0 ? ")" : "", failed,
+        failed == 1 ? "" : "s", failed == 1 ? "s" : "",
+        analysis_summary_seconds(number(at(setting, "trial"), "last_s"), cell));
+    add(&s, "; the server has up to %.0f transfers at once.", number(setting, "peak_transfers"));
+    fprintf(style->to, "  ");
+    analysis_summary_wrap(style, 2, 4, s.bytes);
+}
+
+/* The cheapest lever of all may be the server's: it is no class's, so it stands beside the plan. */
+static void print_server_limit(const struct analysis_style *style, const cJSON *d)
+{
+    const cJSON *limit = at(d, "server_limit"), *setting, *best = NULL;
+    double least = sites_missing(d);
+    struct sentence s = {.len = 0};
+
+    if (!is_limited(d)) {
+        return;
+    }
+    add(&s, "The server refused %.0f transfer%s: ", number(limit, "refused"),
+        number(limit, "refused") == 1 ? "" : "s");
+    add(&s, "server.max_transfers is %.0f at once, for the whole network. All sites as they are, ",
+        number(limit, "max_transfers"));
+    add(&s, "with another setting of the server%s:",
+        number(d, "seeds") > 1 ? " (one seed, the worse)" : "");
+    fputc('\n', style->to);
+    analysis_summary_wrap(style, 0, 0, s.bytes);
+    cJSON_ArrayForEach(setting, at(limit, "settings"))
+    {
+        print_setting(style, d, setting);
+        if (number(setting, "sites_missing") < least) {
+            least = number(setting, "sites_missing");
+            best = setting;
+        }
+    }
+    s.len = 0;
+    if (best != NULL) {
+        add(&s,
+            "If your server can do that, it is the cheapest measure: plan with --set '%s=\"%s\"'.",
+            text(best, "key"), text(best, "value"));
+    } else {
+        add(&s, "Neither makes more sites fit.");
+    }
+    analysis_summary_wrap(style, 0, 0, s.bytes);
+    fputc('\n', style->to);
+}
+
 static void print_verdict(const struct analysis_style *style, const cJSON *d)
 {
     bool found = is_true(d, "found");
@@ -342,6 +423,7 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     if (!is_true(d, "fits_as_it_is")) {
         print_answers(style, d);
     }
+    print_server_limit(style, d);
     add_as_it_is(&s, d);
     if (found) {
         add_margin(&s, d);
@@ -411,8 +493,7 @@ static void add_class(struct analysis_columns *t, const cJSON *d, const cJSON *c
                          is_true(now, "met") ? "-" : cell);
     analysis_columns_add(t, is_true(now, "met") ? ANALYSIS_PLAIN : ANALYSIS_BAD,
                          misfit_of_copies(now, c, cell));
-    analysis_columns_add(t, solved ? ANALYSIS_PLAIN : ANALYSIS_BAD,
-                         solved ? text(c, "text") : "nothing");
+    analysis_columns_add(t, solved ? ANALYSIS_PLAIN : ANALYSIS_BAD, text(c, "text"));
     analysis_columns_add(t, ANALYSIS_PLAIN, analysis_summary_seconds(number(then, "last_s"), cell));
     analysis_columns_add(t, ANALYSIS_PLAIN, percent(number(then, "margin"), cell));
 }
@@ -555,10 +636,12 @@ static void print_tried(const struct analysis_style *style, const cJSON *d)
     if (any) {
         struct sentence s = {.len = 0};
         add(&s,
-            "What was tried, one copy of each class alone (worst seed): %.0f measures, %.0f "
-            "runs (at most %.0f measures a class, and all sites %.0f times)",
-            number(d, "tries"), number(d, "runs"), number(at(d, "budget"), "tries_of_a_class"),
-            number(at(d, "budget"), "rounds"));
+            "What was tried, one copy of each class alone (the worst seed; of what misses the "
+            "first "
+            "that does): %.0f measure%s, %.0f runs (at most %.0f measures a class, and all sites "
+            "%.0f times)",
+            number(d, "tries"), number(d, "tries") == 1 ? "" : "s", number(d, "runs"),
+            number(at(d, "budget"), "tries_of_a_class"), number(at(d, "budget"), "rounds"));
         title(style, s.bytes);
         analysis_columns_print(t, style, 4);
     }

@@ -27,6 +27,8 @@ expect "no search" 2 "$(json "$WORK/out" d.runs)"
 thin=(--set 'sites[0].wan.rate="200 kbit/s"')
 plan 0 "fits with PFS" --finish-by "20 s" "${thin[@]}" --out "$WORK/pfs"
 expect "its measure" pfs "$(class 'measure.parts.join()')"
+expect "no phone was turned away" null "$(json "$WORK/out" 'String(d.server_limit)')"
+expect "its limit with the unit it came with" "<= 20 s" "$(json "$WORK/pfs/planned.json" 'd.thresholds["completion_s.last"]')"
 expect "as it is it misses" false "$(class as_it_is.met)"
 expect "one copy on paper" 4 "$(class bounds.one_copy_s)"
 expect "a copy each" 32 "$(class bounds.all_copies_s)"
@@ -38,7 +40,14 @@ expect "by PFS" "pfs true" "$(json "$WORK/out" '[d.method, d.thresholds[0].met].
 plan 0 "fits only with a longer start" --finish-by "10 min" --methods traditional --out "$WORK/spread" \
     --set server.max_transfers=1 --set server.retries=0 --set 'sites[0].count=1'
 expect "its measure" spread "$(class 'measure.parts.join()')"
+# Or the server does more, or lets them wait: said beside the plan, by a run of all sites.
+expect "who is turned away, and who is not without the limit" "1 true queue 0 branch 0 1 none 0 branch 0 8" \
+    "$(json "$WORK/out" '[d.server_limit.max_transfers, d.server_limit.refused > 0, ...d.server_limit.settings.map(s => [s.value, s.sites_missing, s.fits.join(), s.trial.failed, s.peak_transfers].join(" "))].join(" ")')"
 run_status 0 "and it does" "$PFSIM" run "$WORK/spread/planned.json" --quiet
+run_status 0 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "10 min" --methods traditional \
+    --set server.max_transfers=1 --set server.retries=0 --set 'sites[0].count=1'
+grep -q 'server.overflow "queue": 1 of 1 site fits (branch); 0 phones fail' "$WORK/out" || fail "the queue is not offered"
+grep -q "plan with --set 'server.overflow=\"queue\"'" "$WORK/out" || fail "it does not say how to plan with it"
 run_status 1 "which the first did not" "$PFSIM" run "$WORK/one.json" --quiet --set server.max_transfers=1 \
     --set server.retries=0 --set 'sites[0].count=1'
 
@@ -70,6 +79,7 @@ expect "no plan" "false false" "$(json "$WORK/out" '[d.found, d.classes[0].solve
 [ ! -e "$WORK/no/planned.json" ] || fail "a plan that is none is handed over"
 run_status 1 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 --finish-by "3 s" --methods pfs "${thin[@]}"
 grep -q 'even one copy takes 4 s' "$WORK/out" || fail "it does not say what even one copy takes"
+grep -Eq '^branch .* as it is +[0-9].* -[0-9]+ %$' "$WORK/out" || fail "the nearest, and by how much it misses, is not told"
 grep -q 'must hold: completion_s.last <= 3 s' "$WORK/out" || fail "a limit is not in people's units"
 grep -q 'ruled out by closed forms: takes 4 s at least' "$WORK/out" || fail "what was ruled out on paper is not told"
 expect "no line is too wide or ends in blanks" "" "$(grep -E '.{101}| $' "$WORK/out")"

@@ -87,6 +87,7 @@ const plans = [
   ["none", 1, ["--finish-by", "1 ms", "--methods", "pfs"]],
   ["limits a line", 0, ["--finish-by", "10 min", "--wan-share", "0.5"]],
   ["totals", 0, ["--set", 'thresholds={"wan.payload_bytes":"< 1 MB","server.peak_transfers":"<= 12"}']],
+  ["a server that is full", 0, ["--finish-by", "10 min", "--set", "server.max_transfers=1", "--set", "server.retries=0"]],
   ["a seed over 2^53", 0, ["--finish-by", "20 s", "--set", 'seed="18446744073709551614"']],
 ];
 for (const [name, status, args] of plans) {
