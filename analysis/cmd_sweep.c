@@ -16,7 +16,7 @@ enum { COLUMNS = 4 }; /* figures on the terminal unless some are asked for: our 
 
 static const struct analysis_usage usage = {
     .command = "sweep",
-    .arguments = "SCENARIO --vary PATH=VALUES [--vary ...] [flags]",
+    .arguments = "SCENARIO [--vary PATH=VALUES ...] [--repeat N] [flags]",
     .does =
         "Runs every combination of the varied keys' values with N seeds each and says for every\n"
         "figure its mean and 95 % confidence (Student's t). A key is varied by\n"
@@ -24,6 +24,9 @@ static const struct analysis_usage usage = {
         "  --vary \"PATH=A..B xF\"      A, A x F, ... up to B: \"sites[0].wan.rate=384 kbit/s..6 "
         "Mbit/s x2\"\n"
         "  --vary \"PATH=A..B +S\"      A, A + S, ... up to B: \"pfs.fanout=1..8 +1\"\n"
+        "Without --vary: N seeds of the scenario as it is, as in\n"
+        "  pfsim sweep scenarios/branch-t1.json --repeat 20 --set "
+        "thresholds.completion_s.p95=\"< 10 min\"\n"
         "PATH is written as for --set; sites[*].KEY means every site. The seeds are SEED, SEED + "
         "1, "
         "...\n"
@@ -183,16 +186,14 @@ static int sweep(const struct analysis_program *program, struct flags *f, const 
     struct analysis_output *junit = NULL;
     cJSON *view = NULL;
     char texts[3][100], why[ANALYSIS_WHY_MAX];
-    size_t metrics_len = f->metrics.len;
-    const char *const *metrics =
-        metrics_len > 0 ? f->metrics.items : analysis_tables_metrics(&metrics_len);
+    const char *metrics[ANALYSIS_TABLES_METRICS_MAX];
     const struct analysis_grid_config config = {
         .program = program,
         .path = path,
         .sets = &f->sets,
         .varied = &f->varied,
-        .metrics = metrics,
-        .metrics_len = metrics_len,
+        .metrics = f->metrics.items,
+        .metrics_len = f->metrics.len,
     };
 
     int status = add_set(&f->sets, program, "world", f->world, texts[0], sizeof(texts[0]));
@@ -221,9 +222,10 @@ static int sweep(const struct analysis_program *program, struct flags *f, const 
             .ranks = ranks,
             .out = f->out,
             .repeat = (uint32_t)f->repeat_n,
-            .metrics = metrics,
-            .metrics_len = metrics_len,
-            .columns = f->metrics.len > 0 ? f->metrics.len : COLUMNS,
+            .metrics = f->metrics.len > 0 ? f->metrics.items : metrics,
+            .metrics_len =
+                f->metrics.len > 0 ? f->metrics.len : analysis_tables_metrics(&grid, metrics),
+            .columns = f->metrics.len > 0 ? f->metrics.len : COLUMNS + grid.judged_len,
             .fresh = f->fresh,
             .keep = f->keep,
             .quiet = f->quiet,

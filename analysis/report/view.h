@@ -69,10 +69,19 @@
  *                 "numbers": [384000] | null, "log": true } ],
  *     "metrics": [ { "name": "completion_s.p95", "label": "95 % of the phones are done after",
  *                    "unit": "s" } ],
- *     "repeat": 5, "runs": 40, "failed": 0,
+ *     "repeat": 5, "runs": 40, "all_met": 40, "failed": 0, "missing": 0,
+ *     "thresholds": [ { "expression": "completion_s.p95 < 10 min", "name": "completion_s.p95",
+ *                       "op": "<", "limit": 600, "unit": "s" | "B" | "bit/s" | "share" | "",
+ *                       "runs": 40, "missed": 20 } ],
+ *                      at most 64, then those that most runs missed; missing when there are none
+ *     "thresholds_more": 0,                              that were left out
  *     "points": [ { "at": [0, 2], "runs": 5, "all_met": 5,        at: indexes into keys[].values
- *                   "mean": [1.0], "low": [0.9], "high": [1.1] } ] }
- *            by metric; low and high: 95 % confidence of the mean, null with fewer than two runs
+ *                   "mean": [1.0], "low": [0.9], "high": [1.1],
+ *                   "behind": 0,                         runs that left phones behind
+ *                   "judged": [5], "missed": [0], "worst": [58.1] } ] }
+ *            by metric; low and high: 95 % confidence of the mean, null with fewer than two runs;
+ *            by threshold: runs that were judged by it, those that missed it, the value farthest
+ *            on the wrong side
  *
  * A page that watches a run (analysis/watch) shows the same RUN while it grows:
  * event "start" has a whole view (kind "run", lists empty or so far), "sample" one object

@@ -271,6 +271,25 @@ static int identify(struct analysis_combination *c, const struct scenario *s)
     return 0;
 }
 
+/* A figure that is judged is what the reader asks about. */
+static int keep_judged(struct analysis_grid *g, const struct scenario *s)
+{
+    g->has_thresholds = g->has_thresholds || s->thresholds_len > 0;
+    for (size_t i = 0; i < s->thresholds_len && g->judged_len < ANALYSIS_GRID_JUDGED_MAX; i++) {
+        const char *metric = s->thresholds[i].metric;
+        bool known =
+            strncmp(metric, "phones.", 7) == 0 || analysis_threshold_is_unrepeatable(metric);
+        for (size_t n = 0; n < g->judged_len; n++) {
+            known = known || strcmp(g->judged[n], metric) == 0;
+        }
+        if (!known && (g->judged[g->judged_len] = strdup(metric)) == NULL) {
+            return SIM_ENOMEM;
+        }
+        g->judged_len += !known;
+    }
+    return 0;
+}
+
 static int keep(struct making *m, struct analysis_combination *c, const struct scenario *s)
 {
     struct analysis_memory memory = {.scenario = s, .method = s->method, .runs = 1};
@@ -278,7 +297,7 @@ static int keep(struct making *m, struct analysis_combination *c, const struct s
     c->method = s->method;
     c->phones = s->phones_total;
     c->text = strdup(s->text);
-    if (c->text == NULL) {
+    if (c->text == NULL || keep_judged(m->g, s) != 0) {
         return SIM_ENOMEM;
     }
     if (s->world == SCENARIO_VIRTUAL) {
@@ -371,6 +390,9 @@ void analysis_grid_deinit(struct analysis_grid *g)
     }
     for (size_t k = 0; k < g->keys_len; k++) {
         analysis_vary_deinit(&g->keys[k]);
+    }
+    for (size_t i = 0; i < g->judged_len; i++) {
+        free(g->judged[i]);
     }
     free(g->list);
     free(g->path);

@@ -20,6 +20,7 @@
 enum { /* our choices */
        ANALYSIS_GRID_KEYS_MAX = 8,
        ANALYSIS_GRID_MAX = 10000, /* combinations */
+       ANALYSIS_GRID_JUDGED_MAX = 8,
 };
 
 struct analysis_combination {
@@ -40,6 +41,12 @@ struct analysis_grid { /* zero it before first use */
     size_t keys_len;
     struct analysis_combination *list;
     size_t len;
+    /* Figures that the scenario judges, in its order, of any combination: the tables begin with
+     * them. Numbers of phones are left out, "runs met" says enough of them, and so is what differs
+     * between equal runs. */
+    char *judged[ANALYSIS_GRID_JUDGED_MAX];
+    size_t judged_len;
+    bool has_thresholds;
     uint64_t memory; /* bytes that the largest virtual run may take; 0 in the live world */
 };
 

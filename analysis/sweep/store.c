@@ -858,6 +858,52 @@ int analysis_store_values(struct analysis_store *s, const char *name, double *va
     return code == SQLITE_DONE ? 0 : refuse(s, code, why);
 }
 
+/* ?1: apart by combination. A threshold that changes with a key has an expression of its own. */
+static const char judged[] =
+    "SELECT iif(?1, runs.combination, 0) AS place, json_extract(t.value, '$.expression') AS text, "
+    "json_extract(t.value, '$.unit'), json_extract(t.value, '$.limit'), count(*), "
+    "sum(NOT json_extract(t.value, '$.met')), count(json_extract(t.value, '$.value')), "
+    "min(json_extract(t.value, '$.value')), max(json_extract(t.value, '$.value')) "
+    "FROM runs, json_each(runs.result, '$.thresholds') AS t WHERE runs.status IN ('met', 'missed') "
+    "GROUP BY place, text ORDER BY place, min(t.key), text";
+
+static double number_or_nan(sqlite3_stmt *st, int column)
+{
+    return sqlite3_column_type(st, column) != SQLITE_NULL ? sqlite3_column_double(st, column) : NAN;
+}
+
+int analysis_store_judged(struct analysis_store *s, bool apart, analysis_store_judge each,
+                          void *context, char why[ANALYSIS_WHY_MAX])
+{
+    sqlite3_stmt *st = NULL;
+    int code = sqlite3_prepare_v2(s->db, judged, -1, &st, NULL);
+
+    sqlite3_bind_int(st, 1, apart);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(st);
+        sqlite3_int64 place = sqlite3_column_int64(st, 0);
+        if (code != SQLITE_ROW || place < 0 || (size_t)place >= s->grid->len) {
+            continue;
+        }
+        const char *text = (const char *)sqlite3_column_text(st, 1);
+        const char *unit = (const char *)sqlite3_column_text(st, 2);
+        const struct analysis_store_judged one = {
+            .combination = (size_t)place,
+            .expression = text != NULL ? text : "?",
+            .unit = unit != NULL ? unit : "",
+            .limit = number_or_nan(st, 3),
+            .runs = (uint32_t)sqlite3_column_int64(st, 4),
+            .missed = (uint32_t)sqlite3_column_int64(st, 5),
+            .valued = (uint32_t)sqlite3_column_int64(st, 6),
+            .min = number_or_nan(st, 7),
+            .max = number_or_nan(st, 8),
+        };
+        each(context, &one);
+    }
+    sqlite3_finalize(st);
+    return code == SQLITE_DONE ? 0 : refuse(s, code, why);
+}
+
 char *analysis_store_why(struct analysis_store *s, uint32_t run)
 {
     sqlite3_stmt *st = s->list[GET_WHY];

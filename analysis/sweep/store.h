@@ -73,6 +73,22 @@ void analysis_store_rollback(struct analysis_store *s);
 /* A figure of every run, NAN where it has none: values[run]. 0, or SIM_E* with a sentence. */
 int analysis_store_values(struct analysis_store *s, const char *name, double *values,
                           char why[ANALYSIS_WHY_MAX]);
+/* One threshold in the runs with a result that count, those of one combination or of all. */
+struct analysis_store_judged {
+    size_t combination;     /* 0 of all */
+    const char *expression; /* as the scenario has it; borrowed during the call */
+    const char *unit;       /* "s", "B", "bit/s", "share", "" */
+    double limit;
+    uint32_t runs, missed, valued; /* judged; of them missed; of them with a value */
+    double min, max;               /* of the values; NAN: there is none */
+};
+
+typedef void (*analysis_store_judge)(void *context, const struct analysis_store_judged *one);
+
+/* Calls `each` for every threshold that was judged: with `apart` by combination, in the scenario's
+ * order. Reads every result. 0, or SIM_E* with a sentence. */
+int analysis_store_judged(struct analysis_store *s, bool apart, analysis_store_judge each,
+                          void *context, char why[ANALYSIS_WHY_MAX]);
 /* Why a run failed or missed; "" when nothing was said. free() it; NULL when out of memory. */
 char *analysis_store_why(struct analysis_store *s, uint32_t run);
 

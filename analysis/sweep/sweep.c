@@ -449,11 +449,31 @@ void analysis_sweep_dismiss(struct analysis_ranks *ranks)
 
 /* ---- Progress ---- */
 
+/* Whole seconds: parts of one say nothing that could be read in time. */
+static const char *whole_seconds(uint64_t time, char out[SIM_UNITS_TEXT_MAX])
+{
+    return time < SIM_S ? "less than 1 s" : sim_units_format_duration(time / SIM_S * SIM_S, out);
+}
+
+/* How long the rest takes, once as many runs have ended as go at once: until then nobody knows. */
+static void show_left(struct sweep *s, uint64_t elapsed)
+{
+    char left[SIM_UNITS_TEXT_MAX];
+
+    if (s->ended < s->config->jobs || s->ended >= s->to_run) {
+        return;
+    }
+    double each = (double)elapsed / s->ended;
+    uint64_t rest = (uint64_t)(each * (s->to_run - s->ended));
+    fprintf(s->config->program->err, ", %s%s left", rest < SIM_S ? "" : "about ",
+            whole_seconds(rest, left));
+}
+
 static void show_progress(struct sweep *s)
 {
     const struct analysis_sweep *config = s->config;
     uint64_t now = sim_live_clock();
-    char passed[SIM_UNITS_TEXT_MAX], left[SIM_UNITS_TEXT_MAX];
+    char passed[SIM_UNITS_TEXT_MAX];
 
     if (config->quiet || s->gave_up || now < s->next_progress) {
         return;
@@ -469,14 +489,8 @@ static void show_progress(struct sweep *s)
     if (s->failed > 0) {
         fprintf(config->program->err, ", %u without a result", s->failed);
     }
-    fprintf(config->program->err, ", %s passed",
-            sim_units_format_duration(elapsed / SIM_S * SIM_S, passed));
-    if (s->ended > 0) {
-        double each = (double)elapsed / s->ended;
-        uint64_t rest = (uint64_t)(each * (s->to_run - s->ended));
-        fprintf(config->program->err, ", about %s left",
-                sim_units_format_duration(rest / SIM_S * SIM_S, left));
-    }
+    fprintf(config->program->err, ", %s passed", whole_seconds(elapsed, passed));
+    show_left(s, elapsed);
     fprintf(config->program->err, "%s", s->is_live ? "" : "\n");
     fflush(config->program->err);
     s->is_drawn = s->is_live;

@@ -32,15 +32,27 @@ static const struct {
 
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
-const char *const *analysis_tables_metrics(size_t *len)
-{
-    static const char *names[KNOWN];
+_Static_assert((int)KNOWN + (int)ANALYSIS_GRID_JUDGED_MAX <= (int)ANALYSIS_TABLES_METRICS_MAX,
+               "room for all of them");
 
-    for (size_t i = 0; i < KNOWN; i++) {
-        names[i] = known[i].name;
+size_t analysis_tables_metrics(const struct analysis_grid *g,
+                               const char *out[ANALYSIS_TABLES_METRICS_MAX])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < g->judged_len; i++) {
+        out[len++] = g->judged[i];
     }
-    *len = KNOWN;
-    return names;
+    for (size_t i = 0; i < KNOWN; i++) {
+        bool is_there = false;
+        for (size_t n = 0; n < g->judged_len; n++) {
+            is_there = is_there || strcmp(g->judged[n], known[i].name) == 0;
+        }
+        if (!is_there) {
+            out[len++] = known[i].name;
+        }
+    }
+    return len;
 }
 
 static const char *label_of(const char *name)
@@ -202,6 +214,37 @@ static cJSON *new_failures(const struct analysis_tables_config *config)
     return list;
 }
 
+/* Runs whose phones were not all upgraded; NAN is none of them. */
+static int add_behind(cJSON *sweep, const struct analysis_tables_config *config, double *values,
+                      char why[ANALYSIS_WHY_MAX])
+{
+    static const char *const names[] = {"phones.failed", "phones.unfinished"};
+    uint32_t runs = analysis_store_runs(config->store);
+    uint8_t *behind = calloc(runs, 1);
+    cJSON *point;
+    size_t combination = 0;
+    int rc = behind != NULL ? 0 : SIM_ENOMEM;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && rc == 0; i++) {
+        rc = analysis_store_values(config->store, names[i], values, why);
+        for (uint32_t run = 0; run < runs && rc == 0; run++) {
+            behind[run] |= values[run] > 0 &&
+                           analysis_store_status(config->store, run) == ANALYSIS_STORE_MISSED;
+        }
+    }
+    cJSON_ArrayForEach(point, cJSON_GetObjectItemCaseSensitive(sweep, "points"))
+    {
+        uint32_t sum = 0;
+        for (uint32_t i = 0; i < config->repeat && rc == 0; i++) {
+            sum += behind[i * config->grid->len + combination];
+        }
+        cJSON_AddNumberToObject(point, "behind", sum);
+        combination++;
+    }
+    free(behind);
+    return rc;
+}
+
 static cJSON *new_sweep(const struct analysis_tables_config *config, const double *values,
                         double *seeds)
 {
@@ -240,7 +283,7 @@ int analysis_tables_view(cJSON **out, const struct analysis_tables_config *confi
                          char why[ANALYSIS_WHY_MAX])
 {
     uint32_t runs = analysis_store_runs(config->store);
-    double *values = calloc(config->metrics_len * runs + 1, sizeof(*values));
+    double *values = calloc((config->metrics_len + 1) * runs, sizeof(*values));
     double *seeds = calloc(config->repeat, sizeof(*seeds));
     cJSON *view = cJSON_CreateObject();
     char seed[32];
@@ -258,10 +301,17 @@ int analysis_tables_view(cJSON **out, const struct analysis_tables_config *confi
         cJSON_AddStringToObject(view, "world", scenario_world_name(config->grid->world));
         cJSON_AddStringToObject(view, "seed", seed);
         cJSON_AddItemToObject(view, "runs", cJSON_CreateArray());
-        cJSON_AddItemToObject(view, "sweep", new_sweep(config, values, seeds));
+        cJSON *sweep = new_sweep(config, values, seeds);
+        cJSON_AddItemToObject(view, "sweep", sweep);
+        rc = add_behind(sweep, config, values, why);
+        if (rc == 0 && config->grid->has_thresholds) {
+            rc = analysis_tables_judge(sweep, config, why);
+        }
         cJSON_AddItemToObject(view, "scenario", cJSON_Parse(config->grid->text));
         cJSON *versions = cJSON_AddObjectToObject(view, "versions");
-        rc = cJSON_AddStringToObject(versions, "pfsim", config->version) != NULL ? 0 : SIM_ENOMEM;
+        if (cJSON_AddStringToObject(versions, "pfsim", config->version) == NULL) {
+            rc = SIM_ENOMEM;
+        }
     }
     free(values);
     free(seeds);

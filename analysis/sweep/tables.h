@@ -16,10 +16,16 @@
 #include "analysis/sweep/grid.h"
 #include "analysis/sweep/store.h"
 
-enum { ANALYSIS_TABLES_FAILURES_MAX = 100 };
+enum {
+    ANALYSIS_TABLES_FAILURES_MAX = 100,
+    ANALYSIS_TABLES_THRESHOLDS_MAX = 64, /* those that most runs missed: our choice */
+    ANALYSIS_TABLES_METRICS_MAX = 32,    /* of those shown unless others are asked for */
+};
 
-/* The figures shown unless others are asked for; `*len` of them. */
-const char *const *analysis_tables_metrics(size_t *len);
+/* The figures shown unless others are asked for, those that the scenario judges first. Returns how
+ * many; their names are borrowed from the grid, or static. */
+size_t analysis_tables_metrics(const struct analysis_grid *g,
+                               const char *out[ANALYSIS_TABLES_METRICS_MAX]);
 
 struct analysis_tables_config {
     const struct analysis_grid *grid;
@@ -33,6 +39,10 @@ struct analysis_tables_config {
 /* 0 and `*out` (the caller's), or SIM_E* with a sentence. */
 int analysis_tables_view(cJSON **out, const struct analysis_tables_config *config,
                          char why[ANALYSIS_WHY_MAX]);
+/* For analysis_tables_view(): which thresholds were missed, how often and where: the sweep's
+ * "thresholds" and its points' "judged", "missed" and "worst". 0, or SIM_E* with a sentence. */
+int analysis_tables_judge(cJSON *sweep, const struct analysis_tables_config *config,
+                          char why[ANALYSIS_WHY_MAX]);
 /* sweep.csv, sweep.json and report.html, each whole or not at all. 0, or SIM_E* with a sentence. */
 int analysis_tables_write(const cJSON *view, const char *dir, char why[ANALYSIS_WHY_MAX]);
 /* The verdict for CI systems: a test case a combination. `view` NULL: nothing was run. Publishes

@@ -1,5 +1,6 @@
 /* analysis/sweep/tables_print.c -- the table of a sweep on a terminal; see tables.h. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,9 @@ enum {
     EXTREMES = 10,  /* at each end */
     SHOWN_MAX = 16, /* keys and metrics; each metric is two columns */
     SENTENCE_MAX = 1200,
-    FEW = 3, /* figures that outlive their intervals on a narrow page */
+    THRESHOLDS = 8,   /* told one by one */
+    COMBINATIONS = 5, /* of each */
+    FEW = 3,          /* figures that outlive their intervals on a narrow page */
 };
 
 struct table {
@@ -215,6 +218,171 @@ static void print_verdict(const struct analysis_style *style, const cJSON *view)
     fprintf(style->to, "%s\n", analysis_summary_off(style));
 }
 
+/* ---- Thresholds ---- */
+
+static void append(char line[SENTENCE_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void append(char line[SENTENCE_MAX], const char *format, ...)
+{
+    size_t len = strlen(line);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line + len, SENTENCE_MAX - len, format, arguments);
+    va_end(arguments);
+}
+
+/* "; at worst it is 22 min 5 s: 12 min 5 s (121 %) too much" of a point's runs. */
+static void append_worst(char line[SENTENCE_MAX], const cJSON *threshold, double value, bool met)
+{
+    char text[ANALYSIS_MARGIN_MAX];
+    cJSON *one = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(one, "expression", analysis_json_text(threshold, "expression", "?"));
+    cJSON_AddStringToObject(one, "unit", analysis_json_text(threshold, "unit", ""));
+    cJSON_AddNumberToObject(one, "limit", analysis_json_number(threshold, "limit"));
+    cJSON_AddItemToObject(one, "value",
+                          isnan(value) ? cJSON_CreateNull() : cJSON_CreateNumber(value));
+    cJSON_AddBoolToObject(one, "met", met);
+    append(line, isnan(value) ? "%s%s" : "%sat worst %s", line[0] != '\0' ? "; " : "",
+           analysis_summary_missed(one, text));
+    cJSON_Delete(one);
+}
+
+static double item_of(const cJSON *point, const char *list, int at)
+{
+    return analysis_json_number_of(cJSON_GetArrayItem(analysis_json_get(point, list), at));
+}
+
+/* The value farthest on the wrong side of all points; NAN: there is none. */
+static double worst_of_all(const cJSON *sweep, const cJSON *threshold, int at)
+{
+    double limit = analysis_json_number(threshold, "limit"), worst = NAN;
+    char op = analysis_json_text(threshold, "op", "<")[0];
+    const cJSON *point;
+
+    cJSON_ArrayForEach(point, analysis_json_get(sweep, "points"))
+    {
+        double value = item_of(point, "worst", at);
+        bool worse = op == '<'   ? value > worst
+                     : op == '>' ? value < worst
+                                 : fabs(value - limit) > fabs(worst - limit);
+        worst = isnan(worst) || worse ? value : worst;
+    }
+    return worst;
+}
+
+/* "method=traditional: 20 of 20 runs; at worst it is ..." for each that missed. */
+static void print_missed(const struct analysis_style *style, const cJSON *sweep,
+                         const cJSON *threshold, int at)
+{
+    enum { INDENT = 12 };
+    int keys = cJSON_GetArraySize(analysis_json_get(sweep, "keys")), told = 0, more = 0;
+    const cJSON *point;
+
+    cJSON_ArrayForEach(point, analysis_json_get(sweep, "points"))
+    {
+        char line[SENTENCE_MAX] = "";
+        double missed = item_of(point, "missed", at);
+        if (!(missed > 0) || told++ >= COMBINATIONS) {
+            more += missed > 0;
+            continue;
+        }
+        for (int k = 0; k < keys; k++) {
+            append(line, "%s%.80s=%.60s", k > 0 ? ", " : "", key_of(sweep, k),
+                   value_of(sweep, point, k));
+        }
+        append(line, ": %.0f of %.0f run%s", missed, item_of(point, "judged", at),
+               analysis_summary_plural(item_of(point, "judged", at), "s"));
+        append_worst(line, threshold, item_of(point, "worst", at), false);
+        fprintf(style->to, "%*s", INDENT, "");
+        analysis_summary_wrap(style, INDENT, INDENT + 2, line);
+    }
+    if (more > 0) {
+        fprintf(style->to, "%*s... and %d more combination%s\n", INDENT, "", more,
+                more == 1 ? "" : "s");
+    }
+}
+
+static void print_threshold(const struct analysis_style *style, const cJSON *sweep,
+                            const cJSON *threshold, int at)
+{
+    enum { INDENT = 10 };
+    double missed = analysis_json_number(threshold, "missed");
+    double runs = analysis_json_number(threshold, "runs");
+    bool one = cJSON_GetArraySize(analysis_json_get(sweep, "points")) == 1;
+    double worst = worst_of_all(sweep, threshold, at);
+    char line[SENTENCE_MAX] = "";
+
+    append(line, "%.300s: ", analysis_json_text(threshold, "expression", "?"));
+    if (missed > 0) {
+        append(line, "in %.0f of %.0f run%s", missed, runs, analysis_summary_plural(runs, "s"));
+    } else {
+        append(line, runs == 1 ? "in the one run" : "in all %.0f runs", runs);
+    }
+    if ((one || missed == 0) && worst != analysis_json_number(threshold, "limit")) {
+        append_worst(line, threshold, worst, missed == 0);
+    }
+    fprintf(style->to, "  %s%-8s%s",
+            analysis_summary_on(style, missed > 0 ? ANALYSIS_BAD : ANALYSIS_GOOD),
+            missed > 0 ? "MISSED" : "met", analysis_summary_off(style));
+    analysis_summary_wrap(style, INDENT, INDENT, line);
+    if (!one && missed > 0) {
+        print_missed(style, sweep, threshold, at);
+    }
+}
+
+/* Runs whose phones were left behind are no threshold's business, and fail all the same. */
+static void print_behind(const struct analysis_style *style, const cJSON *sweep)
+{
+    double behind = 0;
+    const cJSON *point;
+    char line[100];
+
+    cJSON_ArrayForEach(point, analysis_json_get(sweep, "points"))
+    {
+        behind += analysis_json_number(point, "behind");
+    }
+    if (behind > 0) {
+        snprintf(line, sizeof(line), "in %.0f run%s not every phone was upgraded", behind,
+                 analysis_summary_plural(behind, "s"));
+        analysis_summary_wrap(style, 0, 0, line);
+    }
+}
+
+/* Missed ones first. */
+static void print_thresholds(const struct analysis_style *style, const cJSON *sweep)
+{
+    const cJSON *list = analysis_json_get(sweep, "thresholds"), *threshold;
+    double more = analysis_json_number(sweep, "thresholds_more");
+    int told = 0;
+
+    print_behind(style, sweep);
+    if (cJSON_GetArraySize(list) == 0) {
+        return;
+    }
+    fprintf(style->to, "\nthresholds\n");
+    more = more > 0 ? more : 0;
+    for (int missed = 1; missed >= 0; missed--) {
+        int at = 0;
+        cJSON_ArrayForEach(threshold, list)
+        {
+            if ((analysis_json_number(threshold, "missed") > 0) == (missed == 1)) {
+                if (told++ < THRESHOLDS) {
+                    print_threshold(style, sweep, threshold, at);
+                } else {
+                    more++;
+                }
+            }
+            at++;
+        }
+    }
+    if (more > 0) {
+        fprintf(style->to, "          ... and %.0f more\n", more);
+    }
+}
+
 static void print_failure(const struct analysis_style *style, const cJSON *sweep, const cJSON *item)
 {
     const char *status = analysis_json_text(item, "status", "?");
@@ -296,6 +464,11 @@ void analysis_tables_print(const struct analysis_style *style, const cJSON *view
         add_row(&t, rows[i]);
     }
     print_interval(style, sweep, analysis_columns_print(t.columns, style, 0));
+    print_thresholds(style, sweep);
+    if (cJSON_GetArraySize(analysis_json_get(sweep, "thresholds")) > 0 &&
+        (dir != NULL || cJSON_GetArraySize(analysis_json_get(sweep, "failures")) > 0)) {
+        fputc('\n', style->to);
+    }
     print_failures(style, sweep);
     if (dir != NULL) {
         snprintf(line, sizeof(line),

@@ -42,14 +42,25 @@ static const char schema[] =
     "\"failed\":{\"$ref\":\"#/$defs/count\"},\"mean\":{\"$ref\":\"#/$defs/figures\"},"
     "\"low\":{\"$ref\":\"#/$defs/figures\"},\"high\":{\"$ref\":\"#/$defs/figures\"},"
     "\"min\":{\"$ref\":\"#/$defs/figures\"},\"max\":{\"$ref\":\"#/$defs/figures\"},"
-    "\"counts\":{\"$ref\":\"#/$defs/counts\"}}},"
+    "\"counts\":{\"$ref\":\"#/$defs/counts\"},\"behind\":{\"$ref\":\"#/$defs/count\"},"
+    "\"judged\":{\"$ref\":\"#/$defs/counts\"},\"missed\":{\"$ref\":\"#/$defs/counts\"},"
+    "\"worst\":{\"$ref\":\"#/$defs/figures\"}}},"
+    "\"threshold\":{\"type\":\"object\",\"required\":[\"expression\",\"name\",\"op\",\"limit\","
+    "\"unit\",\"runs\",\"missed\"],"
+    "\"properties\":{\"expression\":{\"$ref\":\"#/$defs/text\"},"
+    "\"name\":{\"$ref\":\"#/$defs/text\"},\"op\":{\"$ref\":\"#/$defs/text\"},"
+    "\"unit\":{\"$ref\":\"#/$defs/text\"},\"limit\":{\"type\":[\"number\",\"null\"]},"
+    "\"runs\":{\"$ref\":\"#/$defs/count\"},\"missed\":{\"$ref\":\"#/$defs/count\"}}},"
     "\"sweep\":{\"type\":\"object\",\"required\":[\"keys\",\"metrics\",\"repeat\",\"runs\","
     "\"failed\",\"points\"],"
     "\"properties\":{\"keys\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":"
     "\"#/$defs/key\"}},"
     "\"metrics\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/metric\"}},"
     "\"repeat\":{\"$ref\":\"#/$defs/count\"},\"runs\":{\"$ref\":\"#/$defs/count\"},"
-    "\"failed\":{\"$ref\":\"#/$defs/count\"},"
+    "\"failed\":{\"$ref\":\"#/$defs/count\"},\"all_met\":{\"$ref\":\"#/$defs/count\"},"
+    "\"missing\":{\"$ref\":\"#/$defs/count\"},"
+    "\"thresholds\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/threshold\"}},"
+    "\"thresholds_more\":{\"$ref\":\"#/$defs/count\"},"
     "\"points\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/point\"}}}},"
     "\"view\":{\"type\":\"object\",\"required\":[\"format\",\"kind\",\"title\",\"world\",\"seed\","
     "\"runs\","
@@ -79,6 +90,23 @@ static bool fault(struct analysis_document_fault *f, const cJSON *item, const ch
     snprintf(f->path, sizeof(f->path), "%.*s", (int)(end - text), text);
     snprintf(f->expected, sizeof(f->expected), "%s", end + 2);
     return false;
+}
+
+/* A place a threshold; sweeps of old have none. */
+static bool check_judged(const cJSON *point, int number, const cJSON *sweep,
+                         struct analysis_document_fault *f)
+{
+    static const char *const lists[] = {"judged", "missed", "worst"};
+    int thresholds = cJSON_GetArraySize(analysis_json_get(sweep, "thresholds"));
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        const cJSON *list = analysis_json_get(point, lists[i]);
+        if (cJSON_GetArraySize(list) != thresholds) {
+            return fault(f, list != NULL ? list : point,
+                         "sweep.points[%d].%s; a list of %d numbers", number, lists[i], thresholds);
+        }
+    }
+    return true;
 }
 
 /* The lists of a point: a place among each key's values, a number for each metric. */
@@ -111,7 +139,7 @@ static bool check_point(const cJSON *point, int number, const cJSON *sweep,
                          metrics);
         }
     }
-    return true;
+    return check_judged(point, number, sweep, f);
 }
 
 /* What a schema can't tell: numbers of things that belong together. */

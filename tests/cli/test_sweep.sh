@@ -93,6 +93,14 @@ grep -q -- '3 of 4 combinations are wrong' "$WORK/err" || fail "not counted: $(c
 run_status 1 "a threshold that half of the runs miss" sweep --set thresholds.wan.payload_bytes="< 1e6" --junit "$WORK/junit.xml"
 grep -q 'tests="12" failures="6" errors="0"' "$WORK/junit.xml" || fail "JUnit has other failures: $(head -3 "$WORK/junit.xml")"
 grep -q '12 of 24 runs upgraded every phone and met every threshold' "$WORK/out" || fail "another verdict: $(head -2 "$WORK/out")"
+grep -q 'MISSED  wan.payload_bytes < 1 MB: in 12 of 24 runs' "$WORK/out" || fail "not which threshold: $(cat "$WORK/out")"
+grep -q 'method=traditional, start.spread=5 s: 2 of 2 runs; at' "$WORK/out" || fail "not where: $(cat "$WORK/out")"
+run_status 1 "a judged figure comes first" sweep --json --set thresholds='{"completion_s.p99.9":"< 1 s","phones.failed":"== 0"}'
+expect "the first figure" "completion_s.p99.9 completion_s.p50" \
+    "$(json "$WORK/out" 'd.sweep.metrics[0].name + " " + d.sweep.metrics[1].name')"
+expect "missed by threshold" "24 0" "$(json "$WORK/out" 'd.sweep.thresholds.map((t) => t.missed).join(" ")')"
+expect "missed by combination" "2,0 2,0" \
+    "$(json "$WORK/out" 'd.sweep.points.slice(0, 2).map((p) => p.missed.join()).join(" ")')"
 run_status 2 "nothing varies" "$PFSIM" sweep "$WORK/s.json"
 run_status 2 "no such figure" sweep --metric completion_s.p5x
 echo 'not a database, for sure; not one at all, whatever its name may say' >"$WORK/killed/sweep.sqlite"

@@ -1,19 +1,32 @@
-/* sweep.js -- one chart a metric over the varied keys: lines with confidence bands, or a heat map. */
+/* sweep.js -- one chart a metric over the varied keys: lines with confidence bands (bars for
+ * keys whose values are words), or a heat map. */
 import { GRID, legend, valueAxis } from './curves.js';
 import { el, section, select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
 import { methodColour, nth, onRamp, ramp } from './theme.js';
+import { sweepHead } from './sweephead.js';
 import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
 
 const LETTER = 6.8;    /* pixels, about */
 const AXIS_SIDES = 90; /* pixels beside an axis */
 const TURN = 35;       /* degrees */
+const BAR_MAX = 90;         /* pixels */
+const BAR_GAP = 0.3;        /* of a value's room, between the bars of two values */
+const BAR_BETWEEN = 0.1;    /* of a bar, between two of one value */
+const LIMIT_REACH = 1.5;    /* times the largest figure: a limit beyond is not drawn */
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
 
 /* What the reader chose: which key runs along the axis, which one makes the lines, where the rest
  * stand, and how it is drawn. */
 function choices(sweep) {
-  return { x: 0, by: sweep.keys.length > 1 ? 1 : -1, fixed: sweep.keys.map(() => 0), as: 'lines' };
+  const x = Math.max(0, sweep.keys.findIndex((key) => key.numbers));
+  return { x, by: sweep.keys.length > 1 ? (x === 0 ? 1 : 0) : -1, fixed: sweep.keys.map(() => 0),
+    as: 'lines' };
+}
+
+/* Between two words there is nothing that a line could stand for. */
+function isWords(sweep, chosen) {
+  return !sweep.keys[chosen.x].numbers;
 }
 
 /* The point of every (x, line), or null: lists by line. */
@@ -78,6 +91,55 @@ function xAxis(c, key, width) {
   };
 }
 
+/* The 95 % confidence of a bar: a line with two ends. `at`: which of `of` bars side by side. */
+function whisker(colour, at, of) {
+  return (params, api) => {
+    const band = api.size([1, 0])[0];
+    const [share, gap] = [1 - BAR_GAP, BAR_BETWEEN];
+    const bar = Math.min(BAR_MAX, band * share / (of + gap * (of - 1)));
+    const move = (at - (of - 1) / 2) * bar * (1 + gap);
+    const [x, low] = api.coord([api.value(0), api.value(1)]);
+    const high = api.coord([api.value(0), api.value(2)])[1];
+    const wing = Math.min(6, bar / 3);
+    const line = (x1, y1, x2, y2) => ({ type: 'line', shape: { x1: x1 + x + move, y1, x2: x2 + x + move, y2 },
+      style: { stroke: colour, lineWidth: 1.5 } });
+    return { type: 'group', children: [line(0, low, 0, high), line(-wing, low, wing, low),
+      line(-wing, high, wing, high)] };
+  };
+}
+
+/* A bar a value, beside one another those of the other key; of methods alone each has its colour. */
+function barSeries(c, sweep, chosen, styleOf, rowsOf, list) {
+  const key = sweep.keys[chosen.x];
+  return list.flatMap((line, i) => {
+    const { color } = styleOf(i);
+    const rows = rowsOf(line);
+    const own = (at) => (list.length === 1 && key.path === 'method'
+      ? { itemStyle: { color: methodColour(key.values[at]) } } : {});
+    const main = { type: 'bar', id: `line${i}`, name: line.name, barMaxWidth: BAR_MAX,
+      barCategoryGap: `${100 * BAR_GAP}%`, barGap: `${100 * BAR_BETWEEN}%`,
+      data: rows.map((row) => ({ value: [row[0], row[1]], ...own(row[0]) })), itemStyle: { color } };
+    const known = rows.filter((row) => row[2] !== null && row[3] !== null);
+    return known.length === 0 ? [main] : [main, { type: 'custom', id: `sure${i}`, name: line.name,
+      silent: true, tooltip: { show: false }, z: 3, encode: { x: 0, y: [1, 2] },
+      renderItem: whisker(c.text, i, list.length), data: known.map((row) => [row[0], row[2], row[3]]) }];
+  });
+}
+
+/* Limits of this metric that lie near what was measured. */
+function limits(sweep, metric, most) {
+  const name = sweep.metrics[metric]?.name;
+  return sweep.thresholds.filter((one) => one.name === name && one.limit > 0 &&
+    one.limit <= LIMIT_REACH * most);
+}
+
+function limitLines(c, list, by) {
+  return list.length === 0 ? undefined : { symbol: 'none', silent: true,
+    lineStyle: { color: c.red, type: 'dashed', width: 1.5 },
+    data: list.map((one) => ({ yAxis: one.limit / by,
+      label: { color: c.red, position: 'insideEndTop', formatter: one.expression } })) };
+}
+
 function lineOption(sweep, chosen, metric, about) {
   return (c, width) => {
     const key = sweep.keys[chosen.x];
@@ -86,32 +148,36 @@ function lineOption(sweep, chosen, metric, about) {
     const unit = axisUnit(most, about.unit);
     const axis = xAxis(c, key, width);
     const x = (i) => (axis.type === 'category' ? i : key.numbers[i]);
-    const series = list.flatMap((line, i) => {
-      const style = chosen.by >= 0 && sweep.keys[chosen.by].path === 'method'
-        ? { color: methodColour(sweep.keys[chosen.by].values[i]), type: 'solid' } : nth(i);
-      const rows = line.points.map((point, at) => [x(at),
-        ...figures(sweep, point, metric).map((v) => (v === null ? null : v / unit.by))]);
-      const main = { type: 'line', id: `line${i}`, name: line.name, symbolSize: 7,
-        symbol: ['circle', 'rect', 'triangle', 'diamond'][i % 4],
-        data: rows.map((row) => [row[0], row[1]]),
-        lineStyle: { width: 2.5, ...style }, itemStyle: { color: style.color } };
-      if (!rows.some((row) => row[2] !== null && row[3] !== null)) {
-        return [main];
-      }
-      const band = (id, data, area) => ({
-        type: 'line', id: `${id}${i}`, name: line.name, silent: true, symbol: 'none', data,
-        stack: `band${i}`, stackStrategy: 'all', lineStyle: { opacity: 0 },
-        itemStyle: { color: style.color }, areaStyle: area, tooltip: { show: false },
+    const styleOf = (i) => (chosen.by >= 0 && sweep.keys[chosen.by].path === 'method'
+      ? { color: methodColour(sweep.keys[chosen.by].values[i]), type: 'solid' } : nth(i));
+    const rowsOf = (line) => line.points.map((point, at) => [x(at),
+      ...figures(sweep, point, metric).map((v) => (v === null ? null : v / unit.by))]);
+    const series = isWords(sweep, chosen) ? barSeries(c, sweep, chosen, styleOf, rowsOf, list)
+      : list.flatMap((line, i) => {
+        const style = styleOf(i);
+        const rows = rowsOf(line);
+        const main = { type: 'line', id: `line${i}`, name: line.name, symbolSize: 7,
+          symbol: ['circle', 'rect', 'triangle', 'diamond'][i % 4],
+          data: rows.map((row) => [row[0], row[1]]),
+          lineStyle: { width: 2.5, ...style }, itemStyle: { color: style.color } };
+        if (!rows.some((row) => row[2] !== null && row[3] !== null)) {
+          return [main];
+        }
+        const band = (id, data, area) => ({
+          type: 'line', id: `${id}${i}`, name: line.name, silent: true, symbol: 'none', data,
+          stack: `band${i}`, stackStrategy: 'all', lineStyle: { opacity: 0 },
+          itemStyle: { color: style.color }, areaStyle: area, tooltip: { show: false },
+        });
+        return [main, band('low', rows.map((row) => [row[0], row[2]])),
+          band('high', rows.map((row) => [row[0], row[2] === null ? null : row[3] - row[2]]),
+            { color: style.color, opacity: 0.18 })];
       });
-      return [main, band('low', rows.map((row) => [row[0], row[2]])),
-        band('high', rows.map((row) => [row[0], row[2] === null ? null : row[3] - row[2]]),
-          { color: style.color, opacity: 0.18 })];
-    });
+    series[0].markLine = limitLines(c, limits(sweep, metric, about.measured()), unit.by);
     const time = about.unit === 's' ? clock(most, 5) : null;
     const step = time && most > 0 ? time.interval : undefined;
     return {
       grid: { ...GRID, top: list.length > 1 ? 60 : 36, right: 38 },
-      legend: legend(c, { show: list.length > 1 }),
+      legend: legend(c, { show: list.length > 1, ...(isWords(sweep, chosen) ? { icon: 'roundRect' } : {}) }),
       tooltip: {
         trigger: 'axis',
         formatter: (params) => {
@@ -186,7 +252,7 @@ function summary(sweep, chosen, metric, about) {
   return all[0][0] === most[0] ? `${quantity(most[0], about.unit)} everywhere.`
     : `From ${where(all[0])} to ${where(most)}.` +
       (sweep.repeat > 1 && metric < sweep.metrics.length && chosen.as === 'lines'
-        ? ' The band is the 95 % confidence of the mean.' : '');
+        ? ` The ${isWords(sweep, chosen) ? 'whisker' : 'band'} is the 95 % confidence of the mean.` : '');
 }
 
 function metricTable(sweep, metric, about) {
@@ -202,8 +268,10 @@ function metricTable(sweep, metric, about) {
 function addMetric(parent, sweep, chosen, metric) {
   const about = metric < sweep.metrics.length ? { ...sweep.metrics[metric] }
     : { label: 'Runs that met every threshold', unit: '%', name: 'met' };
-  about.most = () => lines(sweep, chosen).flatMap((line) => line.points).reduce((max, point) =>
+  about.measured = () => lines(sweep, chosen).flatMap((line) => line.points).reduce((max, point) =>
     figures(sweep, point, metric).reduce((a, b) => Math.max(a, b ?? 0), max), 0);
+  about.most = () => limits(sweep, metric, about.measured())
+    .reduce((max, one) => Math.max(max, one.limit), about.measured());
   const title = about.label || about.name;
   return addFigure(parent, {
     id: `sweep-${metric}`, title: title.charAt(0).toUpperCase() + title.slice(1),
@@ -233,7 +301,7 @@ export function sweepPage(parent, view) {
         controls();
         update();
       }),
-      select('One line each', others.map((i) => [String(i), keys[i].path]), String(chosen.by), (value) => {
+      select(isWords(sweep, chosen) ? 'One bar each' : 'One line each', others.map((i) => [String(i), keys[i].path]), String(chosen.by), (value) => {
         chosen.by = Number(value);
         controls();
         update();
@@ -243,7 +311,7 @@ export function sweepPage(parent, view) {
           chosen.fixed[i] = Number(value);
           update();
         })),
-      toggle('Drawn as', [['lines', 'lines'], ['heat', 'heat map']], chosen.as, (value) => {
+      toggle('Drawn as', [['lines', isWords(sweep, chosen) ? 'bars' : 'lines'], ['heat', 'heat map']], chosen.as, (value) => {
         chosen.as = value;
         update();
       })]));
@@ -253,6 +321,7 @@ export function sweepPage(parent, view) {
     `${count(sweep.runs)} runs, ${count(sweep.points.length)} combinations of ` +
     `${keys.map((key) => key.path).join(', ')}, ${count(sweep.repeat)} of each` +
     (sweep.failed > 0 ? `; ${count(sweep.failed)} runs failed and are left out` : '')));
+  sweepHead(parent, sweep);
   const node = section(parent, 'Over the varied keys', { short: 'Figures' });
   node.append(bar);
   for (let metric = 0; metric <= sweep.metrics.length; metric += 1) {

@@ -142,12 +142,18 @@ function sweep(source) {
     keys: list(from.keys).map((key) => ({ path: text(key.path), values: texts(key.values),
       numbers: Array.isArray(key.numbers) && key.numbers.every((n) => number(n) !== null)
         ? numbers(key.numbers) : null, log: key.log === true })),
+    thresholds: list(from.thresholds).map((one) => ({ expression: text(one.expression),
+      name: text(one.name), op: text(one.op), limit: number(one.limit), unit: text(one.unit),
+      runs: number(one.runs) ?? 0, missed: number(one.missed) ?? 0 })),
+    thresholdsMore: number(from.thresholds_more) ?? 0,
+    missing: number(from.missing) ?? 0, all_met: number(from.all_met),
     metrics: list(from.metrics).map((metric) => ({ name: text(metric.name), label: text(metric.label),
       unit: text(metric.unit) })),
     repeat: number(from.repeat) ?? 1, runs: number(from.runs) ?? 0, failed: number(from.failed) ?? 0,
     points: list(from.points).map((point) => ({ at: numbers(point.at), runs: number(point.runs) ?? 0,
       all_met: number(point.all_met), mean: numbers(point.mean), low: numbers(point.low),
-      high: numbers(point.high) })),
+      high: numbers(point.high), behind: number(point.behind) ?? 0, judged: numbers(point.judged),
+      missed: numbers(point.missed), worst: numbers(point.worst) })),
   };
 }
 
