@@ -196,6 +196,27 @@ test('a sweep: lines with bands, a heat map, and boxes for the other keys', asyn
   await page.getByLabel('method', { exact: true }).selectOption('1');
   await page.locator('#sweep-0 svg text', { hasText: 'sites[0].phones[0].count (logarithmic)' }).waitFor();
   assertDrawn(await pictures(page), 3);
+  await page.getByLabel('Along the axis').selectOption('2'); /* words: nothing lies between them */
+  await page.getByRole('button', { name: 'bars' }).waitFor();
+  assert.match(await page.textContent('#sweep-0-summary'), /The whisker is the 95 % confidence/);
+  assertDrawn(await pictures(page), 3);
+  await closeClean(opened);
+});
+
+test('a sweep in short: the verdict, which threshold was missed, and where', async () => {
+  const opened = await openPage(browser, { html: intoPage(empty, sweepView()) });
+  const { page } = opened;
+  const short = await page.innerText('main > section:first-of-type');
+  const { points } = sweepView().sweep;
+  const good = points.filter((point) => point.all_met === 5);
+  assert.ok(good.length > 0 && good.length < points.length);
+  assert.match(short, /^In short\s+\u2717\s+Threshold missed\. \d+ of 160 runs upgraded every phone/);
+  assert.ok(short.includes(`${good.length} of 32 combinations did in all of their runs`), short);
+  assert.ok(short.includes(`missed in ${5 * (32 - good.length)} of 160 runs`), short);
+  assert.match(short, /lowest: 95 % of the phones are done after\s+1 min \d+ s\s+with .*method = pfs/);
+  assert.match(short, /20 more combinations/);
+  await page.getByLabel('method', { exact: true }).selectOption('1');
+  await page.locator('#sweep-0 svg text', { hasText: 'completion_s.p95 < 1 h' }).waitFor();
   await closeClean(opened);
 });
 
