@@ -640,7 +640,7 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
     struct analysis_progress *p = analysis_progress_new(&config);
 
     analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, 81);
-    cr_assert_str_eq(text, "pfs 14.0 s  0/10 phones  0/20 files  WAN 8 of 16 Mbit/s");
+    cr_assert_str_eq(text, "pfs at 14.0 s  0/10 phones  0/20 files  WAN 8 of 16 Mbit/s");
     upgrade(0, 11 * SIM_S);
     say((struct sim_record){
         .at = 1, .node = 7, .kind = SIM_RECORD_OUTCOME, .a = SIM_OUTCOME_FAILED, .text = "x"});
@@ -654,12 +654,13 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
         say((struct sim_record){.at = 1, .node = node, .kind = SIM_RECORD_HOLD, .name = "a.sbn"});
     }
     analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, sizeof(text));
-    cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED  5/20 files, the last in about 12 s  "
-                           "WAN 8 Mbit/s of 16 Mbit/s  2 waiting, 1 booting");
+    cr_assert_str_eq(text,
+                     "pfs at 14.0 s  1/10 phones, 1 FAILED  5/20 files, the last in about 12 s  "
+                     "WAN 8 Mbit/s of 16 Mbit/s  2 waiting, 1 booting");
     analysis_progress_text(p, 14 * SIM_S, 0, 8000000, cut, sizeof(cut));
-    cr_assert_str_eq(cut, "pfs 14.0 s", "parts are whole or not there");
+    cr_assert_str_eq(cut, "pfs at 14.0 s", "parts are whole or not there");
     analysis_progress_text(p, 14 * SIM_S, 0, 8000000, text, 81);
-    cr_assert_str_eq(text, "pfs 14.0 s  1/10 phones, 1 FAILED, ~12 s left  WAN 8 of 16 Mbit/s  "
+    cr_assert_str_eq(text, "pfs at 14.0 s  1/10 phones, 1 FAILED, ~12 s left  WAN 8 of 16 Mbit/s  "
                            "2 waiting");
     analysis_progress_free(p);
     /* Sites one after another: their instants say nothing, real time does. 2 s for 5 of 20. */
@@ -669,8 +670,9 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
     p = analysis_progress_new(&config);
     analysis_progress_groups(p, 1);
     analysis_progress_text(p, 14 * SIM_S, 102 * SIM_S, 8000000, text, sizeof(text));
-    cr_assert_str_eq(text, "pfs  1/2 sites  1/10 phones, 1 FAILED  5/20 files  2.0 s passed, done "
-                           "in about 6 s");
+    cr_assert_str_eq(text,
+                     "pfs  1/2 sites  1/10 phones, 1 FAILED  5/20 files  computing for 2.0 s, done "
+                     "in about 6 s");
     analysis_progress_free(p);
 }
 
