@@ -1,5 +1,6 @@
 /* Goal: a table fits its page: heads of two lines, columns left out, a paragraph a row, and no line
- * is wider or ends in blanks. Quantities in people's units. Method: one table at several widths. */
+ * is wider or ends in blanks; nor is one of a summary. Quantities in people's units. Method: one
+ * table at several widths. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stdlib.h>
@@ -130,4 +131,33 @@ Test(quantity, has_its_metrics_unit)
         analysis_quantity_expression(rows[i].expression, text);
         cr_assert(eq(str, text, (char *)rows[i].want), "row %zu", i);
     }
+}
+
+/* Titles and sentences too: a comparison of two methods, on every page that there may be. */
+Test(summary, of_a_comparison_fits_every_page)
+{
+    cJSON *document =
+        cJSON_Parse("{\"runs\":[{\"scenario\":\"a branch behind a T1\",\"world\":\"virtual\","
+                    "\"method\":\"traditional\",\"phones\":{\"total\":30,\"upgraded\":30},"
+                    "\"completion_s\":{\"last\":60},\"validity\":{\"valid\":true}},"
+                    "{\"method\":\"pfs\",\"phones\":{\"total\":30,\"upgraded\":30},"
+                    "\"completion_s\":{\"last\":20},\"validity\":{\"valid\":true}}]}");
+
+    cr_assert(ne(ptr, document, NULL));
+    for (int width = ANALYSIS_WIDTH_MIN; width <= 120; width++) {
+        char *text = NULL;
+        size_t len = 0;
+        FILE *to = open_memstream(&text, &len);
+        struct analysis_style style = {.to = to, .width = width};
+        analysis_summary_compare(&style, document, NULL);
+        fclose(to);
+        cr_assert(eq(int, strncmp(text, "a branch behind a T1: 30", 24), 0));
+        for (const char *line = text; *line != '\0';) {
+            size_t line_len = strcspn(line, "\n");
+            cr_assert(columns_of(line, line_len) <= width, "width %d: %s", width, text);
+            line += line_len + (line[line_len] == '\n');
+        }
+        free(text);
+    }
+    cJSON_Delete(document);
 }
