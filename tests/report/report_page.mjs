@@ -131,6 +131,10 @@ test('400 pixels, dark, and 1,000 phones', async () => {
     for (const label of await opened.page.locator('#run-trees svg text').allTextContents()) {
       assert.ok(!label.includes('127.'), `${label} is too long for a narrow tree`);
     }
+    for (const over of await opened.page.locator('[aria-label="Side by side"]').evaluateAll((nodes) =>
+      nodes.map((node) => node.scrollWidth - node.clientWidth))) {
+      assert.ok(over <= 0, `the comparison scrolls sideways by ${over} pixels`);
+    }
     const back = () => opened.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await back();
     await opened.page.click('#theme');
@@ -144,8 +148,10 @@ test('a comparison: ratios, and each method when it is opened', async () => {
   const { page } = opened;
   assertDrawn(await pictures(page), 3);
   const text = await page.innerText('main');
-  assert.match(text, /pfs finished [\d.]+ \u00d7 as fast as traditional/);
+  assert.match(text, /pfs finished [\d.]+ times as fast as traditional/);
   assert.match(text, /best possible/);
+  assert.ok(await page.locator('th', { hasText: /^traditional \/ pfs$/ }).isVisible());
+  assert.equal(await page.locator('.under:visible').count(), 0, 'ratios stand there twice');
   await page.getByText('All of pfs').click(); /* opens its box */
   await page.waitForSelector('#run1-files[data-drawn]');
   assertDrawn(await pictures(page), 9);
