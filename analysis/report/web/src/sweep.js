@@ -318,11 +318,12 @@ export function sweepPage(parent, view) {
   };
   controls();
   parent.append(el('h1', {}, view.title), el('p', { class: 'subtitle' },
-    `${count(sweep.runs)} runs, ${count(sweep.points.length)} combinations of ` +
-    `${keys.map((key) => key.path).join(', ')}, ${count(sweep.repeat)} of each` +
+    (sweep.points.length === 1 ? `${count(sweep.runs)} runs, each with a seed of its own`
+      : `${count(sweep.runs)} runs, ${count(sweep.points.length)} combinations of ` +
+        `${keys.map((key) => key.path).join(', ')}, ${count(sweep.repeat)} of each`) +
     (sweep.failed > 0 ? `; ${count(sweep.failed)} runs failed and are left out` : '')));
   sweepHead(parent, sweep);
-  const node = section(parent, 'Over the varied keys', { short: 'Figures' });
+  const node = section(parent, sweep.points.length > 1 ? 'Over the varied keys' : 'Means over the seeds', { short: 'Figures' });
   node.append(bar);
   for (let metric = 0; metric <= sweep.metrics.length; metric += 1) {
     if (metric < sweep.metrics.length || sweep.points.some((point) => point.all_met != null)) {

@@ -80,15 +80,17 @@ function thresholds(parent, sweep) {
     return;
   }
   const node = section(parent, 'Thresholds', { level: 3 });
+  const several = sweep.points.length > 1;
   const order = sweep.thresholds.map((one, at) => [one, at])
     .sort((a, b) => (b[0].missed > 0) - (a[0].missed > 0) || a[1] - b[1]);
-  node.append(table(['threshold', 'verdict', { name: 'worst run', number: true }, 'missed with'],
+  node.append(table(['threshold', 'verdict', { name: 'worst run', number: true },
+    ...(several ? ['missed with'] : [])],
     order.map(([one, at]) => [one.expression,
       el('span', { class: one.missed === 0 ? 'yes' : 'no' }, one.missed === 0
         ? '\u2713 met in every run'
         : `\u2717 missed in ${count(one.missed)} of ${count(one.runs)} runs`),
       value(one, worst(sweep, one, at)),
-      sweep.points.length === 1 ? '' : named(sweep, sweep.points.filter((p) => p.missed[at] > 0))]),
+      ...(several ? [named(sweep, sweep.points.filter((point) => point.missed[at] > 0))] : [])]),
     'Thresholds'));
   node.lastChild.classList.add('whole');
   if (sweep.thresholdsMore > 0) {
@@ -113,6 +115,13 @@ function written(sweep, metric, number) {
   return one ? value(one, number) : quantity(number, sweep.metrics[metric].unit);
 }
 
+/* "± 2 s", where that says anything. */
+function sureness(sweep, point, metric) {
+  const half = point.high[metric] != null ? point.high[metric] - point.mean[metric] : 0;
+  const text = written(sweep, metric, half);
+  return half > 0 && !text.startsWith('0 ') ? `\u00b1 ${text}` : null;
+}
+
 function best(sweep) {
   return el('dl', { class: 'cards' }, compared(sweep).map(([metric, more]) => {
     const points = sweep.points.filter((point) => point.mean[metric] != null)
@@ -120,6 +129,9 @@ function best(sweep) {
     const [first] = points;
     const equal = points.filter((point) => point.mean[metric] === first.mean[metric]);
     const { label, name } = sweep.metrics[metric];
+    if (points.length > 0 && sweep.points.length === 1) {
+      return card(label || name, written(sweep, metric, first.mean[metric]), sureness(sweep, first, metric));
+    }
     return points.length === 0 ? null : card(`${more ? 'highest' : 'lowest'}: ${label || name}`,
       written(sweep, metric, first.mean[metric]), equal.length === sweep.points.length
         ? 'everywhere' : `with ${named(sweep, equal)}`);
@@ -145,10 +157,8 @@ function combinationsTable(sweep, points, caption) {
   points.map((point) => [...point.at.map((at, i) => sweep.keys[i].values[at]),
     `${count(point.all_met)} of ${count(sweep.repeat)}`, judgement(sweep, point),
     ...shown.map(([metric]) => {
-      const half = point.high[metric] != null ? point.high[metric] - point.mean[metric] : 0;
-      const sure = written(sweep, metric, half);
-      return written(sweep, metric, point.mean[metric]) +
-        (half > 0 && !sure.startsWith('0 ') ? ` \u00b1 ${sure}` : '');
+      const sure = sureness(sweep, point, metric);
+      return written(sweep, metric, point.mean[metric]) + (sure === null ? '' : ` ${sure}`);
     })]), caption);
 }
 
