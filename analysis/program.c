@@ -23,7 +23,7 @@ static const struct analysis_command commands[] = {
     {"schema", "[result|plan]", "JSON Schema of a scenario, of a result or of a plan",
      analysis_cmd_schema, false},
     {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version, false},
-    {"sweep", "SCENARIO --vary ...", "every combination of some keys' values, with several seeds",
+    {"sweep", "SCENARIO [--vary ...]", "every combination of some keys' values, with several seeds",
      analysis_cmd_sweep, false},
     {"plan", "SCENARIO",
      "the cheapest that makes every class of sites fit: method, start, protocol", analysis_cmd_plan,
