@@ -327,8 +327,9 @@ async function liveServer() {
   };
 }
 
-test('a run under way: charts grow, a lost connection is said and mended, the end is a report', async () => {
+test('a run under way: charts grow, a lost connection is said and mended, the end is a report', async (t) => {
   const server = await liveServer();
+  t.after(() => server.stop());
   const begun = () => {
     const run = runView({ lag: true });
     Object.assign(run.completion, { t: [], done: [] });
@@ -345,16 +346,18 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
   server.start(() => JSON.stringify(begun()));
   const opened = await openPage(browser, { url: server.url, wait: '#live-completion[data-drawn]' });
   const { page } = opened;
-  for (let t = 1; t <= 4500; t += 1) {
-    server.send('sample', { t, down: 1e6 + t, up: 1e4, lan: 0, states: [0, 30], done: Math.floor(t / 150),
-      failed: 0, lag: 0.001, sentence: `${t} seconds in` });
+  for (let at = 1; at <= 4500; at += 1) {
+    server.send('sample', { t: at, down: 1e6 + at, up: 1e4, lan: 0, states: [0, 30], done: Math.floor(at / 150),
+      failed: 0, lag: 0.001, sentence: `${at} seconds in` });
   }
   await page.getByText('4500 seconds in').waitFor();
   await page.locator('.cards', { hasText: '30 of 30' }).waitFor();
   await page.locator('.cards', { hasText: 'of 6 Mbit/s in the mean' }).waitFor();
   assertDrawn(await pictures(page), 3);
+  const rows = page.locator('figure:has(#live-wan) tbody tr'); /* made when the box opens */
   await page.locator('figure:has(#live-wan) details summary').click();
-  assert.ok(await page.locator('figure:has(#live-wan) tbody tr').count() <= 1000);
+  await rows.first().waitFor();
+  assert.ok(await rows.count() <= 1000);
   server.drop();
   await page.getByText('the charts grow').waitFor();
   await page.getByText('It has begun.').waitFor();
@@ -372,12 +375,12 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
   await page.locator('.cards', { hasText: '7 MB' }).waitFor();
   await page.locator('.cards', { hasText: '45 of 180' }).waitFor();
   await page.locator('figure:has(#live-wan) details summary').click();
-  assert.equal(await page.locator('figure:has(#live-wan) tbody tr').count(), 2);
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 2);
   server.send('end', view('run', 'watched', [runView({ lag: true })]));
   await page.getByText('The run has ended').waitFor();
   await page.waitForSelector('#run-gantt[data-drawn]');
   assertDrawn(await pictures(page), 6);
-  await server.stop();
   await closeClean({ ...opened, seen: { ...opened.seen, errors: opened.seen.errors.filter((text) =>
     !text.includes('ERR_')) } }, (request) => request.startsWith(server.url));
 });
