@@ -113,6 +113,17 @@ export function pictures(page) {
     }));
 }
 
+/* A quick hand: the mouse comes to a mark of a chart and is pressed within one frame, so that the
+ * chart draws what is under the mouse anew while the button is down. */
+export async function press(page, mark) {
+  const { x, y, width, height } = await mark.boundingBox();
+  await Promise.all([page.mouse.move(x + width / 2, y + height / 2), page.mouse.down()]);
+  await page.evaluate(() => new Promise((resolve) => {
+    requestAnimationFrame(() => requestAnimationFrame(resolve));
+  }));
+  await page.mouse.up();
+}
+
 /* Asks again until it is so. */
 export async function until(holds) {
   const end = performance.now() + LIMIT;

@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { closeClean, findChromium, openPage, pictures, startBrowser, until } from './browser.mjs';
+import { closeClean, findChromium, openPage, pictures, press, startBrowser, until } from './browser.mjs';
 import { HOSTILE, intoPage, runView, sweepView, view } from './fixtures.mjs';
 
 if (findChromium() === undefined) {
@@ -85,7 +85,7 @@ test('the mouse: a box of figures, the legend switches, buttons and boxes change
     [...document.querySelectorAll('#run-wan svg path')].filter((path) =>
       path.getAttribute('stroke') === '#008a63' && path.getBBox().width > 200).length) === len);
   await green(0); /* traffic between phones would dwarf the line's */
-  await page.locator('#run-wan svg text', { hasText: 'between phones' }).click();
+  await press(page, page.locator('#run-wan svg text', { hasText: 'between phones' }));
   await page.mouse.move(5, 5); /* what is under the mouse is drawn otherwise */
   await green(1);
   await page.getByRole('button', { name: '%' }).click();
