@@ -36,10 +36,23 @@ static bool is_together(const struct scenario *s)
     return s->sites_total > 1 && !scenario_is_apart(s);
 }
 
+/* 0: not known. */
+static uint64_t limit_of(const struct analysis_memory *m)
+{
+    return m->limit != 0 ? m->limit : sim_live_memory_available();
+}
+
+bool analysis_memory_fits(const struct analysis_memory *m)
+{
+    uint64_t limit = limit_of(m);
+
+    return limit == 0 || analysis_memory_estimate(m) <= limit;
+}
+
 int analysis_memory_check(const struct analysis_memory *m, const struct analysis_program *program,
                           const char *command)
 {
-    uint64_t limit = m->limit != 0 ? m->limit : sim_live_memory_available();
+    uint64_t limit = limit_of(m);
     uint64_t need = analysis_memory_estimate(m);
     char a[SIM_UNITS_TEXT_MAX], b[SIM_UNITS_TEXT_MAX];
 

@@ -212,9 +212,11 @@ void analysis_progress_text(const struct analysis_progress *p, sim_time now, uin
     append_phases(p, &line);
 }
 
-void analysis_progress_groups(struct analysis_progress *p, uint32_t ended)
+void analysis_progress_group_ended(struct analysis_progress *p)
 {
-    p->groups_ended = ended;
+    pthread_mutex_lock(&p->lock);
+    p->groups_ended++;
+    pthread_mutex_unlock(&p->lock);
 }
 
 static size_t width_of(FILE *to)
@@ -232,13 +234,14 @@ void analysis_progress_tick(struct analysis_progress *p, sim_time now, uint64_t 
 {
     char line[LINE_MAX_BYTES];
 
+    pthread_mutex_lock(&p->lock);
     if (p->config.quiet || clock < p->next) {
+        pthread_mutex_unlock(&p->lock);
         return;
     }
     /* One column stays free: a full line would wrap, and could not be redrawn. */
     analysis_progress_text(p, now, clock, wan_bit_s, line,
                            p->live ? width_of(p->config.to) : sizeof(line));
-    pthread_mutex_lock(&p->lock);
     if (p->live) {
         fprintf(p->config.to, "\r%s\033[K", line);
         p->is_drawn = true;

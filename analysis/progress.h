@@ -42,8 +42,8 @@ void analysis_progress_free(struct analysis_progress *p);
  * last second. */
 void analysis_progress_tick(struct analysis_progress *p, sim_time now, uint64_t clock,
                             uint64_t wan_bit_s);
-/* That many groups of sites have ended. */
-void analysis_progress_groups(struct analysis_progress *p, uint32_t ended);
+/* Another group of sites has ended. */
+void analysis_progress_group_ended(struct analysis_progress *p);
 /* A whole line of somebody else to `to`, which may share the terminal with the live line. NULL:
  * just printed. */
 void analysis_progress_line(struct analysis_progress *p, FILE *to, const char *format, ...)

@@ -1,6 +1,7 @@
 /* analysis/session.c -- the order of a run; see session.h. */
 #include "analysis/session.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include "scenarios/build.h"
 #include "sim/err.h"
 #include "sim/live/clock.h"
+#include "sim/live/machine.h"
 
 /* All of one run; what is NULL was not made (yet). */
 struct session {
@@ -39,8 +41,9 @@ struct session {
     struct analysis_pcap *pcap;            /* until the observers have it */
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
-    uint32_t groups;                       /* of sites; they run one after another */
-    bool told_disk;                        /* that it is full */
+    uint32_t groups;                       /* of sites; one after another on each thread */
+    unsigned threads;                      /* virtual */
+    atomic_bool told_disk;                 /* that it is full */
 };
 
 static int fail(const struct session *s, int status, const char *why)
@@ -80,11 +83,10 @@ static const struct sim_site_setup *site_of(void *context, uint32_t site)
     return scenario_run_site(s->run, site);
 }
 
-static uint32_t transfers_of(void *context)
+static uint32_t transfers_of(void *context, uint32_t site)
 {
     const struct session *s = context;
-    struct sim_server_stats stats;
-    return scenario_run_server_stats(s->run, &stats) ? stats.transfers : 0;
+    return scenario_run_transfers(s->run, site);
 }
 
 static const char *site_name_of(void *context, uint32_t site)
@@ -134,8 +136,7 @@ static void tell_of_full_disk(struct session *s)
 {
     char why[ANALYSIS_WHY_MAX];
 
-    if (!s->told_disk && analysis_output_failed(s->series_file, why)) {
-        s->told_disk = true;
+    if (analysis_series_failed(s->series, why) && !atomic_exchange(&s->told_disk, true)) {
         analysis_progress_line(s->progress, s->config->program->err,
                                "pfsim %s: warning: %s; the run goes on, but not all of its files "
                                "will be there",
@@ -143,17 +144,15 @@ static void tell_of_full_disk(struct session *s)
     }
 }
 
-static bool on_tick(void *context, sim_time now)
+static bool on_tick(void *context, const struct scenario_group *group, sim_time now)
 {
     struct session *s = context;
-    uint32_t first, len;
 
     if (s->series == NULL || s->progress == NULL) {
         return false; /* not built yet */
     }
-    scenario_run_group(s->run, &first, &len);
-    analysis_series_tick(s->series, first, len, now);
-    scenario_run_tick_after(s->run, analysis_series_pause(s->series));
+    analysis_series_tick(s->series, group, now);
+    scenario_run_tick_after(s->run, group->lane, analysis_series_pause(s->series, group->lane));
     analysis_observers_tick(&s->observers, now);
     if (!s->config->quiet) {
         analysis_progress_tick(s->progress, now, sim_live_clock(), analysis_series_rate(s->series));
@@ -162,20 +161,19 @@ static bool on_tick(void *context, sim_time now)
     return analysis_interrupt_seen() || (may_abort(s) && is_lost(s, now));
 }
 
-static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
+static void on_group_ended(void *context, const struct scenario_group *group, sim_time now)
 {
     struct session *s = context;
-    struct scenario_share share = scenario_run_share(s->run);
-    sim_node node = scenario_run_node(s->run, first, 0);
+    sim_node node = scenario_run_node(s->run, group->first, 0);
     uint32_t phones = 0;
 
-    for (uint32_t i = 0; i < len; i++) {
-        phones += scenario_run_site(s->run, first + i)->phones;
+    for (uint32_t i = 0; i < group->len; i++) {
+        phones += scenario_run_site(s->run, group->first + i)->phones;
     }
-    analysis_series_end(s->series, first, len, now);
-    analysis_progress_groups(s->progress, s->groups > 1 ? first + len - share.first : 1);
+    analysis_series_end(s->series, group, now);
+    analysis_progress_group_ended(s->progress);
     analysis_collect_end(s->collect, node, phones, now);
-    analysis_observers_group_ended(&s->observers, first, len, now);
+    analysis_observers_group_ended(&s->observers, group->first, group->len, now);
 }
 
 static void on_record(void *context, unsigned lane, const struct analysis_phone *phone,
@@ -249,18 +247,52 @@ static void warn_of_chance(const struct session *s)
     }
 }
 
+/* Sites that touch one another through the server can't run side by side in virtual time. */
 static void warn_of_threads(const struct session *s)
 {
-    if (s->config->world == SCENARIO_VIRTUAL && s->config->scenario->threads > 1 &&
-        !s->config->quiet) {
+    const struct scenario *scenario = s->config->scenario;
+
+    if (s->config->world == SCENARIO_VIRTUAL && scenario->threads > 1 && s->groups == 1 &&
+        scenario->sites_total > 1 && !s->config->quiet) {
         fprintf(s->config->program->err,
-                "pfsim %s: \"threads\" is for live runs: a virtual one has one thread\n",
+                "pfsim %s: \"threads\" is of no use: all sites share the server's \"uplink\" or "
+                "\"max_transfers\", so they run together on one\n",
                 s->config->command);
     }
 }
 
+/* Is anybody told of all that happens, in the order in which it does? */
+static bool is_followed(const struct analysis_session *config)
+{
+    return config->verbose || config->has_phone_log || config->watch != NULL ||
+           config->pcap != NULL || config->trace != NULL || config->events != NULL ||
+           config->check_determinism;
+}
+
+/* Of a virtual run: as many as are asked for or the machine has cores, but no more than fit into
+ * its memory. */
+static unsigned threads_of(const struct session *s, struct analysis_memory *memory)
+{
+    const struct analysis_session *config = s->config;
+    const struct scenario *scenario = config->scenario;
+    struct scenario_share share = scenario_share(scenario, config->shard, config->shards);
+    uint64_t most = config->threads != 0      ? config->threads
+                    : scenario->threads_given ? scenario->threads
+                                              : sim_live_cores();
+
+    if (is_followed(config) || !scenario_is_apart(scenario)) {
+        return 1;
+    }
+    most = most < share.len ? most : share.len;
+    most = most < SCENARIO_THREADS_MAX ? most : SCENARIO_THREADS_MAX;
+    for (memory->runs = (unsigned)most; memory->runs > 1 && !analysis_memory_fits(memory);) {
+        memory->runs--;
+    }
+    return memory->runs > 1 ? memory->runs : 1;
+}
+
 /* May it begin on this machine? */
-static int check(const struct session *s)
+static int check(struct session *s)
 {
     const struct analysis_session *config = s->config;
     struct analysis_memory memory = {
@@ -268,13 +300,14 @@ static int check(const struct session *s)
         .method = config->method,
         .shard = config->shard,
         .shards = config->shards,
-        .runs = config->check_determinism ? 2 : 1,
         .limit = config->max_memory,
     };
 
     if (config->world == SCENARIO_LIVE) {
         return check_machine(s);
     }
+    s->threads = threads_of(s, &memory);
+    memory.runs = config->check_determinism ? 2 : s->threads;
     return analysis_memory_check(&memory, config->program, config->command);
 }
 
@@ -314,6 +347,7 @@ static int build_run(struct session *s)
     char why[SCENARIO_WHY_MAX];
     struct scenario_run_options options = common_options(config);
 
+    options.threads = s->threads;
     options.tick = on_tick;
     options.tick_context = s;
     /* Live: five looks a second, smooth enough for eyes. */
@@ -366,7 +400,7 @@ static int attach(struct session *s)
     char why[ANALYSIS_WHY_MAX];
     uint32_t first, len;
 
-    scenario_run_group(s->run, &first, &len);
+    scenario_run_group(s->run, &first, &len); /* the first one */
     struct scenario_share share = scenario_run_share(s->run);
     s->groups = len == 1 ? share.len : 1; /* all sites, or one after another */
     if (config->out != NULL &&
@@ -391,6 +425,8 @@ static int attach(struct session *s)
     struct analysis_series_config series = {
         .collect = s->collect,
         .sites = sites,
+        .first = share.first,
+        .lanes = config->world == SCENARIO_LIVE ? 1 : lanes, /* live: one group */
         .stats = line_of,
         .name = site_name_of,
         /* Of one group the server knows its peak. A share of one is a group among others. */

@@ -30,6 +30,7 @@ struct analysis_session {
     bool no_abort;          /* thresholds are judged at the end only, whatever they say */
     bool check_determinism; /* virtual: beside a second run that must be its equal */
     uint64_t max_memory;    /* bytes that a run may take; 0: what the machine has left */
+    unsigned threads;       /* virtual, at most; 0: as the scenario says, or one a core */
     bool has_phone_log;
     sim_addr phone_log; /* a phone of the scenario */
     FILE *phone_log_to;

@@ -161,11 +161,16 @@ void scenario_run_stop(struct scenario_run *run)
     }
 }
 
-void scenario_run_tick_after(struct scenario_run *run, sim_duration delay)
+void scenario_run_tick_after(struct scenario_run *run, unsigned lane, sim_duration delay)
 {
     if (run->virtual != NULL) {
-        build_virtual_tick_after(run->virtual, delay);
+        build_virtual_tick_after(run->virtual, lane, delay);
     }
+}
+
+uint32_t scenario_run_groups(const struct scenario_run *run)
+{
+    return run->virtual != NULL && scenario_is_apart(run->scenario) ? run->share.len : 1;
 }
 
 void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len)
@@ -238,7 +243,7 @@ uint32_t scenario_run_nodes(const struct scenario_run *run)
 
 unsigned scenario_run_lanes(const struct scenario_run *run)
 {
-    return run->live != NULL ? run->scenario->threads : 1;
+    return run->live != NULL ? run->scenario->threads : build_virtual_workers(run->virtual);
 }
 
 sim_time scenario_run_start(const struct scenario_run *run, sim_node node)
@@ -282,6 +287,12 @@ bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats
     }
     build_virtual_server_stats(run->virtual, out);
     return true;
+}
+
+uint32_t scenario_run_transfers(const struct scenario_run *run, uint32_t site)
+{
+    assert(site < run->sites_len);
+    return run->virtual != NULL ? build_virtual_transfers(run->virtual, site) : 0;
 }
 
 void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out)

@@ -6,10 +6,11 @@
  * another.
  *
  * A virtual run goes group by group: sites that can't touch one another (no uplink, no limit of
- * transfers) are groups of one, run one after another, each from instant 0; else all sites are one
- * group, as they always are in a live run. Records, ticks and their instants are those of the group
- * that runs. Phones are nodes 0.. in order of sites in both worlds; controllers of faults come
- * behind all phones.
+ * transfers) are groups of one, each from instant 0, run one after another, or on several threads
+ * side by side, begun in order of sites: every figure is the same either way; else all sites are
+ * one group, as they always are in a live run. Records, ticks and their instants are those of the
+ * group that runs (one of those that run: `lane` says which). Phones are nodes 0.. in order of
+ * sites in both worlds; controllers of faults come behind all phones.
  *
  * A run may be of a share of the sites (share.h): numbers of sites and nodes, addresses and chance
  * are those of the whole run, but the other sites have no phones. Where sites touch one another the
@@ -32,6 +33,12 @@
 
 struct scenario_run;
 
+/* Sites that run together. */
+struct scenario_group {
+    uint32_t first, len; /* sites first..first+len-1 */
+    unsigned lane;       /* of its records; a lane has one group at a time, and one thread */
+};
+
 struct scenario_run_options {
     enum scenario_world world;
     enum scenario_method method;
@@ -43,14 +50,14 @@ struct scenario_run_options {
     bool has_phone_log;
     sim_addr phone_log;     /* that phone writes SIM_RECORD_LOG lines */
     const char *access_log; /* of the embedded server; NULL: none */
-    /* Called on the caller's thread every `tick_every` of the run's time (live: about), and virtual
-     * at a group's end; true ends the run. May be NULL. */
-    bool (*tick)(void *context, sim_time now);
+    unsigned threads; /* virtual: groups side by side, at most SCENARIO_THREADS_MAX; 0, 1: none */
+    /* Called every `tick_every` of the run's time (live: about), and virtual at a group's end; true
+     * ends the run. On the caller's thread, or on that of the group. May be NULL. */
+    bool (*tick)(void *context, const struct scenario_group *group, sim_time now);
     void *tick_context; /* of both */
     sim_duration tick_every;
-    /* The group of sites first..first+len-1 has ended at `now`; its figures are final. May be NULL.
-     */
-    void (*group_ended)(void *context, uint32_t first, uint32_t len, sim_time now);
+    /* The group has ended at `now`; its figures are final. On the same thread. May be NULL. */
+    void (*group_ended)(void *context, const struct scenario_group *group, sim_time now);
 };
 
 /* What is known of a phone without running it. Strings are borrowed from the run. */
@@ -75,17 +82,19 @@ void scenario_run_free(struct scenario_run *run); /* NULL is fine */
 /* Runs to the end. 0 all phones ended (virtual: or wait for what never comes); SIM_ECANCELED
  * stopped; other SIM_E*: the world or the server died, or memory ran out, `why` says. */
 int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX]);
-/* Virtual: one event instead, of which `out` (may be NULL: quicker) tells; hash and number count
- * from its group's beginning. False when the run has ended: scenario_run_go() then says how, at
- * once. */
+/* Virtual, with one thread: one event instead, of which `out` (may be NULL: quicker) tells; hash
+ * and number count from its group's beginning. False when the run has ended: scenario_run_go() then
+ * says how, at once. */
 bool scenario_run_step(struct scenario_run *run, struct sim_virtual_step *out);
-/* Virtual, from the tick: the next one comes after `delay` (> 0), then every tick_every again.
- * Without effect in a live run. */
-void scenario_run_tick_after(struct scenario_run *run, sim_duration delay);
+/* Virtual, from the tick: the next one of that lane comes after `delay` (> 0), then every
+ * tick_every again. Without effect in a live run. */
+void scenario_run_tick_after(struct scenario_run *run, unsigned lane, sim_duration delay);
 /* From any thread or a signal handler. */
 void scenario_run_stop(struct scenario_run *run);
 
-/* The group that runs now; `*len` is 0 between groups and behind the last one. */
+/* How many groups of sites there are. */
+uint32_t scenario_run_groups(const struct scenario_run *run);
+/* The group that runs now, with one thread; `*len` is 0 between groups and behind the last one. */
 void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len);
 /* Of the whole scenario, those of other shares too. */
 uint32_t scenario_run_sites(const struct scenario_run *run);
@@ -99,6 +108,7 @@ bool scenario_run_phone(const struct scenario_run *run, sim_node node,
 sim_node scenario_run_node(const struct scenario_run *run, uint32_t site, uint32_t number);
 /* Upper bound of node numbers + 1. */
 uint32_t scenario_run_nodes(const struct scenario_run *run);
+/* Live: loops; virtual: groups that run side by side. */
 unsigned scenario_run_lanes(const struct scenario_run *run);
 /* The instant at which phone `node` is switched on. */
 sim_time scenario_run_start(const struct scenario_run *run, sim_node node);
@@ -110,12 +120,15 @@ void scenario_run_servers(const struct scenario_run *run, char out[SCENARIO_SERV
 
 void scenario_run_site_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
 /* For samples: the same, but bodies of fetches under way may be left out. Quick however many there
- * are. */
+ * are. Both: of a site whose group runs on a thread of its own only from there. */
 void scenario_run_line_stats(struct scenario_run *run, uint32_t site, struct sim_site_stats *out);
 /* False when there is no embedded server. In a virtual run there always is one, which stands in for
  * the one that the scenario names; peak_transfers is the largest of all groups', which each have it
  * for themselves. */
 bool scenario_run_server_stats(struct scenario_run *run, struct sim_server_stats *out);
+/* Virtual: transfers that the server has under way now of the group of that site; from its thread.
+ */
+uint32_t scenario_run_transfers(const struct scenario_run *run, uint32_t site);
 /* A virtual run is always valid. */
 void scenario_run_validity(struct scenario_run *run, struct sim_live_validity *out);
 /* Live, from the tick: how late timers fired at most in a whole second of the run, of the last 15.

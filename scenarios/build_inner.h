@@ -117,12 +117,14 @@ void build_virtual_free(struct build_virtual *b); /* NULL is fine */
 int build_virtual_go(struct build_virtual *b, char why[SCENARIO_WHY_MAX]);
 void build_virtual_stop(struct build_virtual *b);
 bool build_virtual_step(struct build_virtual *b, struct sim_virtual_step *out);
-void build_virtual_tick_after(struct build_virtual *b, sim_duration delay);
+void build_virtual_tick_after(struct build_virtual *b, unsigned lane, sim_duration delay);
+unsigned build_virtual_workers(const struct build_virtual *b);
 void build_virtual_group(const struct build_virtual *b, uint32_t *first, uint32_t *len);
 void build_virtual_site_stats(const struct build_virtual *b, uint32_t site,
                               struct sim_site_stats *out);
 void build_virtual_line_stats(const struct build_virtual *b, uint32_t site,
                               struct sim_site_stats *out);
+uint32_t build_virtual_transfers(const struct build_virtual *b, uint32_t site);
 void build_virtual_server_stats(const struct build_virtual *b, struct sim_server_stats *out);
 void build_virtual_usage(const struct build_virtual *b, struct sim_live_usage *out);
 uint64_t build_virtual_hash(const struct build_virtual *b);

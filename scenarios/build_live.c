@@ -209,6 +209,20 @@ static int reach_servers(struct build_live *b, struct sim_live_config *config,
 
 /* ---- The run ---- */
 
+/* All sites are one group. */
+static struct scenario_group group_of(const struct build_live *b)
+{
+    return (struct scenario_group){.first = b->run->share.first, .len = b->run->share.len};
+}
+
+static bool on_tick(void *context, sim_time now)
+{
+    const struct build_live *b = context;
+    const struct scenario_group group = group_of(b);
+
+    return b->run->options.tick(b->run->options.tick_context, &group, now);
+}
+
 static void fill_config(struct build_live *b, struct sim_live_config *config)
 {
     const struct scenario_run *run = b->run;
@@ -225,8 +239,8 @@ static void fill_config(struct build_live *b, struct sim_live_config *config)
         .trace = {.write = on_record, .context = b},
         .wire = {.tell = run->options.tap.write != NULL ? on_wire : NULL, .context = b},
         .limit = SIM_NEVER,
-        .tick = run->options.tick,
-        .tick_context = run->options.tick_context,
+        .tick = run->options.tick != NULL ? on_tick : NULL,
+        .tick_context = b,
         .tick_every = run->options.tick_every,
     };
 }
@@ -368,7 +382,8 @@ int build_live_go(struct build_live *b, char why[SCENARIO_WHY_MAX])
         rc = SIM_ESERVER;
     }
     if (options->group_ended != NULL) {
-        options->group_ended(options->tick_context, share->first, share->len, b->ended);
+        const struct scenario_group group = group_of(b);
+        options->group_ended(options->tick_context, &group, b->ended);
     }
     return rc;
 }

@@ -89,6 +89,15 @@ static void load_start(struct reader *r, const cJSON *item, const struct reader_
     reader_object(r, item, start_fields, out);
 }
 
+static void load_threads(struct reader *r, const cJSON *item, const struct reader_field *field,
+                         void *out)
+{
+    struct scenario *s = out;
+
+    reader_u32(r, item, field, &s->threads);
+    s->threads_given = true;
+}
+
 #define PFS_AT(member) offsetof(struct pfs_config, member)
 #define PFS_TIME(name, least, most)                                                                \
     {                                                                                              \
@@ -237,11 +246,7 @@ static const struct reader_field root_fields[] = {
     {.key = "pfs", .read = load_pfs},
     {.key = "faults", .read = load_faults},
     {.key = "thresholds", .read = load_thresholds},
-    {.key = "threads",
-     .read = reader_u32,
-     .offset = AT(threads),
-     .min = 1,
-     .max = SCENARIO_THREADS_MAX},
+    {.key = "threads", .read = load_threads, .min = 1, .max = SCENARIO_THREADS_MAX},
     {.key = "fluid", .read = load_fluid},
     {0},
 };

@@ -168,7 +168,8 @@ struct scenario {
     size_t faults_len;
     struct scenario_threshold *thresholds;
     size_t thresholds_len;
-    unsigned threads;
+    unsigned threads;   /* live: loops; virtual: groups of sites side by side (build.h), at most */
+    bool threads_given; /* else a virtual run takes as many as are of use */
     struct sim_fluid_setup fluid;         /* (all zero) constants of the fluid network */
     struct scenario_capacity *capacities; /* what sites' lines borrow; see load_capacity.c */
     size_t capacities_len;

@@ -278,16 +278,9 @@ static void check_receive_buffer(struct report *r, const struct sim_live_config 
 
 /* ---- Processor ---- */
 
-static uint64_t cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n > 0 ? (uint64_t)n : 1;
-}
-
 static void check_threads(struct report *r, const struct sim_live_config *config)
 {
-    struct sim_live_need *need = add(r, "cores", config->threads, cores(), "");
+    struct sim_live_need *need = add(r, "cores", config->threads, sim_live_cores(), "");
 
     if (!need->enough) {
         snprintf(need->mend, sizeof(need->mend), "\"threads\": %" PRIu64, need->available);
@@ -298,7 +291,8 @@ static void check_threads(struct report *r, const struct sim_live_config *config
 static void check_lan(struct report *r, const struct sim_live_config *config,
                       enum sim_live_fetch_mode fetch)
 {
-    uint64_t demand = 0, threads = config->threads < cores() ? config->threads : cores();
+    unsigned cores = sim_live_cores();
+    uint64_t demand = 0, threads = config->threads < cores ? config->threads : cores;
     struct sim_live_need *need;
 
     if (fetch == SIM_LIVE_FETCH_ALL) {
@@ -315,7 +309,7 @@ static void check_lan(struct report *r, const struct sim_live_config *config,
             need->mend, sizeof(need->mend),
             "%sa lower \"lan\": { \"rate\" }, fewer phones, or --shard I/N; else the run may be "
             "invalid",
-            config->threads < cores() ? "more \"threads\", " : "");
+            config->threads < cores ? "more \"threads\", " : "");
     }
 }
 

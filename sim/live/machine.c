@@ -3,10 +3,12 @@
 #include "sim/live/machine.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* One number in a file; false when it says "max", or is not there. */
 static bool read_number(const char *path, uint64_t *out)
@@ -38,6 +40,17 @@ static uint64_t read_line(const char *path, const char *name)
         fclose(file);
     }
     return value;
+}
+
+unsigned sim_live_cores(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
+        return (unsigned)CPU_COUNT(&set);
+    }
+    long n = sysconf(_SC_NPROCESSORS_ONLN); /* more than cpu_set_t has room for */
+    return n > 0 ? (unsigned)n : 1;
 }
 
 uint64_t sim_live_memory_available(void)

@@ -136,12 +136,12 @@ static void on_record(void *context, unsigned lane, const struct sim_record *r)
     }
 }
 
-static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
+static void on_group_ended(void *context, const struct scenario_group *group, sim_time now)
 {
     struct laws *l = context;
     for (uint32_t i = 0; i < l->phones_len && !l->out_of_memory; i++) {
         uint32_t site = l->phones[i].info.site;
-        if (site < first || site - first >= len) {
+        if (site < group->first || site - group->first >= group->len) {
             continue;
         }
         for (uint32_t k = 0; k < l->names_len; k++) {

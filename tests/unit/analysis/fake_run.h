@@ -174,6 +174,7 @@ static void fake_phone(struct scenario_run *run, sim_node node, uint32_t number,
 int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
 {
     const struct scenario *s = run->scenario;
+    const struct scenario_group all = {.len = s->sites_total};
 
     fake.runs++;
     why[0] = '\0';
@@ -188,13 +189,13 @@ int scenario_run_go(struct scenario_run *run, char why[SCENARIO_WHY_MAX])
             snprintf(why, SCENARIO_WHY_MAX, "the server died");
             return fake.die;
         }
-        if (run->stopped ||
-            (run->options.tick != NULL && run->options.tick(run->options.tick_context, run->now))) {
+        if (run->stopped || (run->options.tick != NULL &&
+                             run->options.tick(run->options.tick_context, &all, run->now))) {
             return SIM_ECANCELED;
         }
     }
     if (run->options.group_ended != NULL) {
-        run->options.group_ended(run->options.tick_context, 0, s->sites_total, run->now);
+        run->options.group_ended(run->options.tick_context, &all, run->now);
     }
     return 0;
 }
@@ -215,9 +216,10 @@ bool scenario_run_step(struct scenario_run *run, struct sim_virtual_step *out)
     return true;
 }
 
-void scenario_run_tick_after(struct scenario_run *run, sim_duration delay)
+void scenario_run_tick_after(struct scenario_run *run, unsigned lane, sim_duration delay)
 {
     (void)run;
+    (void)lane;
     (void)delay;
 }
 
@@ -225,6 +227,19 @@ void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_
 {
     *first = 0;
     *len = run->scenario->sites_total;
+}
+
+uint32_t scenario_run_groups(const struct scenario_run *run)
+{
+    (void)run;
+    return 1;
+}
+
+uint32_t scenario_run_transfers(const struct scenario_run *run, uint32_t site)
+{
+    (void)run;
+    (void)site;
+    return 0;
 }
 
 bool scenario_run_hash(const struct scenario_run *run, uint64_t *out)

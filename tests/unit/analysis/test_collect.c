@@ -668,7 +668,7 @@ Test(collect, the_progress_line_says_how_many_where_how_fast_and_how_long)
     config.groups = 2;
     config.clock = 100 * SIM_S;
     p = analysis_progress_new(&config);
-    analysis_progress_groups(p, 1);
+    analysis_progress_group_ended(p);
     analysis_progress_text(p, 14 * SIM_S, 102 * SIM_S, 8000000, text, sizeof(text));
     cr_assert_str_eq(text,
                      "pfs  1/2 sites  1/10 phones, 1 FAILED  5/20 files  computing for 2.0 s, done "

@@ -11,6 +11,8 @@
 
 enum { SITES = 2 };
 
+static const struct scenario_group groups[SITES] = {{.first = 0, .len = 1}, {.first = 1, .len = 1}};
+
 static const char text[] = "{\"name\":\"x\",\"firmware\":[{\"model\":\"A\",\"load\":\"L\","
                            "\"files\":[{\"name\":\"a\",\"size\":"
                            "\"1 "
@@ -51,9 +53,10 @@ static const char *name_of(void *context, uint32_t site)
     return site == 0 ? "s#1" : "s#2";
 }
 
-static uint32_t transfers_of(void *context)
+static uint32_t transfers_of(void *context, uint32_t site)
 {
     (void)context;
+    (void)site;
     return transfers;
 }
 
@@ -72,6 +75,7 @@ static void set_up(void)
     cr_assert_eq(analysis_output_open(&file, folder, "series.csv", why), 0);
     struct analysis_series_config of = {.collect = collect,
                                         .sites = SITES,
+                                        .lanes = 1,
                                         .stats = stats_of,
                                         .name = name_of,
                                         .transfers = transfers_of,
@@ -111,13 +115,13 @@ static void phases(uint32_t site, uint32_t phones, enum sim_phase phase, sim_tim
 static unsigned run_site(uint32_t site, sim_time end, uint64_t rate)
 {
     unsigned samples = 0;
-    for (sim_time now = SIM_S; now < end; now += analysis_series_pause(series)) {
+    for (sim_time now = SIM_S; now < end; now += analysis_series_pause(series, 0)) {
         bytes[site] = rate * (now / SIM_S);
-        analysis_series_tick(series, site, 1, now);
+        analysis_series_tick(series, &groups[site], now);
         samples++;
     }
     bytes[site] = (uint64_t)((unsigned __int128)rate * end / SIM_S);
-    analysis_series_end(series, site, 1, end);
+    analysis_series_end(series, &groups[site], end);
     return samples;
 }
 
@@ -138,27 +142,27 @@ Test(series, a_change_brings_the_samples_nearer)
 {
     sim_time now = SIM_S;
     while (now < 5000 * SIM_S) {
-        analysis_series_tick(series, 0, 1, now);
-        now += analysis_series_pause(series);
+        analysis_series_tick(series, &groups[0], now);
+        now += analysis_series_pause(series, 0);
     }
-    sim_duration before = analysis_series_pause(series);
+    sim_duration before = analysis_series_pause(series, 0);
     cr_assert_gt(before, 32 * SIM_S);
     lan[0] += 1000000;
-    analysis_series_tick(series, 0, 1, now);
-    cr_assert_eq(analysis_series_pause(series), before / (2 * SIM_S) * SIM_S);
+    analysis_series_tick(series, &groups[0], now);
+    cr_assert_eq(analysis_series_pause(series, 0), before / (2 * SIM_S) * SIM_S);
     /* One phone of a hundred is little, two are not. */
-    now += analysis_series_pause(series);
-    analysis_series_tick(series, 0, 1, now); /* the rate falls again: another change */
-    before = analysis_series_pause(series);
+    now += analysis_series_pause(series, 0);
+    analysis_series_tick(series, &groups[0], now); /* the rate falls again: another change */
+    before = analysis_series_pause(series, 0);
     phases(0, 1, SIM_PHASE_BOOT, now);
     now += before;
-    analysis_series_tick(series, 0, 1, now);
-    cr_assert_gt(analysis_series_pause(series), before);
-    before = analysis_series_pause(series);
+    analysis_series_tick(series, &groups[0], now);
+    cr_assert_gt(analysis_series_pause(series, 0), before);
+    before = analysis_series_pause(series, 0);
     phases(0, 4, SIM_PHASE_BOOT, now);
     now += before;
-    analysis_series_tick(series, 0, 1, now);
-    cr_assert_lt(analysis_series_pause(series), before);
+    analysis_series_tick(series, &groups[0], now);
+    cr_assert_lt(analysis_series_pause(series, 0), before);
 }
 
 Test(series, the_peak_is_of_all_sites_in_one_second_though_they_ran_one_after_another)
@@ -167,15 +171,15 @@ Test(series, the_peak_is_of_all_sites_in_one_second_though_they_ran_one_after_an
     for (unsigned second = 1; second <= 5; second++) {
         bytes[0] += second == 3 ? 500 : 100;
         transfers = second;
-        analysis_series_tick(series, 0, 1, second * SIM_S);
+        analysis_series_tick(series, &groups[0], second * SIM_S);
     }
-    analysis_series_end(series, 0, 1, 5500 * SIM_MS);
+    analysis_series_end(series, &groups[0], 5500 * SIM_MS);
     for (unsigned second = 1; second <= 5; second++) {
         bytes[1] += second == 4 ? 500 : 100;
         transfers = 6 - second;
-        analysis_series_tick(series, 1, 1, second * SIM_S);
+        analysis_series_tick(series, &groups[1], second * SIM_S);
     }
-    analysis_series_end(series, 1, 1, 5 * SIM_S);
+    analysis_series_end(series, &groups[1], 5 * SIM_S);
     cr_assert_eq(analysis_series_peak(series), 8 * 600);
     cr_assert_eq(analysis_series_transfers(series), 6);
 }
@@ -185,12 +189,12 @@ Test(series, transfers_at_a_sudden_end_are_no_more_than_there_were)
 {
     transfers = 10;
     phases(0, 100, SIM_PHASE_FETCH_SERVER, SIM_S);
-    for (sim_time now = SIM_S; now < 300 * SIM_S; now += analysis_series_pause(series)) {
+    for (sim_time now = SIM_S; now < 300 * SIM_S; now += analysis_series_pause(series, 0)) {
         bytes[0] = now / SIM_S * 1000;
-        analysis_series_tick(series, 0, 1, now);
+        analysis_series_tick(series, &groups[0], now);
     }
-    cr_assert_gt(analysis_series_pause(series), SIM_S);
-    analysis_series_end(series, 0, 1, 304 * SIM_S + 100 * SIM_MS);
+    cr_assert_gt(analysis_series_pause(series, 0), SIM_S);
+    analysis_series_end(series, &groups[0], 304 * SIM_S + 100 * SIM_MS);
     cr_assert_eq(analysis_series_transfers(series), 10);
 }
 
@@ -229,7 +233,7 @@ Test(series, a_run_that_ends_at_once_has_a_row)
 {
     char path[64], line[256], why[ANALYSIS_WHY_MAX];
 
-    analysis_series_end(series, 0, 1, 0);
+    analysis_series_end(series, &groups[0], 0);
     run_site(1, 2 * SIM_S, 500);
     cr_assert_eq(analysis_output_commit(file, why), 0);
     file = NULL;

@@ -43,20 +43,21 @@ static void on_record(void *context, unsigned lane, const struct sim_record *rec
         record->kind == SIM_RECORD_OUTCOME && record->a == SIM_OUTCOME_UPGRADED;
 }
 
-static bool on_tick(void *context, sim_time now)
+static bool on_tick(void *context, const struct scenario_group *group, sim_time now)
 {
     struct told *t = context;
+    (void)group;
     t->ticks++;
     t->last_tick = now;
     return t->stop_at != 0 && t->ticks >= t->stop_at;
 }
 
-static void on_group_ended(void *context, uint32_t first, uint32_t len, sim_time now)
+static void on_group_ended(void *context, const struct scenario_group *group, sim_time now)
 {
     struct told *t = context;
     cr_assert(t->groups < SITES);
-    t->group_first[t->groups] = first;
-    t->group_len[t->groups] = len;
+    t->group_first[t->groups] = group->first;
+    t->group_len[t->groups] = group->len;
     t->group_ended[t->groups++] = now;
 }
 
