@@ -31,6 +31,12 @@ static void quest_free(struct pfs *p, struct pfs_quest *q)
     }
 }
 
+/* What most messages call it: the end of `names`, with a NUL behind it. */
+static const char *shared_path(const struct pfs_hier *h)
+{
+    return (const char *)h->text + 1 + h->text[0] + 1;
+}
+
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
 {
     size_t len = strnlen(want->path, PFS_PATH_MAX - 1);
@@ -38,7 +44,7 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
     bool has_group = p->config->hierarchy == PFS_PER_LOAD && want->group != NULL;
     const char *shared = has_group ? want->group : want->path; /* what others know it by */
     size_t shared_len = strnlen(shared, PFS_PATH_MAX - 1);
-    size_t extra = len + 1 + shared_len + 1 + 1 + model_len + 1 + shared_len;
+    size_t extra = 1 + model_len + 1 + shared_len + 1 + (has_group ? len + 1 : 0);
     struct pfs_hier *h = malloc(sizeof(*h) + extra);
 
     if (h == NULL) {
@@ -50,18 +56,20 @@ struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want)
         free(h);
         return NULL;
     }
-    memcpy(h->path, want->path, len);
-    h->path[len] = '\0';
+    h->names = (struct pfs_wire_names){h->text, pfs_wire_put_names(h->text, p->id.model, shared)};
+    h->text[h->names.len] = '\0';
+    h->path = shared_path(h);
+    if (has_group) {
+        char *path = (char *)h->text + h->names.len + 1;
+        memcpy(path, want->path, len);
+        path[len] = '\0';
+        h->path = path;
+    }
     h->name = pfs_wire_file_name(h->path);
-    char *group = h->path + len + 1;
-    memcpy(group, shared, shared_len);
-    group[shared_len] = '\0';
-    uint8_t *names = (uint8_t *)group + shared_len + 1;
-    h->names = (struct pfs_wire_names){names, pfs_wire_put_names(names, p->id.model, group)};
     h->name_hash = pfs_wire_hash(h->name);
     h->file_hash = h->name_hash;
     if (has_group) {
-        h->group = pfs_wire_file_name(group);
+        h->group = pfs_wire_file_name(shared_path(h));
         h->file_hash = pfs_wire_hash(h->group);
         h->more = want->more;
     }
@@ -225,7 +233,7 @@ void pfs_hier_message(struct pfs *p, const struct pfs_hier *h, enum pfs_wire_typ
         size_t model_len = h->names.bytes[0];
         memcpy(m->model, h->names.bytes + 1, model_len);
         m->model[model_len] = '\0';
-        const char *path = is_of_file(h, type) ? h->path : h->path + strlen(h->path) + 1;
+        const char *path = is_of_file(h, type) ? h->path : shared_path(h);
         memcpy(m->path, path, strlen(path) + 1);
     }
 }

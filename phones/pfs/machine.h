@@ -164,6 +164,7 @@ struct pfs_quest {
 struct pfs_hier {
     /* What most notices look at comes first. */
     enum pfs_hier_state state;
+    enum sim_digest_source digest_source;
     bool dead;
     bool is_root;       /* ROOT_WAIT, ROOT_FETCH, or HOLD and serving as root */
     bool has_digest;    /* of the whole file: the want's, or learned from the root */
@@ -188,16 +189,16 @@ struct pfs_hier {
     uint32_t serial; /* told to children */
     uint32_t served; /* bodies handed out */
     unsigned beats;
-    enum sim_digest_source digest_source;
     struct sim_digest digest;
     sim_time announced_at;
     sim_duration announce_gap;
     struct pfs_table *table;     /* root only */
-    struct pfs_wire_names names; /* as messages carry them; behind `path` */
-    const char *name;            /* of the file: in `path` */
+    struct pfs_wire_names names; /* as messages carry them: in `text` */
+    const char *path;            /* of the file: in `text` */
+    const char *name;            /* in `path` */
     const char *group;           /* name of the load whose files share a tree; NULL: none */
     struct pfs_link *up;         /* HOLD: to the parent, until the group's next file is wanted */
-    char path[];                 /* own copy */
+    uint8_t text[];              /* `names` and a NUL; in a group the file's path behind it */
 };
 
 /* An event that the owner has not taken yet. */

@@ -12,11 +12,11 @@ struct place {
     sim_addr addr; /* 0: not taken */
     uint32_t epoch;
     uint32_t parent; /* place that feeds it; NONE: nobody (root, holders, lost ones) */
+    uint32_t served; /* order in which it got the file; 0: has it not */
+    sim_time rest;   /* no parent before */
     uint32_t children;
     bool holds;
-    bool gone;       /* has no parent and holds nothing; stays only while somebody sits below */
-    sim_time rest;   /* no parent before */
-    uint32_t served; /* order in which it got the file; 0: has it not */
+    bool gone; /* has no parent and holds nothing; stays only while somebody sits below */
 };
 
 struct pfs_table {

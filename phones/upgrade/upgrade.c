@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "phones/provisioning/loads.h"
+#include "phones/upgrade/index.h"
 
 enum {
     UPGRADE_INDEX_MAX = 64 * 1024, /* bytes of a .loads; real ones have 650 to 1,206 */
@@ -35,7 +36,7 @@ void upgrade_reset(struct upgrade *u)
         fetcher_cancel(u->fetcher);
     }
     drop_file(u);
-    free((void *)(uintptr_t)u->parsed);
+    free(u->parsed);
     upgrade_init(u, u->world, u->node, u->fetcher);
 }
 
@@ -44,7 +45,7 @@ static const char *current_name(const struct upgrade *u)
     if (u->next == 0) {
         return u->index;
     }
-    return u->parsed != NULL ? u->parsed->files[u->next - 1].name : u->listed[u->next - 1];
+    return u->parsed != NULL ? u->parsed->names[u->next - 1] : u->listed[u->next - 1];
 }
 
 static void record(struct upgrade *u, sim_time now, enum sim_record_kind kind, uint32_t a,
@@ -99,14 +100,9 @@ static void fetch_alone(struct upgrade *u, sim_time now)
 
 /* The index's line for the current file, where it carries size and MD5 and nothing better is known;
  * else NULL. */
-static const struct loads_file *index_line(const struct upgrade *u)
+static const struct upgrade_sum *index_line(const struct upgrade *u)
 {
-    const struct manifest_file *known = manifest_find(u->config.manifest, current_name(u));
-    if ((known != NULL && known->has_digest) || u->parsed == NULL || u->next == 0 ||
-        !u->parsed->files[u->next - 1].has_md5) {
-        return NULL;
-    }
-    return &u->parsed->files[u->next - 1];
+    return u->parsed == NULL || u->next == 0 ? NULL : upgrade_index_sum(u->parsed, u->next - 1);
 }
 
 static void want(struct upgrade *u, struct pfs_want *out)
@@ -129,7 +125,7 @@ static void want(struct upgrade *u, struct pfs_want *out)
         out->digest = known->digest;
         out->digest_source = known->source;
     } else if (index_line(u) != NULL) {
-        const struct loads_file *line = index_line(u);
+        const struct upgrade_sum *line = index_line(u);
         out->digest_source = SIM_DIGEST_LOADS;
         out->has_md5 = true;
         out->size = line->size;
@@ -198,12 +194,9 @@ static int read_index(struct upgrade *u, sim_file file)
     }
     free(bytes);
     if (rc == 0) {
-        /* What is not used need not be kept: a phone's memory counts by the thousand. */
-        size_t used = offsetof(struct loads, files) + loads->len * sizeof(loads->files[0]);
-        struct loads *fitting = realloc(loads, used);
-        u->parsed = fitting != NULL ? fitting : loads;
-        u->files_len = (uint32_t)u->parsed->len;
-        return 0;
+        u->parsed = upgrade_index_new(loads, u->config.manifest);
+        u->files_len = u->parsed != NULL ? u->parsed->len : 0;
+        rc = u->parsed != NULL ? 0 : SIM_ENOMEM;
     }
     free(loads);
     return rc;

@@ -17,7 +17,7 @@
 #include "sim/time.h"
 #include "sim/world.h"
 
-struct loads;
+struct upgrade_index;
 
 /* Each state is named for what the upgrade waits for. */
 enum upgrade_state {
@@ -45,7 +45,7 @@ struct upgrade {
     bool tried_anew;              /* this file had a wrong digest from the server once */
     sim_file file;                /* being fetched by ourselves; 0 else */
     char index[FETCHER_NAME_MAX]; /* "LOAD.loads"; "" when the files were listed */
-    const struct loads *parsed;   /* ours, from the index; NULL */
+    struct upgrade_index *parsed; /* ours, from the index; NULL */
     const char *const *listed;    /* borrowed, when there is no index */
     uint32_t files_len;           /* without the index */
     uint32_t next;                /* 0: the index (if there is one), then 1.. the files */

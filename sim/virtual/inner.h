@@ -119,12 +119,12 @@ struct virtual_file {
     uint32_t node;
     uint32_t next; /* of the node, index + 1; 0 */
     bool sealed;
+    bool from_fetch;                   /* what fills it: a fetch, or a stream's end */
     const struct sim_content *content; /* NULL: made up by the resolver, or not known at all */
     const char *name;                  /* interned for the world's life */
     uint64_t size;                     /* settled bytes; those under way come on top */
     uint64_t taint;
-    uint64_t incoming; /* handle of the stream end or fetch that fills it now; 0 */
-    bool from_fetch;   /* which of the two */
+    uint64_t incoming; /* handle of the fetch or stream's end that fills it now; 0 */
 };
 
 /* ---- Streams (stream.c) ---- */
