@@ -122,7 +122,7 @@ static int run_all(const struct analysis_program *program,
             !name_file(&session.trace, session.method, trace) ||
             !name_file(&session.events, session.method, events)) {
             return analysis_program_fail(program, "compare", ANALYSIS_USAGE,
-                                         "--pcap, --trace, --events: the name is too long");
+                                         "--pcap, --trace, --events: no name of a file, or too long a one");
         }
         cJSON *document = NULL;
         status = analysis_program_worse(status, analysis_session_run(&session, &document));

@@ -1,11 +1,13 @@
 /* analysis/output.c -- result files by temporary name, fsync and rename. */
 #include "analysis/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -277,13 +279,9 @@ void analysis_output_seconds(struct analysis_output *o, uint64_t ns)
                           (unsigned long long)(us % 1000000));
 }
 
-bool analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX])
+int analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX])
 {
-    if (o == NULL || o->errnum == 0) {
-        return false;
-    }
-    refuse(why, "write", o->final, o->errnum);
-    return true;
+    return o == NULL || o->errnum == 0 ? 0 : refuse(why, "write", o->final, o->errnum);
 }
 
 /* The name itself must reach the disk too; a folder that can't be synced is no error of ours. */
@@ -331,6 +329,50 @@ int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]
     }
     free(o);
     return rc;
+}
+
+bool analysis_output_flush(struct analysis_output *o)
+{
+    if (o->errnum == 0 && fflush(o->file) != 0) {
+        o->errnum = errno;
+    }
+    return o->errnum == 0;
+}
+
+const char *analysis_output_path(const struct analysis_output *o)
+{
+    return o->borrowed || o->is_device ? NULL : o->final;
+}
+
+/* The tail goes over what is cut off, before that is: no new block is asked of a full disk. */
+static int cut(int fd, uint64_t len, const void *tail, size_t tail_len)
+{
+    if (tail_len > 0 && pwrite(fd, tail, tail_len, (off_t)len) != (ssize_t)tail_len) {
+        return errno != 0 ? errno : EIO;
+    }
+    return ftruncate(fd, (off_t)(len + tail_len)) != 0 || fsync(fd) != 0 ? errno : 0;
+}
+
+int analysis_output_rescue(struct analysis_output *o, uint64_t len, const void *tail,
+                           size_t tail_len, const char *path)
+{
+    assert(!o->borrowed && !o->is_device);
+    __fpurge(o->file); /* closing must not try once more */
+    int errnum = cut(fileno(o->file), len, tail, tail_len);
+    if (fclose(o->file) != 0 && errnum == 0) {
+        errnum = errno;
+    }
+    if (errnum == 0 && rename(o->temp, path) != 0) {
+        errnum = errno;
+    }
+    if (errnum != 0) {
+        unlink(o->temp);
+    } else {
+        sync_folder(o->dir);
+    }
+    analysis_interrupt_forget(o->temp);
+    free(o);
+    return errnum != 0 ? sim_err_from_errno(errnum) : 0;
 }
 
 void analysis_output_discard(struct analysis_output *o)

@@ -3,7 +3,7 @@
  * A file is written under a temporary name in its own folder, flushed to the disk and then
  * renamed; of a symbolic link what it points to. What is a device or a pipe already is written to
  * as it stands. The first error sticks and every later write is a no-op, so callers write on and
- * look once, at commit. Not here: what is in the files. */
+ * look once, at commit. Not here: what is in the files, and where they may be cut. */
 #ifndef ANALYSIS_OUTPUT_H
 #define ANALYSIS_OUTPUT_H
 
@@ -44,12 +44,24 @@ void analysis_output_print(struct analysis_output *o, const char *format, ...)
 void analysis_output_field(struct analysis_output *o, const char *text);
 /* Seconds with six decimals (microseconds); SIM_NEVER gives an empty field. */
 void analysis_output_seconds(struct analysis_output *o, uint64_t ns);
-/* Has a write failed already? Then the sentence. NULL has not. */
-bool analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
+/* Has a write failed already? Then SIM_E* and the sentence, else 0. NULL has not. */
+int analysis_output_failed(const struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
 /* Publishes the file and frees `o`. 0, or the first SIM_E* with a sentence that names the file
  * and the cause; then no file is left. */
 int analysis_output_commit(struct analysis_output *o, char why[ANALYSIS_WHY_MAX]);
 /* Drops the file and frees `o`. */
 void analysis_output_discard(struct analysis_output *o);
+
+/* ---- Of files that are worth something in part ---- */
+
+/* Hands on what is buffered. True: all that was written is in the file. */
+bool analysis_output_flush(struct analysis_output *o);
+/* Where it is to be in the end; NULL of what has no such name: streams, devices and pipes. */
+const char *analysis_output_path(const struct analysis_output *o);
+/* Of a file whose writing failed: keeps its first `len` bytes, which a flush had handed on, puts
+ * `tail` behind them and publishes that as `path`, which is in the folder of
+ * analysis_output_path(). Frees `o`. 0, or SIM_E* and nothing is left. */
+int analysis_output_rescue(struct analysis_output *o, uint64_t len, const void *tail,
+                           size_t tail_len, const char *path);
 
 #endif /* ANALYSIS_OUTPUT_H */

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sim/err.h"
@@ -33,7 +35,8 @@ struct lane {
 };
 
 struct run {
-    uint64_t at, end; /* where its unread part lies in the file */
+    uint64_t at, end; /* where its unread part lies in the file; equal: all of it is in memory */
+    uint64_t held;    /* from here on the file still has it */
     uint8_t *bytes;   /* read ahead */
     size_t pos, len;
     struct item item;     /* the next one */
@@ -41,12 +44,13 @@ struct run {
 };
 
 struct analysis_sort {
-    int fd; /* unnamed; -1 after a failure */
-    int errnum;
+    int fd;             /* unnamed; -1 after a failure */
+    uint64_t hole;      /* the file system's block: holes have its grain; 0: it has no holes */
+    _Atomic int errnum; /* the first; no lane takes anything any more */
     uint64_t file_len;
     struct run *runs;
     size_t runs_len, runs_cap;
-    pthread_mutex_t lock;           /* the five above */
+    pthread_mutex_t lock;           /* the four above */
     char dir[ANALYSIS_WHY_MAX / 2]; /* for people: as much of it as a sentence has room for */
     unsigned lanes_len;
     struct lane lanes[];
@@ -74,6 +78,8 @@ int analysis_sort_new(struct analysis_sort **out, const char *dir, unsigned lane
         return rc;
     }
     unlink(path);
+    struct stat st;
+    s->hole = fstat(s->fd, &st) == 0 && st.st_blksize > 0 ? (uint64_t)st.st_blksize : 0;
     *out = s;
     return 0;
 }
@@ -118,72 +124,134 @@ static int compare_offsets(const void *a, const void *b, void *base)
     return compare_items(&x, &y);
 }
 
-/* With the lock held. */
-static void put(struct analysis_sort *s, const uint8_t *bytes, size_t len)
+static void give_up(struct analysis_sort *s, int errnum)
 {
-    while (len > 0 && s->errnum == 0) {
-        ssize_t n = pwrite(s->fd, bytes, len, (off_t)s->file_len);
+    int none = 0;
+    atomic_compare_exchange_strong(&s->errnum, &none, errnum);
+}
+
+/* With the lock held. Behind what the file has; all of it, or an errno and nothing. */
+static int put(struct analysis_sort *s, const uint8_t *bytes, size_t len)
+{
+    uint64_t at = s->file_len;
+
+    while (len > 0) {
+        ssize_t n = pwrite(s->fd, bytes, len, (off_t)at);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
-            s->errnum = n < 0 ? errno : EIO;
-            return;
+            int errnum = n < 0 ? errno : EIO;
+            /* The run's other files may still find room in what this gives back. */
+            return ftruncate(s->fd, (off_t)s->file_len) == 0 ? errnum : EIO;
         }
         bytes += n;
         len -= (size_t)n;
-        s->file_len += (size_t)n;
+        at += (uint64_t)n;
     }
+    s->file_len = at;
+    return 0;
 }
 
-static void spill(struct analysis_sort *s, struct lane *lane)
+/* A lane's things in order, `lane->bytes_len` bytes; the caller's. NULL: out of memory. */
+static uint8_t *sort_lane(const struct lane *lane)
 {
     uint8_t *sorted = malloc(lane->bytes_len);
     size_t len = 0;
 
-    qsort_r(lane->offsets, lane->offsets_len, sizeof(size_t), compare_offsets, lane->bytes);
-    pthread_mutex_lock(&s->lock);
-    if (s->runs_len == s->runs_cap) {
-        size_t cap = s->runs_cap == 0 ? 16 : 2 * s->runs_cap;
-        struct run *grown = realloc(s->runs, cap * sizeof(*grown));
-        if (grown != NULL) {
-            s->runs = grown;
-            s->runs_cap = cap;
-        }
+    if (sorted == NULL) {
+        return NULL;
     }
-    if (sorted == NULL || s->runs_len == s->runs_cap) {
-        s->errnum = ENOMEM;
-    } else {
-        for (size_t i = 0; i < lane->offsets_len; i++) {
-            struct item item;
-            const uint8_t *from = lane->bytes + lane->offsets[i];
-            memcpy(&item, from, sizeof(item));
-            memcpy(sorted + len, from, sizeof(item) + item.len);
-            len += sizeof(item) + item.len;
+    qsort_r(lane->offsets, lane->offsets_len, sizeof(size_t), compare_offsets, lane->bytes);
+    for (size_t i = 0; i < lane->offsets_len; i++) {
+        struct item item;
+        const uint8_t *from = lane->bytes + lane->offsets[i];
+        memcpy(&item, from, sizeof(item));
+        memcpy(sorted + len, from, sizeof(item) + item.len);
+        len += sizeof(item) + item.len;
+    }
+    assert(len == lane->bytes_len);
+    return sorted;
+}
+
+/* With the lock held. Room for one more run; false when out of memory. */
+static bool grow_runs(struct analysis_sort *s)
+{
+    if (s->runs_len < s->runs_cap) {
+        return true;
+    }
+    size_t cap = s->runs_cap == 0 ? 16 : 2 * s->runs_cap;
+    struct run *grown = realloc(s->runs, cap * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    s->runs = grown;
+    s->runs_cap = cap;
+    return true;
+}
+
+/* The lane's buffer goes to the file; where it can't, it stays in memory. 0 or an errno. */
+static int spill(struct analysis_sort *s, struct lane *lane)
+{
+    uint8_t *sorted = sort_lane(lane);
+    int errnum = ENOMEM;
+
+    pthread_mutex_lock(&s->lock);
+    if (sorted != NULL && grow_runs(s)) {
+        struct run run = {.at = s->file_len, .end = s->file_len + lane->bytes_len};
+        errnum = put(s, sorted, lane->bytes_len);
+        if (errnum == 0) {
+            run.held = run.at;
+            s->runs[s->runs_len++] = run;
         }
-        struct run run = {.at = s->file_len, .end = s->file_len + len};
-        put(s, sorted, len);
-        s->runs[s->runs_len++] = run;
     }
     pthread_mutex_unlock(&s->lock);
     free(sorted);
-    lane->bytes_len = 0;
-    lane->offsets_len = 0;
+    if (errnum == 0) {
+        lane->bytes_len = 0;
+        lane->offsets_len = 0;
+    }
+    return errnum;
 }
 
-/* Room for one more item of `len` bytes; false when out of memory. */
+/* What a lane still has becomes a run in memory. 0 or an errno. */
+static int keep_lane(struct analysis_sort *s, struct lane *lane)
+{
+    uint8_t *sorted = lane->bytes_len > 0 ? sort_lane(lane) : NULL;
+
+    if (lane->bytes_len == 0) {
+        return 0;
+    }
+    if (sorted == NULL || !grow_runs(s)) {
+        free(sorted);
+        return ENOMEM;
+    }
+    s->runs[s->runs_len++] = (struct run){.bytes = sorted, .len = lane->bytes_len};
+    free(lane->bytes);
+    free(lane->offsets);
+    *lane = (struct lane){.bytes = NULL};
+    return 0;
+}
+
+/* Room for one more item of `len` bytes; false: there is none, and errnum says why. */
 static bool make_room(struct analysis_sort *s, struct lane *lane, size_t len)
 {
+    int errnum = 0;
+
     if (lane->bytes == NULL && (lane->bytes = malloc(BUFFER_BYTES)) == NULL) {
-        return false;
+        errnum = ENOMEM;
+    } else if (lane->bytes_len + len > BUFFER_BYTES) {
+        errnum = spill(s, lane);
     }
-    if (lane->bytes_len + len > BUFFER_BYTES) {
-        spill(s, lane);
+    if (errnum != 0) {
+        give_up(s, errnum);
+        return false;
     }
     if (lane->offsets_len == lane->offsets_cap) {
         size_t cap = lane->offsets_cap == 0 ? 1024 : 2 * lane->offsets_cap;
         size_t *grown = realloc(lane->offsets, cap * sizeof(*grown));
         if (grown == NULL) {
+            give_up(s, ENOMEM);
             return false;
         }
         lane->offsets = grown;
@@ -202,10 +270,8 @@ void analysis_sort_add(struct analysis_sort *s, unsigned lane_number, uint64_t f
     struct item item = {
         .first = first, .number = lane->number++, .second = second, .len = (uint32_t)len};
 
-    if (!make_room(s, lane, sizeof(item) + len)) {
-        pthread_mutex_lock(&s->lock);
-        s->errnum = ENOMEM;
-        pthread_mutex_unlock(&s->lock);
+    if (atomic_load_explicit(&s->errnum, memory_order_relaxed) != 0 ||
+        !make_room(s, lane, sizeof(item) + len)) {
         return;
     }
     uint8_t *to = lane->bytes + lane->bytes_len;
@@ -216,6 +282,24 @@ void analysis_sort_add(struct analysis_sort *s, unsigned lane_number, uint64_t f
         memcpy(to + sizeof(item) + head_len, tail, tail_len);
     }
     lane->bytes_len += sizeof(item) + len;
+}
+
+/* What of the run was read is given back to the disk, in whole blocks: those at its ends are shared
+ * with its neighbours. */
+static void punch(struct analysis_sort *s, struct run *run)
+{
+    if (s->hole == 0) {
+        return;
+    }
+    uint64_t from = (run->held + s->hole - 1) / s->hole * s->hole;
+    uint64_t to = run->at / s->hole * s->hole;
+    if (to > from) {
+        if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+                      (off_t)(to - from)) != 0) {
+            s->hole = 0; /* as before there were holes */
+        }
+        run->held = to;
+    }
 }
 
 /* At least `need` bytes from `pos` on in the read-ahead; 0 or an errno. */
@@ -241,6 +325,7 @@ static int fill(struct analysis_sort *s, struct run *run, size_t need)
         }
         run->at += (uint64_t)n;
         run->len += (size_t)n;
+        punch(s, run);
     }
     return 0;
 }
@@ -297,7 +382,7 @@ static int merge(struct analysis_sort *s, struct run **heap,
 
     for (size_t i = 0; i < s->runs_len; i++) {
         struct run *run = &s->runs[i];
-        if ((run->bytes = malloc(READ_BYTES)) == NULL) {
+        if (run->bytes == NULL && (run->bytes = malloc(READ_BYTES)) == NULL) {
             return ENOMEM;
         }
         int rc = advance(s, run);
@@ -332,16 +417,18 @@ int analysis_sort_read(struct analysis_sort *s,
                        const char *what, char why[ANALYSIS_WHY_MAX])
 {
     for (unsigned i = 0; i < s->lanes_len; i++) {
-        if (s->lanes[i].bytes_len > 0) {
-            spill(s, &s->lanes[i]);
+        int rc = keep_lane(s, &s->lanes[i]);
+        if (rc != 0) {
+            give_up(s, rc);
         }
     }
-    int errnum = s->errnum;
-    if (errnum == 0) {
-        struct run **heap = malloc((s->runs_len + 1) * sizeof(struct run *));
-        errnum = heap == NULL ? ENOMEM : merge(s, heap, each, context);
-        free(heap);
+    struct run **heap = malloc((s->runs_len + 1) * sizeof(struct run *));
+    int rc = heap == NULL ? ENOMEM : merge(s, heap, each, context);
+    free(heap);
+    if (rc != 0) {
+        give_up(s, rc);
     }
+    int errnum = s->errnum;
     if (errnum == 0) {
         return 0;
     }

@@ -41,7 +41,7 @@ const char *analysis_capture_role(uint32_t role)
     return "?";
 }
 
-bool analysis_capture_path(const char *path, const char *method, char out[ANALYSIS_PATH_MAX])
+bool analysis_capture_path(const char *path, const char *word, char out[ANALYSIS_PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
@@ -52,7 +52,10 @@ bool analysis_capture_path(const char *path, const char *method, char out[ANALYS
     }
     for (at = len; at > 0 && name[at - 1] != '.'; at--) {
     }
+    if (name[0] == '\0') {
+        return false;
+    }
     const char *dot = name + (at > 1 ? at - 1 : len); /* none, or a hidden file: at the end */
-    int n = snprintf(out, ANALYSIS_PATH_MAX, "%.*s.%s%s", (int)(dot - path), path, method, dot);
+    int n = snprintf(out, ANALYSIS_PATH_MAX, "%.*s.%s%s", (int)(dot - path), path, word, dot);
     return n >= 0 && n < ANALYSIS_PATH_MAX;
 }

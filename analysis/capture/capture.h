@@ -24,8 +24,8 @@ void analysis_capture_said(const struct analysis_session *session, const char *w
                            const char *path, const char *advice);
 const char *analysis_capture_role(uint32_t role); /* of enum sim_role */
 
-/* "DIR/x.pcapng" with the method put in: "DIR/x.pfs.pcapng"; "x.ndjson.gz": "x.pfs.ndjson.gz".
- * False when it does not fit. */
-bool analysis_capture_path(const char *path, const char *method, char out[ANALYSIS_PATH_MAX]);
+/* "DIR/x.pcapng" with a word put in: "DIR/x.pfs.pcapng"; "x.ndjson.gz": "x.pfs.ndjson.gz". False
+ * when it does not fit, or names no file. */
+bool analysis_capture_path(const char *path, const char *word, char out[ANALYSIS_PATH_MAX]);
 
 #endif /* ANALYSIS_CAPTURE_CAPTURE_H */

@@ -145,6 +145,14 @@ static void put_fields(struct analysis_line *l, const struct sim_record *r)
     }
 }
 
+static void put_line(void *context, const void *bytes, size_t len)
+{
+    struct events *e = context;
+
+    analysis_capture_write(e->file, bytes, len);
+    analysis_capture_mark(e->file);
+}
+
 static void on_record(void *context, unsigned lane, const struct analysis_phone *phone,
                       const struct sim_record *r)
 {
@@ -172,7 +180,7 @@ static void on_record(void *context, unsigned lane, const struct analysis_phone 
     if (e->sort != NULL) {
         analysis_sort_add(e->sort, lane, r->at, lane, l.text, l.len, NULL, 0);
     } else {
-        analysis_capture_write(e->file, l.text, l.len);
+        put_line(e, l.text, l.len);
     }
 }
 
@@ -192,13 +200,7 @@ static void put_header(struct events *e)
     put_number(&l, "sites", share.len);
     put_number(&l, "groups", e->observed.groups);
     analysis_line_print(&l, "}\n");
-    analysis_capture_write(e->file, l.text, l.len);
-}
-
-static void put_sorted(void *context, const void *bytes, size_t len)
-{
-    struct events *e = context;
-    analysis_capture_write(e->file, bytes, len);
+    put_line(e, l.text, l.len);
 }
 
 static int on_finish(void *context, const struct analysis_figures *figures, const cJSON *document,
@@ -206,14 +208,15 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
 {
     struct events *e = context;
     int rc =
-        e->sort == NULL ? 0 : analysis_sort_read(e->sort, put_sorted, e, "the list of events", why);
+        e->sort == NULL ? 0 : analysis_sort_read(e->sort, put_line, e, "the list of events", why);
 
     (void)figures;
     (void)document;
     if (rc != 0) {
-        return rc;
+        analysis_capture_cut(e->file, why);
+    } else {
+        rc = analysis_capture_commit(e->file, why);
     }
-    rc = analysis_capture_commit(e->file, why);
     e->file = NULL;
     if (rc == 0) {
         uint64_t told = 0;
@@ -251,7 +254,7 @@ int analysis_capture_events(struct analysis_observer *out, const struct analysis
     }
     e->told = told;
     e->observed = *observed;
-    if ((rc = analysis_capture_open(&e->file, path, why)) != 0 ||
+    if ((rc = analysis_capture_open(&e->file, path, "", why)) != 0 ||
         (observed->lanes > 1 &&
          ((rc = analysis_capture_folder(path, dir, why)) != 0 ||
           (rc = analysis_sort_new(&e->sort, dir, observed->lanes, why)) != 0))) {

@@ -216,6 +216,7 @@ static void write_packet(void *context, const void *bytes, size_t len)
     put32(p, item.original);
     put(p, (const uint8_t *)bytes + sizeof(item), len - sizeof(item));
     end(p);
+    analysis_capture_mark(p->file);
 }
 
 /* ---- Life ---- */
@@ -235,7 +236,7 @@ int analysis_pcap_new(struct analysis_pcap **out, const struct analysis_session 
     }
     p->session = session;
     p->lanes_len = session->world == SCENARIO_LIVE ? session->scenario->threads : 1;
-    if ((rc = analysis_capture_open(&p->file, session->pcap, why)) != 0 ||
+    if ((rc = analysis_capture_open(&p->file, session->pcap, "", why)) != 0 ||
         (rc = analysis_capture_folder(session->pcap, dir, why)) != 0 ||
         (rc = analysis_sort_new(&p->sort, dir, p->lanes_len, why)) != 0) {
         analysis_pcap_free(p);
@@ -260,10 +261,12 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     write_section(p);
     write_interfaces(p);
     int rc = analysis_sort_read(p->sort, write_packet, p, "the captured packets", why);
-    if (rc == 0) {
+    if (rc != 0) {
+        analysis_capture_cut(p->file, why);
+    } else {
         rc = analysis_capture_commit(p->file, why);
-        p->file = NULL;
     }
+    p->file = NULL;
     if (rc == 0) {
         analysis_capture_said(p->session, "packets", p->packets, p->session->pcap, "");
     }

@@ -457,6 +457,7 @@ static void put_event(void *context, const void *bytes, size_t len)
         analysis_capture_write(t->file, ",\n", 2);
     }
     analysis_capture_write(t->file, bytes, len);
+    analysis_capture_mark(t->file);
 }
 
 static void put_head(struct trace *t)
@@ -486,10 +487,10 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
     put_head(t);
     int rc = analysis_sort_read(t->sort, put_event, t, "the timeline", why);
     if (rc != 0) {
-        return rc;
+        analysis_capture_cut(t->file, why);
+    } else {
+        rc = analysis_capture_commit(t->file, why);
     }
-    analysis_capture_write(t->file, "\n]}\n", 4);
-    rc = analysis_capture_commit(t->file, why);
     t->file = NULL;
     if (rc == 0) {
         const struct analysis_session *session = t->observed.session;
@@ -555,7 +556,7 @@ int analysis_capture_trace(struct analysis_observer *out, const struct analysis_
     if ((rc = choose(t)) != 0) {
         snprintf(why, ANALYSIS_WHY_MAX, "%s", sim_err_text(rc));
     }
-    if (rc != 0 || (rc = analysis_capture_open(&t->file, path, why)) != 0 ||
+    if (rc != 0 || (rc = analysis_capture_open(&t->file, path, "\n]}\n", why)) != 0 ||
         (rc = analysis_capture_folder(path, dir, why)) != 0 ||
         (rc = analysis_sort_new(&t->sort, dir, 1, why)) != 0) {
         on_free(t);

@@ -88,13 +88,33 @@ for flag in events trace pcap; do
 done
 left=$(find . -name '.*.??????' | wc -l)
 expect "temporary files left" 0 "$left"
-# A full disk, where a small one can be had.
-if [ "$(id -u)" -eq 0 ] && mkdir tiny && mount -t tmpfs -o size=20k none tiny 2>/dev/null; then
+# A full disk: what came before is kept, as its readers take it, under a name that says so. A limit on the size of files
+# stands for it, and where a small disk can be had, that too.
+many() { virtual --set 'sites[0].phones[0].count=100' "$@"; }
+limited() { (ulimit -f 20 && many "$@"); }
+# full WORDS RUN: with captures in the folder "tiny".
+full() {
+    local flag name part
     for flag in events trace pcap; do
-        run_status 3 "--$flag on a full disk" virtual "--$flag" tiny/x
-        grep -q 'No space left on device' err || fail "$(cat err)"
+        for name in x x.gz; do
+            part=tiny/${name/x/x.partial}
+            run_status 3 "--$flag to $name: $1" "$2" "--$flag" "tiny/$name"
+            grep -q "$1.*; what came before is in $part" err || fail "--$flag to $name: $(cat err)"
+            expect "files of --$flag to $name" "${part#tiny/}" "$(ls -A tiny)"
+            checked "$flag" "$part" cut
+            rm -f "$part"
+        done
     done
-    expect "files left on the full disk" 0 "$(ls -A tiny | wc -l)"
+}
+mkdir tiny
+full 'File too large' limited
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=20k none tiny 2>/dev/null; then
+    full 'No space left on device' many
     umount tiny
 fi
+# Nothing that could be kept, nothing left.
+run_status 3 "no room at all" sh -c 'ulimit -f 0; exec "$@"' _ "$PFSIM" run small.json --world virtual --quiet --events tiny/x
+expect "files that are left" "" "$(ls -A tiny)"
+run_status 2 "compare into no file" "$PFSIM" compare small.json --world virtual --quiet --pcap tiny/
+expect "files of no name" "" "$(ls -A tiny)"
 finish

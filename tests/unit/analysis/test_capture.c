@@ -3,9 +3,11 @@
  * up again as a receiver does. */
 #include <cjson/cJSON.h>
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +86,8 @@ Test(path, takes_the_method_in_front_of_its_ending)
     far[ANALYSIS_PATH_MAX - 1] = '\0';
     cr_assert(!analysis_capture_path(far, "pfs", out));
     free(far);
+    cr_assert(!analysis_capture_path("", "pfs", out), "%s", out);
+    cr_assert(!analysis_capture_path("a/", "pfs", out), "%s", out);
 }
 
 /* ---- Files ---- */
@@ -109,7 +113,7 @@ static void write_file(const char *name)
     char path[128], why[ANALYSIS_WHY_MAX], line[64];
 
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    cr_assert_eq(analysis_capture_open(&f, path, why), 0, "%s", why);
+    cr_assert_eq(analysis_capture_open(&f, path, "", why), 0, "%s", why);
     for (int i = 0; i < 50000; i++) {
         int len = snprintf(line, sizeof(line), "line %d of this file\n", i);
         analysis_capture_write(f, line, (size_t)len);
@@ -131,13 +135,52 @@ Test(file, ends_in_gz_and_is_compressed, .init = make_folder, .fini = remove_fol
     cr_assert_eq(system(command), 0);
 }
 
+/* A limit on the size of files stands for a full disk: the write fails alike. What was on the disk
+ * stays, to the last whole line, with the file's end behind it. */
+static void fill_up(const char *name, const char *wanted_name)
+{
+    struct analysis_capture_file *f = NULL;
+    char path[128], why[ANALYSIS_WHY_MAX], line[64], command[400];
+    const struct rlimit small = {30000, 30000};
+
+    signal(SIGXFSZ, SIG_IGN);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    cr_assert_eq(analysis_capture_open(&f, path, "the end\n", why), 0, "%s", why);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (unsigned i = 0; i < 200000; i++) { /* hard to compress */
+        int len = snprintf(line, sizeof(line), "line %u %08x\n", i, i * 2654435761U);
+        analysis_capture_write(f, line, (size_t)len);
+        analysis_capture_mark(f);
+    }
+    cr_assert_neq(analysis_capture_commit(f, why), 0);
+    cr_assert_not_null(strstr(why, wanted_name), "%s", why);
+    snprintf(
+        command, sizeof(command),
+        "cd %s && [ \"$(ls -A)\" = %s ] && gzip -dcf %s | awk '/^the end$/ { ends++; next } "
+        "$1 != \"line\" || $2 != n++ || NF != 3 { exit 2 } END { exit !(ends == 1 && n > 500) }'",
+        folder, wanted_name, wanted_name);
+    cr_assert_eq(system(command), 0, "%s", command);
+    snprintf(command, sizeof(command), "[ $(stat -c %%s %s/%s) -gt 14000 ]", folder, wanted_name);
+    cr_assert_eq(system(command), 0, "little of what was there is left");
+}
+
+Test(file, keeps_what_was_there_when_the_disk_is_full, .init = make_folder, .fini = remove_folder)
+{
+    fill_up("a.txt", "a.partial.txt");
+}
+
+Test(file, keeps_what_was_there_compressed_too, .init = make_folder, .fini = remove_folder)
+{
+    fill_up("a.txt.gz", "a.partial.txt.gz");
+}
+
 Test(file, leaves_nothing_when_it_is_dropped, .init = make_folder, .fini = remove_folder)
 {
     struct analysis_capture_file *f = NULL;
     char path[128], why[ANALYSIS_WHY_MAX];
 
     snprintf(path, sizeof(path), "%s/x.gz", folder);
-    cr_assert_eq(analysis_capture_open(&f, path, why), 0);
+    cr_assert_eq(analysis_capture_open(&f, path, "", why), 0);
     analysis_capture_write(f, "x", 1);
     analysis_capture_discard(f);
     cr_assert_eq(rmdir(folder), 0, "something was left");
@@ -151,7 +194,7 @@ Test(file, says_why_a_name_will_not_do)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct analysis_capture_file *f = NULL;
         char why[ANALYSIS_WHY_MAX] = "";
-        cr_assert_neq(analysis_capture_open(&f, names[i], why), 0, "\"%s\"", names[i]);
+        cr_assert_neq(analysis_capture_open(&f, names[i], "", why), 0, "\"%s\"", names[i]);
         cr_assert_not_null(strstr(why, "can't write"), "%s", why);
     }
 }

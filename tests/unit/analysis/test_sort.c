@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analysis/sort.h"
@@ -113,13 +114,14 @@ Test(sort, says_which_folder_it_can_not_write_in)
     cr_assert_not_null(strstr(why, "/nowhere/at/all"), "%s", why);
 }
 
-/* A limit on the size of files stands for a full disk: the write fails alike. */
-Test(sort, says_that_it_could_not_keep_all)
+/* A limit on the size of files stands for a full disk: the write fails alike. Below the first run,
+ * and in the middle of the second one. */
+static void fill_up(rlim_t limit)
 {
     struct analysis_sort *s = NULL;
-    struct seen seen = {.len = 0};
+    struct seen seen = {.ordered = true, .whole = true};
     char why[ANALYSIS_WHY_MAX];
-    const struct rlimit small = {1 << 20, 1 << 20};
+    const struct rlimit small = {limit, limit};
 
     signal(SIGXFSZ, SIG_IGN);
     cr_assert_eq(analysis_sort_new(&s, "/tmp", 1, why), 0);
@@ -128,4 +130,63 @@ Test(sort, says_that_it_could_not_keep_all)
     cr_assert_neq(analysis_sort_read(s, look, &seen, "the things", why), 0);
     cr_assert_not_null(strstr(why, "can't keep the things"), "%s", why);
     analysis_sort_free(s);
+    cr_assert(seen.ordered && seen.whole);
+    cr_assert_gt(seen.len, (4u << 20) / (24 + sizeof(struct thing) + 50), "%zu are kept", seen.len);
+    cr_assert_lt(seen.len, (size_t)THINGS);
+    cr_assert_eq(seen.sum, (uint64_t)seen.len * (seen.len - 1) / 2, "not those that came first");
+}
+
+Test(sort, keeps_what_came_before_the_disk_was_full)
+{
+    fill_up(1 << 20);
+}
+
+Test(sort, keeps_what_came_before_a_later_run_failed)
+{
+    fill_up(6 << 20);
+}
+
+/* Blocks of 512 bytes that the process' one unnamed file has on the disk. */
+static long long blocks_on_disk(void)
+{
+    long long blocks = -1;
+
+    for (int fd = 3; fd < 64; fd++) {
+        char link[32], name[256] = "";
+        struct stat st;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (readlink(link, name, sizeof(name) - 1) > 0 && strstr(name, "/.sort.") != NULL &&
+            fstat(fd, &st) == 0) {
+            blocks = st.st_blocks;
+        }
+    }
+    return blocks;
+}
+
+static void measure(void *context, const void *bytes, size_t len)
+{
+    long long *blocks = context; /* at the first thing and at the last one */
+
+    (void)bytes;
+    (void)len;
+    if (blocks[2]++ == 0) {
+        blocks[0] = blocks_on_disk();
+    }
+    if (blocks[2] == THINGS) {
+        blocks[1] = blocks_on_disk();
+    }
+}
+
+Test(sort, gives_the_disk_back_what_was_read)
+{
+    struct analysis_sort *s = NULL;
+    long long blocks[3] = {0, 0, 0};
+    char why[ANALYSIS_WHY_MAX];
+
+    cr_assert_eq(analysis_sort_new(&s, "/tmp", 1, why), 0);
+    fill(s, 1, THINGS);
+    cr_assert_eq(analysis_sort_read(s, measure, blocks, "the things", why), 0);
+    analysis_sort_free(s);
+    cr_assert_gt(blocks[0], 4 << 11, "%lld blocks at the first thing", blocks[0]);
+    cr_assert_lt(blocks[1], blocks[0] / 20, "%lld of %lld blocks left", blocks[1], blocks[0]);
 }
