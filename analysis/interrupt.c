@@ -2,6 +2,7 @@
 #include "analysis/interrupt.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -10,7 +11,8 @@
 
 #include "analysis/program.h"
 
-static volatile int seen, held;
+static volatile int seen; /* written by the handler alone; any thread may look */
+static volatile int held;
 /* Changed only while the signals are blocked on the main thread; other threads never take them. */
 static void (*volatile stop_function)(void *context);
 static void *volatile stop_context;
@@ -33,14 +35,17 @@ static void end_at_once(void)
 
 static void on_signal(int number)
 {
+    int before = errno;
+
     (void)number;
     if (seen != 0 || held == 0) {
         end_at_once();
     }
-    seen = 1;
+    __atomic_store_n(&seen, 1, __ATOMIC_RELAXED);
     if (stop_function != NULL) {
         stop_function(stop_context);
     }
+    errno = before;
 }
 
 static void fill(sigset_t *set)
@@ -94,7 +99,7 @@ void analysis_interrupt_watch(void (*stop)(void *context), void *context)
 
 bool analysis_interrupt_seen(void)
 {
-    return seen != 0;
+    return __atomic_load_n(&seen, __ATOMIC_RELAXED) != 0;
 }
 
 const volatile int *analysis_interrupt_flag(void)

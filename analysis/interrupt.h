@@ -23,7 +23,7 @@ void analysis_interrupt_hold(void);
  * signal came before, it is called at once. Not called again after this returned with NULL.
  * Another function than NULL holds too. */
 void analysis_interrupt_watch(void (*stop)(void *context), void *context);
-bool analysis_interrupt_seen(void);
+bool analysis_interrupt_seen(void); /* from any thread */
 /* Becomes 1 with the first signal. */
 const volatile int *analysis_interrupt_flag(void);
 

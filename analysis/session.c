@@ -269,8 +269,8 @@ static bool is_followed(const struct analysis_session *config)
            config->check_determinism;
 }
 
-/* Of a virtual run: as many as are asked for or the machine has cores, but no more than fit into
- * its memory. */
+/* Of a virtual run: as many as are asked for or the machine has cores (a share of the sites has
+ * others beside it), but no more than fit into its memory. */
 static unsigned threads_of(const struct session *s, struct analysis_memory *memory)
 {
     const struct analysis_session *config = s->config;
@@ -278,6 +278,7 @@ static unsigned threads_of(const struct session *s, struct analysis_memory *memo
     struct scenario_share share = scenario_share(scenario, config->shard, config->shards);
     uint64_t most = config->threads != 0      ? config->threads
                     : scenario->threads_given ? scenario->threads
+                    : config->shards > 0      ? 1
                                               : sim_live_cores();
 
     if (is_followed(config) || !scenario_is_apart(scenario)) {

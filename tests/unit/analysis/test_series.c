@@ -229,6 +229,48 @@ Test(series, rows_are_by_site_and_time_and_lose_no_bytes)
     cr_assert_float_eq(sum[1], 100000, 1);
 }
 
+/* Groups that run side by side: the second ends first, a row of the first is in between. */
+Test(series, rows_wait_for_their_turn)
+{
+    const struct scenario_group second = {.first = 1, .len = 1, .lane = 1};
+    char path[64], line[256], why[ANALYSIS_WHY_MAX];
+    static const char *const expected[] = {"time_s,site,wan", "1.000000,s#1,700,0,",
+                                           "2.000000,s#1,0,0,", "1.000000,s#2,500,0,",
+                                           "3.000000,s#2,100,0,"};
+
+    analysis_series_free(series);
+    analysis_output_discard(file);
+    cr_assert_eq(analysis_output_open(&file, folder, "series.csv", why), 0);
+    const struct analysis_series_config of = {.collect = collect,
+                                              .sites = SITES,
+                                              .lanes = 2,
+                                              .stats = stats_of,
+                                              .name = name_of,
+                                              .to = file};
+    series = analysis_series_new(&of);
+    cr_assert_not_null(series);
+    bytes[1] = 500;
+    analysis_series_tick(series, &second, SIM_S);
+    bytes[0] = 700;
+    analysis_series_tick(series, &groups[0], SIM_S);
+    bytes[1] = 700;
+    analysis_series_end(series, &second, 3 * SIM_S);
+    cr_assert_eq(analysis_series_pause(series, 1), SIM_S, "the lane's next group begins");
+    analysis_series_end(series, &groups[0], 2 * SIM_S);
+    cr_assert_eq(analysis_series_peak(series), 8 * 1200, "both in the first second");
+    cr_assert_eq(analysis_output_commit(file, why), 0);
+    file = NULL;
+    snprintf(path, sizeof(path), "%s/series.csv", folder);
+    FILE *f = fopen(path, "re");
+    cr_assert_not_null(f);
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        cr_assert_not_null(fgets(line, sizeof(line), f));
+        cr_assert_eq(strncmp(line, expected[i], strlen(expected[i])), 0, "%s", line);
+    }
+    cr_assert_null(fgets(line, sizeof(line), f));
+    fclose(f);
+}
+
 Test(series, a_run_that_ends_at_once_has_a_row)
 {
     char path[64], line[256], why[ANALYSIS_WHY_MAX];

@@ -2,6 +2,8 @@
  * scenario, runs sites that can't touch one another one after another, and is the same event by
  * event each time. Method: small scenarios, run to their end. */
 #include <criterion/criterion.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,6 +293,112 @@ Test(build_virtual, step_by_step_is_the_same_run)
     cr_assert_eq(a.nodes_finished, ALL);
     scenario_run_free(t.run);
     scenario_run_free(u.run);
+    scenario_free(s);
+}
+
+/* What a run on several threads told; a site's own things are touched by one thread only. */
+struct shared {
+    _Atomic uint64_t records, groups;
+    _Atomic bool wrong; /* a record or a tick on another lane than its group's */
+    unsigned lane_of[SITES];
+    sim_time ended[SITES];
+    unsigned lanes;
+};
+
+static void on_shared_record(void *context, unsigned lane, const struct sim_record *record)
+{
+    struct shared *t = context;
+    t->records++;
+    if (record->node < ALL) {
+        unsigned *of = &t->lane_of[record->node / PHONES];
+        t->wrong = t->wrong || lane >= t->lanes || (*of != UINT_MAX && *of != lane);
+        *of = lane;
+    }
+}
+
+static bool on_shared_tick(void *context, const struct scenario_group *group, sim_time now)
+{
+    struct shared *t = context;
+    unsigned of = t->lane_of[group->first]; /* UINT_MAX: nothing happened there yet */
+    (void)now;
+    t->wrong = t->wrong || group->len != 1 || (of != UINT_MAX && of != group->lane);
+    return false;
+}
+
+static void on_shared_end(void *context, const struct scenario_group *group, sim_time now)
+{
+    struct shared *t = context;
+    t->ended[group->first] = now;
+    t->groups++;
+}
+
+static struct scenario_run *run_on(struct shared *t, const struct scenario *s, unsigned threads)
+{
+    const struct scenario_run_options options = {
+        .world = SCENARIO_VIRTUAL,
+        .method = SCENARIO_PFS,
+        .seed = 3,
+        .trace = {.write = on_shared_record, .context = t},
+        .threads = threads,
+        .tick = on_shared_tick,
+        .tick_context = t,
+        .tick_every = SIM_S,
+        .group_ended = on_shared_end,
+    };
+    struct scenario_run *run = NULL;
+    char why[SCENARIO_WHY_MAX];
+
+    *t = (struct shared){.lanes = threads < SITES ? threads : SITES};
+    memset(t->lane_of, 0xff, sizeof(t->lane_of));
+    cr_assert_eq(scenario_run_new(&run, s, &options, why), 0, "%s", why);
+    cr_assert_eq(scenario_run_lanes(run), t->lanes);
+    cr_assert_eq(scenario_run_groups(run), SITES);
+    cr_assert_eq(scenario_run_go(run, why), 0, "%s", why);
+    return run;
+}
+
+Test(build_virtual, every_number_of_threads_gives_the_same_figures)
+{
+    char keys[256];
+    snprintf(keys, sizeof(keys),
+             "\"faults\":[{\"kind\":\"crash\",\"at\":\"3 s\",\"phone\":2,"
+             "\"down_for\":\"20 s\"}],%s",
+             apart);
+    struct scenario *s = load(keys);
+    struct shared one, more;
+    struct scenario_run *a = run_on(&one, s, 1);
+
+    for (unsigned threads = 2; threads <= 5; threads++) {
+        struct scenario_run *b = run_on(&more, s, threads);
+        struct sim_live_usage use_a, use_b;
+        struct sim_server_stats server_a, server_b;
+        uint64_t hash_a = 0, hash_b = 0;
+        cr_assert(!more.wrong);
+        cr_assert_eq(more.groups, SITES);
+        cr_assert_eq(one.records, more.records);
+        cr_assert(scenario_run_hash(a, &hash_a) && scenario_run_hash(b, &hash_b));
+        cr_assert_eq(hash_a, hash_b);
+        cr_assert_eq(scenario_run_ended(a), scenario_run_ended(b));
+        scenario_run_usage(a, &use_a);
+        scenario_run_usage(b, &use_b);
+        cr_assert_eq(use_a.events, use_b.events);
+        scenario_run_server_stats(a, &server_a);
+        scenario_run_server_stats(b, &server_b);
+        cr_assert_eq(memcmp(&server_a, &server_b, sizeof(server_a)), 0);
+        for (uint32_t i = 0; i < SITES; i++) {
+            struct sim_site_stats x, y;
+            memset(&x, 0, sizeof(x));
+            memset(&y, 0, sizeof(y));
+            scenario_run_site_stats(a, i, &x);
+            scenario_run_site_stats(b, i, &y);
+            cr_assert_eq(x.wan_bytes, y.wan_bytes);
+            cr_assert_eq(x.wan_last, y.wan_last);
+            cr_assert_eq(x.lan_payload_bytes, y.lan_payload_bytes);
+            cr_assert_eq(one.ended[i], more.ended[i]);
+        }
+        scenario_run_free(b);
+    }
+    scenario_run_free(a);
     scenario_free(s);
 }
 
