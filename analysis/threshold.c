@@ -263,13 +263,18 @@ bool analysis_threshold_value(const struct analysis_figures *f, const cJSON *doc
     return worst(f, document, &largest, metric, out);
 }
 
-bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document)
+const char *analysis_threshold_unit(enum scenario_unit unit)
 {
     static const char *const units[] = {
         [SCENARIO_UNIT_NONE] = "",       [SCENARIO_UNIT_SECONDS] = "s",
         [SCENARIO_UNIT_BYTES] = "B",     [SCENARIO_UNIT_BIT_S] = "bit/s",
         [SCENARIO_UNIT_SHARE] = "share",
     };
+    return units[unit];
+}
+
+bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document)
+{
     const struct scenario *s = f->facts->scenario;
     cJSON *list = cJSON_CreateArray();
     bool all_met = true;
@@ -290,7 +295,7 @@ bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *docume
         }
         cJSON_AddBoolToObject(o, "met", met);
         cJSON_AddNumberToObject(o, "limit", t->limit);
-        cJSON_AddStringToObject(o, "unit", units[t->unit]);
+        cJSON_AddStringToObject(o, "unit", analysis_threshold_unit(t->unit));
         cJSON_AddItemToArray(list, o);
         all_met = all_met && met;
     }

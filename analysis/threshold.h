@@ -25,6 +25,8 @@ bool analysis_threshold_value(const struct analysis_figures *f, const cJSON *doc
                               const char *metric, double *out);
 /* Does it name a number that differs between equal runs (real time, memory)? */
 bool analysis_threshold_is_unrepeatable(const char *metric);
+/* A unit as documents name it: "", "s", "B", "bit/s" or "share" (0..1). */
+const char *analysis_threshold_unit(enum scenario_unit unit);
 /* Fills the document's "thresholds". True when all are met. Metrics must have been checked. */
 bool analysis_threshold_evaluate(const struct analysis_figures *f, cJSON *document);
 

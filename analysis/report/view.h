@@ -77,7 +77,8 @@
  *     "thresholds_more": 0,                              that were left out
  *     "points": [ { "at": [0, 2], "runs": 5, "all_met": 5,        at: indexes into keys[].values
  *                   "mean": [1.0], "low": [0.9], "high": [1.1],
- *                   "behind": 0,                         runs that left phones behind
+ *                   "seeds": [ [1.0, 0.9] ],             of a sweep of seeds alone: each one's value
+                   "behind": 0,                         runs that left phones behind
  *                   "judged": [5], "missed": [0], "worst": [58.1] } ] }
  *            by metric; low and high: 95 % confidence of the mean, null with fewer than two runs;
  *            by threshold: runs that were judged by it, those that missed it, the value farthest

@@ -11,6 +11,8 @@
 #include "analysis/report/view.h"
 #include "analysis/result.h"
 #include "analysis/sweep/sample.h"
+#include "analysis/threshold.h"
+#include "scenarios/metrics.h"
 #include "sim/err.h"
 
 static const struct {
@@ -65,22 +67,11 @@ static const char *label_of(const char *name)
     return name;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-/* Names of figures carry their units: "wan.mean_bit_s", "completion_s.p95", "wan.busy_s". */
 static const char *unit_of(const char *name)
 {
-    if (ends_with(name, "bit_s")) {
-        return "bit/s";
-    }
-    if (ends_with(name, "_s") || strstr(name, "_s.") != NULL) {
-        return "s";
-    }
-    return ends_with(name, "bytes") ? "B" : "";
+    enum scenario_unit unit = SCENARIO_UNIT_NONE;
+
+    return analysis_threshold_unit(scenario_metric_unit(name, &unit) ? unit : SCENARIO_UNIT_NONE);
 }
 
 /* ---- The view ---- */
@@ -155,6 +146,17 @@ static void add_number(cJSON *array, double value)
     cJSON_AddItemToArray(array, isnan(value) ? cJSON_CreateNull() : cJSON_CreateNumber(value));
 }
 
+/* A metric's value of each seed, for a sweep of nothing else. */
+static void add_seeds(cJSON *lists, const double *values, uint32_t len)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (uint32_t i = 0; i < len && i < ANALYSIS_TABLES_SEEDS_MAX; i++) {
+        add_number(list, values[i]);
+    }
+    cJSON_AddItemToArray(lists, list);
+}
+
 /* `values`: of every run, metric after metric. */
 static cJSON *new_point(const struct analysis_tables_config *config, const double *values,
                         size_t combination, double *seeds)
@@ -171,12 +173,16 @@ static cJSON *new_point(const struct analysis_tables_config *config, const doubl
     for (size_t i = 0; i < COLUMNS; i++) {
         lists[i] = cJSON_AddArrayToObject(point, columns[i]);
     }
+    cJSON *single = config->grid->keys_len == 0 ? cJSON_AddArrayToObject(point, "seeds") : NULL;
     for (size_t m = 0; m < config->metrics_len; m++) {
         for (uint32_t i = 0; i < config->repeat; i++) {
             uint32_t run = (uint32_t)(i * config->grid->len + combination);
             enum analysis_store_status status = analysis_store_status(config->store, run);
             bool counts = status == ANALYSIS_STORE_MET || status == ANALYSIS_STORE_MISSED;
             seeds[i] = counts ? values[m * runs + run] : NAN;
+        }
+        if (single != NULL) {
+            add_seeds(single, seeds, config->repeat);
         }
         struct analysis_sample s = analysis_sample_of(seeds, config->repeat);
         double row[COLUMNS] = {s.mean, s.low, s.high, s.min, s.max, (double)s.count};

@@ -5,8 +5,9 @@
  * (report/view.h, kind "sweep") is the one source: sweep.json is it, report.html shows it,
  * sweep.csv and the terminal are other ways to print it. Beyond view.h each point has "min", "max"
  * and "counts" (runs that had the figure) a metric, and "failed"; the view has "failures": at most
- * 100 runs without a result, with the sentence each left. Not here: the means themselves
- * (sample.h). */
+ * 100 runs without a result, with the sentence each left. The one point of a sweep without keys
+ * also has "seeds": a list a metric, of its value with each of the first 1,000 seeds. Not here: the
+ * means themselves (sample.h). */
 #ifndef ANALYSIS_SWEEP_TABLES_H
 #define ANALYSIS_SWEEP_TABLES_H
 
@@ -19,6 +20,7 @@
 enum {
     ANALYSIS_TABLES_FAILURES_MAX = 100,
     ANALYSIS_TABLES_THRESHOLDS_MAX = 64, /* those that most runs missed: our choice */
+    ANALYSIS_TABLES_SEEDS_MAX = 1000,    /* as many points as a curve has */
     ANALYSIS_TABLES_METRICS_MAX = 32,    /* of those shown unless others are asked for */
 };
 

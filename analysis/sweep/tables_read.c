@@ -44,6 +44,7 @@ static const char schema[] =
     "\"min\":{\"$ref\":\"#/$defs/figures\"},\"max\":{\"$ref\":\"#/$defs/figures\"},"
     "\"counts\":{\"$ref\":\"#/$defs/counts\"},\"behind\":{\"$ref\":\"#/$defs/count\"},"
     "\"judged\":{\"$ref\":\"#/$defs/counts\"},\"missed\":{\"$ref\":\"#/$defs/counts\"},"
+    "\"seeds\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/figures\"}},"
     "\"worst\":{\"$ref\":\"#/$defs/figures\"}}},"
     "\"threshold\":{\"type\":\"object\",\"required\":[\"expression\",\"name\",\"op\",\"limit\","
     "\"unit\",\"runs\",\"missed\"],"
@@ -137,6 +138,17 @@ static bool check_point(const cJSON *point, int number, const cJSON *sweep,
         if (cJSON_GetArraySize(list) != metrics) {
             return fault(f, list, "sweep.points[%d].%s; a list of %d numbers", number, lists[i],
                          metrics);
+        }
+    }
+    const cJSON *seeds = analysis_json_get(point, "seeds");
+    if (seeds != NULL && cJSON_GetArraySize(seeds) != metrics) {
+        return fault(f, seeds, "sweep.points[%d].seeds; %d lists", number, metrics);
+    }
+    cJSON_ArrayForEach(item, seeds)
+    {
+        if (cJSON_GetArraySize(item) > ANALYSIS_TABLES_SEEDS_MAX) {
+            return fault(f, item, "sweep.points[%d].seeds; lists of at most %d numbers", number,
+                         ANALYSIS_TABLES_SEEDS_MAX);
         }
     }
     return check_judged(point, number, sweep, f);
