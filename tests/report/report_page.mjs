@@ -150,11 +150,49 @@ test('a comparison: ratios, and each method when it is opened', async () => {
   const text = await page.innerText('main');
   assert.match(text, /pfs finished [\d.]+ times as fast as traditional/);
   assert.match(text, /best possible/);
-  assert.ok(await page.locator('th', { hasText: /^traditional \/ pfs$/ }).isVisible());
-  assert.equal(await page.locator('.under:visible').count(), 0, 'ratios stand there twice');
+  assert.ok(await page.locator('th', { hasText: /^pfs is$/ }).isVisible());
+  assert.match(await page.innerText('[aria-label="Side by side"]'), /last phone done.*[\d.]+ \u00d7 faster/);
+  assert.equal(await page.locator('.under:visible').count(), 0, 'judgements stand there twice');
   await page.getByText('All of pfs').click(); /* opens its box */
   await page.waitForSelector('#run1-files[data-drawn]');
   assertDrawn(await pictures(page), 9);
+  await closeClean(opened);
+});
+
+test('runs of one method are told apart, and each from what was possible for it', async () => {
+  const runs = ['out/a/result.json', 'out/b'].map((label, i) => ({ ...runView({ pace: 1 + i }), label }));
+  runs.push({ ...runView({ method: 'load-server' }), label: 'out/load-server' });
+  runs[2].result.bounds.optimum_s = 0.65;
+  const opened = await openPage(browser, { html: intoPage(empty, view('compare', 'a fixture', runs)) });
+  const text = await opened.page.innerText('main');
+  assert.match(text, /a \(pfs\) beside b \(pfs\) beside load-server, virtual world/);
+  assert.match(text, /b \(pfs\) took [\d.]+ times as long as a \(pfs\)/);
+  assert.match(text, /load-server: [\d.]+ s, where the best possible is 650 ms/);
+  assert.ok(!text.includes('No scheme could be done before'));
+  assert.match(text, /that of a \(pfs\), as scenario\.json[^]*pfsim run scenario\.json --method pfs/);
+  const names = await opened.page.locator('#compare-completion svg text').allTextContents();
+  assert.deepEqual(names.filter((name) => name.includes('pfs')), ['a (pfs)', 'b (pfs)']);
+  const strokes = await opened.page.locator('#compare-completion svg path').evaluateAll((paths) =>
+    paths.filter((path) => path.getBBox().width > 100 && path.getAttribute('fill') === 'none')
+      .map((path) => path.getAttribute('stroke')));
+  assert.ok(['#0069b4', '#c26a00', '#008a63'].every((color) => strokes.includes(color)), `${strokes}`);
+  await closeClean(opened);
+});
+
+test('thresholds: what was measured in people\'s units, and by how much it was missed', async () => {
+  const run = runView({});
+  run.result.thresholds = [
+    { expression: 'completion_s.last <= 4 h', value: 29411.4, met: false, limit: 14400, unit: 's' },
+    { expression: 'wan.payload_bytes <= 4 MB', value: 3484464, met: true, limit: 4e6, unit: 'B' },
+    { expression: 'wan.utilisation < 0.8', value: 0.5, met: true, limit: 0.8, unit: 'share' },
+    { expression: 'phones.failed == 0', value: 0, met: true, limit: 0, unit: '' }];
+  const opened = await openPage(browser, { html: intoPage(empty, view('run', 'a fixture', [run])) });
+  const rows = await opened.page.locator('[aria-label="Thresholds"] tbody tr').allInnerTexts();
+  assert.deepEqual(rows.map((row) => row.split('\t').slice(1).join(' | ')), [
+    '8 h 10 min | \u2717 missed | 4 h 10 min (104 %) too much', '3.48 MB | \u2713 met | 516 kB (12.9 %) to spare',
+    '50 % | \u2713 met | 30 points to spare', '0 | \u2713 met | ']);
+  await opened.page.getByLabel('Line', { exact: true }).selectOption('busiest');
+  assert.match(await opened.page.textContent('#run-wan-summary'), /^At most 2 Mbit\/s of 3 Mbit\/s\.$/);
   await closeClean(opened);
 });
 
@@ -198,14 +236,35 @@ test('a sweep: lines with bands, a heat map, and boxes for the other keys', asyn
   await page.locator('#sweep-0 svg text', { hasText: '3 Mbit/s' }).waitFor();
   assertDrawn(await pictures(page), 3);
   await page.getByRole('button', { name: 'lines' }).click();
-  await page.getByLabel('Along the axis').selectOption('1');
-  await page.getByLabel('method', { exact: true }).selectOption('1');
+  await page.getByLabel('Along the axis').selectOption('1'); /* methods are the lines from the start */
+  await page.getByLabel('sites[0].wan.rate', { exact: true }).selectOption('1');
   await page.locator('#sweep-0 svg text', { hasText: 'sites[0].phones[0].count (logarithmic)' }).waitFor();
   assertDrawn(await pictures(page), 3);
   await page.getByLabel('Along the axis').selectOption('2'); /* words: nothing lies between them */
   await page.getByRole('button', { name: 'bars' }).waitFor();
   assert.match(await page.textContent('#sweep-0-summary'), /The whisker is the 95 % confidence/);
   assertDrawn(await pictures(page), 3);
+  await closeClean(opened);
+});
+
+test('a sweep of seeds alone: each run a mark, those that missed another one', async () => {
+  const data = sweepView();
+  data.seed = '18446744073709551610';
+  Object.assign(data.sweep, { repeat: 4, runs: 4, keys: [{ path: 'scenario', values: ['as it is'], numbers: null,
+    log: false }], points: [{ at: [0], runs: 4, all_met: 3, mean: [3500, 5e6], low: [3300, null],
+    high: [3700, null], behind: 0, judged: [4], missed: [1], worst: [3700],
+    seeds: [[3400, 3300, 3700, 3500], [5e6, 5e6, 5e6, 5e6]] }] });
+  const opened = await openPage(browser, { html: intoPage(empty, data) });
+  const { page } = opened;
+  assertDrawn(await pictures(page), 2);
+  assert.equal(await page.textContent('#sweep-0-summary'), 'From 55 min 0 s to 1 h 2 min over 4 seeds; the mean ' +
+    'is 58 min 20 s \u00b1 3 min 20 s, which the band shows (95 % confidence).');
+  assert.equal(await page.textContent('#sweep-1-summary'), '5 MB with every seed.');
+  await page.locator('#sweep-0 svg text', { hasText: '18446744073709551613' }).waitFor();
+  const marks = await page.locator('#sweep-0 svg path[transform]').evaluateAll((paths) =>
+    paths.map((path) => path.getAttribute('fill')));
+  assert.equal(marks.filter((fill) => fill === '#b3202e').length, 1, 'one run missed');
+  assert.equal(marks.filter((fill) => fill === '#0069b4').length, 3, 'three runs did not');
   await closeClean(opened);
 });
 
@@ -221,7 +280,7 @@ test('a sweep in short: the verdict, which threshold was missed, and where', asy
   assert.ok(short.includes(`missed in ${5 * (32 - good.length)} of 160 runs`), short);
   assert.match(short, /lowest: 95 % of the phones are done after\s+1 min \d+ s\s+with .*method = pfs/);
   assert.match(short, /20 more combinations/);
-  await page.getByLabel('method', { exact: true }).selectOption('1');
+  await page.getByLabel('sites[0].phones[0].count', { exact: true }).selectOption('2');
   await page.locator('#sweep-0 svg text', { hasText: 'completion_s.p95 < 1 h' }).waitFor();
   await closeClean(opened);
 });

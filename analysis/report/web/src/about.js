@@ -13,8 +13,9 @@ function command(view) {
     return null;
   }
   const { world, seed, method, network } = first.result;
-  const words = ['pfsim', view.kind === 'compare' ? 'compare' : 'run', 'scenario.json'];
-  if (view.kind === 'compare') {
+  const compared = view.kind === 'compare' && first.hue === null;
+  const words = ['pfsim', compared ? 'compare' : 'run', 'scenario.json'];
+  if (compared) {
     words.push('--methods', view.runs.map((run) => run.method).join(','));
   } else {
     words.push('--method', method ?? first.method);
@@ -30,7 +31,8 @@ export function about(parent, view) {
   const node = section(parent, 'To run it again', { short: 'Scenario' });
   const line = command(view);
   if (line !== null) {
-    node.append(el('p', {}, 'Save the scenario below as scenario.json; the same seed gives the same ' +
+    node.append(el('p', {}, `Save the scenario below${view.runs[0].hue === null ? ''
+      : `, that of ${view.runs[0].name},`} as scenario.json; the same seed gives the same ` +
       (view.runs[0].result.world === 'live' ? 'chance (time is real in a live run).' : 'bytes.')),
     el('pre', { class: 'command', tabindex: 0 }, line));
   }

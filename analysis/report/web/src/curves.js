@@ -2,7 +2,7 @@
  * several over one another. */
 import { select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
-import { methodColour, nth, phaseColour } from './theme.js';
+import { nth, phaseColour, runStyle } from './theme.js';
 import { axisNumber, axisUnit, clock, count, percent, rate, seconds } from './units.js';
 
 export function last(list) {
@@ -69,8 +69,8 @@ export function completion(parent, id, runs) {
   const run = runs[0];
   const curves = () => {
     if (split === 'all') {
-      return runs.map((one) => ({ ...one.completion, name: one.method,
-        style: () => ({ color: methodColour(one.method), type: 'solid' }) }));
+      return runs.map((one) => ({ ...one.completion, name: one.name,
+        style: () => runStyle(one) }));
     }
     return run[split].map((one, i) => ({ ...one, style: () => nth(i) }));
   };
@@ -125,7 +125,7 @@ export function completion(parent, id, runs) {
     id, title: 'Phones done over time', controls, option,
     summary: () => runs.map((one) => {
       const done = last(one.completion.done);
-      const who = runs.length > 1 ? `${one.method}: ` : '';
+      const who = runs.length > 1 ? `${one.name}: ` : '';
       return done === 0 ? `${who}${who === '' ? 'No' : 'no'} phone has every file.`
         : `${who}${count(done)} of ${count(one.completion.of)} phones had every file verified, ` +
           `the last after ${seconds(last(one.completion.t))}.`;
@@ -144,10 +144,21 @@ export function completion(parent, id, runs) {
 /* ---- The WAN, and the generator's lag under it ---- */
 
 const LIMIT = 'configured rate';
+const ALIKE = 0.01; /* of a rate: means of means are rounded, and ends to milliseconds */
 
 /* A mean holds since the point before; the first one's began with the run. */
 function fromZero(points) {
   return points.length > 0 && points[0][0] > 0 ? [[0, points[0][1]], ...points] : points;
+}
+
+/* The line that was used most of several, as if it were a run's only one; null: not known. */
+function busiestLine(run) {
+  const { busiest } = run.wan;
+  return busiest === null || run.wan.sites < 2 || busiest.t.length === 0 ? null : { ...run, wan: {
+    t: busiest.t, down: busiest.down, up: busiest.t.map(() => null), lan: busiest.t.map(() => null),
+    sites: 1, busiest: null, configured_bit_s: busiest.configured_bit_s,
+    configured: run.wan.configured === null ? null : { t: [], bit_s: [] },
+  }, result: { wan: {} }, lag: null, alone: true };
 }
 
 function wanSeries(c, runs, unit) {
@@ -159,19 +170,14 @@ function wanSeries(c, runs, unit) {
   });
   const list = [];
   for (const run of runs) {
-    const color = methodColour(run.method);
-    list.push(line(many ? run.method : 'to the phones', run.wan.t, run.wan.down, color,
+    const color = runStyle(run).color;
+    list.push(line(many ? run.name : 'to the phones', run.wan.t, run.wan.down, color,
       { areaStyle: { color, opacity: many ? 0.1 : 0.15 } }));
   }
-  if (!many) {
+  if (!many && !runs[0].alone) {
     const [run] = runs;
-    const busiest = run.wan.busiest;
     list.push(line('to the server', run.wan.t, run.wan.up, c.slate));
     list.push(line('between phones', run.wan.t, run.wan.lan, c.green));
-    if (busiest && run.wan.sites > 1) {
-      list.push(line('busiest line', busiest.t, busiest.down, c.purple,
-        { lineStyle: { width: 2, color: c.purple, type: 'dotted' } }));
-    }
   }
   return list;
 }
@@ -183,7 +189,7 @@ function wanTable(runs) {
     columns: ['method', { name: 'until (s)', number: true }, 'to the phones', 'to the server',
       'between phones'].map((column, i) => (i > 1 ? { name: column, number: true } : column)),
     rows: runs.flatMap((run) => run.wan.t.map((t, i) =>
-      [run.method, t, rate(run.wan.down[i]), rate(run.wan.up[i]), rate(run.wan.lan[i])])),
+      [run.name, t, rate(run.wan.down[i]), rate(run.wan.up[i]), rate(run.wan.lan[i])])),
   };
 }
 
@@ -202,26 +208,55 @@ function limitAt(limit, t) {
   return limit.bit_s[at < 0 ? limit.t.length - 1 : at];
 }
 
-/* Of one scenario? The shorter one's last point, which its end may have cut, says nothing. */
-function alike(a, b) {
-  const [short, long] = last(a.t) < last(b.t) ? [a, b] : [b, a];
-  return a.flat === b.flat && a.mean === b.mean && short.t.every((t, i) =>
-    (i > 0 && i === short.t.length - 1) || short.bit_s[i] === limitAt(long, t));
+/* The mean of a limit over (from, to]. */
+function limitOver(limit, from, to) {
+  let sum = 0;
+  let begin = from;
+  for (let i = limit.t.findIndex((until) => until > from); begin < to; i += 1) {
+    const end = i < 0 || i >= limit.t.length ? to : Math.min(limit.t[i], to);
+    sum += (end - begin) * limitAt(limit, end);
+    begin = end;
+  }
+  return sum / (to - from);
 }
 
-/* The dashed lines: one for all runs where they may carry the same. */
+/* Of one scenario? A longer run's points are means over more. */
+function alike(a, b) {
+  if (a.flat || b.flat) {
+    return a.flat === b.flat && a.mean === b.mean && a.bit_s[0] === b.bit_s[0];
+  }
+  const [short, long] = last(a.t) < last(b.t) ? [a, b] : [b, a];
+  return long.t.every((t, i) => t > last(short.t) || Math.abs(
+    limitOver(short, long.t[i - 1] ?? 0, t) - long.bit_s[i]) <= ALIKE * long.bit_s[i]);
+}
+
+/* Limits of one scenario: where runs end earlier they are known closer. Longest first. */
+function joined(limits) {
+  return limits.slice(1).reduce((long, short) => {
+    const end = last(short.t);
+    const rest = long.t.map((t, i) => i).filter((i) => long.t[i] > end);
+    return { ...long, t: [...short.t, ...rest.map((i) => long.t[i])],
+      bit_s: [...short.bit_s, ...rest.map((i) => long.bit_s[i])] };
+  }, limits[0]);
+}
+
+/* What lines could carry: dashed; where it changes a faint hill, as dashes would not show its shape.
+ * One for all runs where they may carry the same. */
 function limitSeries(c, runs, unit, longest) {
   const limits = runs.map((run) => [run, limitOf(run)]).filter(([, limit]) => limit !== null)
     .sort(([, a], [, b]) => last(b.t) - last(a.t));
   const shared = limits.every(([, limit]) => alike(limit, limits[0][1]));
-  return (shared ? limits.slice(0, 1) : limits).map(([run, limit]) => {
-    const color = shared ? c.text : methodColour(run.method);
+  const shown = !shared || limits.length < 2 || limits[0][1].flat ? limits
+    : [[limits[0][0], joined(limits.map(([, limit]) => limit))]];
+  return (shared ? shown.slice(0, 1) : shown).map(([run, limit]) => {
+    const color = !shared ? runStyle(run).color : limit.flat ? c.text : c.axis;
     const name = limit.mean ? `mean ${LIMIT}` : LIMIT;
     const t = limit.flat ? [longest || 1] : limit.t;
     return {
-      type: 'line', name: shared ? name : `${name}: ${run.method}`, step: 'start', showSymbol: false,
-      symbolSize: 6, data: fromZero(pairs(t, limit.bit_s, unit.by)),
-      lineStyle: { width: 2, color, type: 'dashed' }, itemStyle: { color },
+      type: 'line', name: shared ? name : `${name}: ${run.name}`, step: 'start', showSymbol: false,
+      symbolSize: 6, data: fromZero(pairs(t, limit.bit_s, unit.by)), z: limit.flat ? 3 : 1,
+      lineStyle: limit.flat ? { width: 2, color, type: 'dashed' } : { width: 1, color, opacity: 0.7 },
+      areaStyle: limit.flat ? undefined : { color, opacity: 0.12 }, itemStyle: { color },
     };
   });
 }
@@ -236,10 +271,11 @@ function ofLimit(run) {
   const lines = sites > 1 ? ` (${count(sites)} lines together)` : '';
   const low = Math.min(...limit.bit_s);
   const high = Math.max(...limit.bit_s);
+  const averaged = run.result.wan?.peak_bit_s > high ? ' in means over some seconds' : '';
   if (limit.flat || low === high) {
     return ` of ${rate(limit.bit_s[0])}${limit.mean ? ' (the mean of a rate that changes)' : ''}${lines}`;
   }
-  return `, where it could be from ${rate(low)} to ${rate(high)}${lines}`;
+  return `, where it could be from ${rate(low)} to ${rate(high)}${averaged}${lines}`;
 }
 
 function wanSummary(runs) {
@@ -247,7 +283,7 @@ function wanSummary(runs) {
     const peak = run.result.wan?.peak_bit_s ??
       run.wan.down.reduce((max, value) => Math.max(max, value ?? 0), 0);
     const busy = run.result.wan?.busy_s;
-    return `${runs.length > 1 ? `${run.method}: at` : 'At'} most ${rate(peak)}${ofLimit(run)}` +
+    return `${runs.length > 1 ? `${run.name}: at` : 'At'} most ${rate(peak)}${ofLimit(run)}` +
       (busy > 0 && run.wan.sites === 1 ? `, busy for ${seconds(busy)}` : '') + '.';
   }).join(' ');
   const worst = Math.max(0, ...runs.map((run) => Math.max(0, ...run.lag?.s ?? [])));
@@ -262,7 +298,9 @@ function isOver(run) {
     run.wan.down[i] > 1.001 * limitAt(limit, t));
 }
 
-export function wan(parent, id, runs) {
+export function wan(parent, id, all) {
+  const alone = all.length === 1 ? busiestLine(all[0]) : null;
+  let runs = all;
   const lagged = () => runs.filter((run) => run.lag && run.lag.t.length > 0);
   const option = (c, width) => {
     const tops = runs.flatMap((run) =>
@@ -286,7 +324,7 @@ export function wan(parent, id, runs) {
       ys.push(valueAxis(c, 'generator late by (ms)', { gridIndex: 1, splitNumber: 2,
         nameTextStyle: { color: c.muted, align: 'left', padding: [0, 0, 0, -24] } }));
       for (const run of lags) {
-        list.push({ type: 'line', name: runs.length > 1 ? `late: ${run.method}` : 'generator late by',
+        list.push({ type: 'line', name: runs.length > 1 ? `late: ${run.name}` : 'generator late by',
           xAxisIndex: 1, yAxisIndex: 1, showSymbol: false, symbolSize: 6,
           data: pairs(run.lag.t, run.lag.s, 0.001), lineStyle: { width: 1.5, color: c.red },
           itemStyle: { color: c.red } });
@@ -304,12 +342,18 @@ export function wan(parent, id, runs) {
       xAxis: xs, yAxis: ys, series: list,
     };
   };
-  return addFigure(parent, {
-    id, title: 'Use of the WAN over time', option, taller: () => (lagged().length > 0 ? 120 : 0),
+  const controls = alone === null ? [] : [select('Line', [['all', `all ${count(all[0].wan.sites)} together`],
+    ['busiest', `${all[0].wan.busiest.site}, the one used most`]], 'all', (value) => {
+    runs = value === 'all' ? all : [alone];
+    figure.update();
+  })];
+  const figure = addFigure(parent, {
+    id, title: 'Use of the WAN over time', controls, option, taller: () => (lagged().length > 0 ? 120 : 0),
     summary: () => wanSummary(runs), table: () => wanTable(runs),
     note: () => (runs.some(isOver)
       ? 'A second may show more than the rate: answers are booked when they end.' : ''),
   });
+  return figure;
 }
 
 /* ---- Phones by state ---- */

@@ -98,6 +98,9 @@ export function gantt(parent, id, run) {
     return (ofPhone[Math.round(row)] ?? []).filter((at) => g.names[g.bars.phase[at]] === phase)
       .reduce((best, at) => (best === null || away(at) < away(best) ? at : best), null);
   };
+  /* Ticks that people count in, of what the slider shows; `width` of the chart. */
+  const tickStep = (width, share = 1) =>
+    clock(end() * share, Math.max(2, Math.floor((width - 120) / 90))).interval;
   const option = (c, width) => {
     const labels = g.phones.phone.map((phone, i) => (g.sites.length > 1 ? `${phone} ${site(i)}` : phone));
     const room = Math.min(width < 600 ? 84 : 180,
@@ -114,7 +117,7 @@ export function gantt(parent, id, run) {
           return at === null ? '' : tell(at);
         },
       },
-      xAxis: { ...time, interval: undefined, splitLine: { show: true, lineStyle: { color: c.line } },
+      xAxis: { ...time, interval: end() > 0 ? tickStep(width) : undefined, splitLine: { show: true, lineStyle: { color: c.line } },
         axisLabel: { ...time.axisLabel } },
       yAxis: {
         type: 'category', inverse: true, data: labels,
@@ -147,10 +150,18 @@ export function gantt(parent, id, run) {
           g.bars.to[at] == null ? '' : time.text(g.bars.to[at])]),
       };
     },
-    ready: (chart) => chart.getZr().on('mousemove', (event) => {
-      picked = null;
-      pointer = [event.offsetX, event.offsetY];
-    }),
+    ready: (chart) => {
+      chart.getZr().on('mousemove', (event) => {
+        picked = null;
+        pointer = [event.offsetX, event.offsetY];
+      });
+      chart.on('datazoom', () => {
+        const { start, end: stop } = chart.getOption().dataZoom[0];
+        const share = Math.max(stop - start, 0.01) / 100;
+        chart.setOption({ xAxis: { interval: tickStep(chart.getWidth(), share),
+          axisLabel: { showMinLabel: start === 0 } } });
+      });
+    },
     /* Rows are phones, and the points of a row its bars. */
     rows: () => ofPhone.map((list) => list.length),
     point: (row, i) => {

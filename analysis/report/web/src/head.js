@@ -3,7 +3,7 @@
 import { el, section } from './dom.js';
 import { folded } from './figure.js';
 import { table } from './table.js';
-import { bytes, count, percent, rate, seconds, times } from './units.js';
+import { bytes, count, factor, percent, quantity, rate, seconds, times } from './units.js';
 
 const SITES_OPEN = 10; /* before the first chart: our choice */
 
@@ -13,11 +13,13 @@ const STATUS = {
   interrupted: ['warn', '\u2026', 'Interrupted'], running: ['plain', '\u25b6', 'Running'],
 };
 
-export function verdict(run) {
+/* Of a run among others with its `name`, and a `link` to more of it. */
+export function verdict(run, name = null, link = null) {
   const [kind, mark, word] = STATUS[run.verdict.status] ?? STATUS.running;
-  return el('p', { class: `verdict ${kind}` },
+  return el('p', { class: `verdict ${kind}${name === null ? '' : ' brief'}` },
     el('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
-    el('span', {}, el('strong', {}, `${word}. `), run.verdict.sentence));
+    el('span', {}, name === null ? null : el('b', {}, `${name}: `), el('strong', {}, `${word}. `),
+      run.verdict.sentence, link === null ? null : ' ', link));
 }
 
 export function card(name, value, note) {
@@ -42,8 +44,8 @@ export function cards(run) {
       copies === null ? null : `${times(copies)} one copy a model and site`),
     card('WAN in use', percent(line.utilisation),
       `mean ${rate(line.mean_bit_s)}, peak ${rate(line.peak_bit_s)}`),
-    card('from the best possible', times(bounds.gap),
-      bounds.optimum_s == null ? null : `which is ${seconds(bounds.optimum_s)}`));
+    card('beside the best possible', times(bounds.gap),
+      bounds.optimum_s == null ? null : `no scheme is done before ${seconds(bounds.optimum_s)}`));
 }
 
 export function validity(parent, run) {
@@ -56,6 +58,22 @@ export function validity(parent, run) {
   }
 }
 
+/* "20.6 s (34.4 %) to spare": the same words as the terminal's (summary_thresholds.c). */
+function margin({ value, limit, unit, met, expression }) {
+  if (typeof value !== 'number' || typeof limit !== 'number') {
+    return '';
+  }
+  const by = Math.abs(value - limit);
+  if (by === 0) {
+    return !met ? 'just not' : /==[^<>=]*$/.test(expression) ? '' : 'just';
+  }
+  /* Percent of percent would be read wrongly. */
+  const text = unit === 'share' ? `${factor(100 * by)} points`
+    : quantity(by, unit) + (limit !== 0 && by < 10 * Math.abs(limit)
+      ? ` (${percent(by / Math.abs(limit))})` : '');
+  return `${text} ${met ? 'to spare' : value > limit ? 'too much' : 'too little'}`;
+}
+
 export function thresholds(parent, run) {
   const list = run.result.thresholds ?? [];
   if (list.length === 0) {
@@ -65,10 +83,10 @@ export function thresholds(parent, run) {
   const missed = list.filter((one) => !one.met).length;
   node.append(el('p', {}, missed === 0 ? (list.length === 1 ? 'Met.' : `All ${count(list.length)} met.`)
     : `${count(missed)} of ${count(list.length)} missed.`));
-  node.append(table(['threshold', { name: 'measured', number: true }, 'verdict'],
-    list.map((one) => [one.expression,
-      one.value == null ? 'no value' : Number(one.value.toPrecision(6)).toLocaleString('en-US'),
-      el('span', { class: one.met ? 'yes' : 'no' }, one.met ? '\u2713 met' : '\u2717 missed')]),
+  node.append(table(['threshold', { name: 'measured', number: true }, 'verdict', 'margin'],
+    list.map((one) => [one.expression, one.value == null ? 'no value' : quantity(one.value, one.unit),
+      el('span', { class: one.met ? 'yes' : 'no' }, one.met ? '\u2713 met' : '\u2717 missed'),
+      margin(one)]),
     'Thresholds'));
 }
 
@@ -83,25 +101,25 @@ export function failures(parent, run) {
   node.lastChild.classList.add('whole');
 }
 
-/* What to be careful with, as a list. */
-export function careful(parent, run) {
-  const list = [...run.result.caution ?? [], ...run.missing ?? []];
-  if (list.length > 0) {
-    parent.append(el('ul', { class: 'cautions' }, list.map((text) => el('li', {}, text))));
+/* What to be careful with; of several runs with their names. */
+export function mind(parent, runs) {
+  const told = runs.flatMap((run) => [...run.result.caution ?? [], ...run.missing ?? []]
+    .map((text) => el('li', {}, runs.length > 1 ? el('b', {}, `${run.name}: `) : null, text)));
+  if (told.length > 0) {
+    section(parent, 'Mind', { level: 3 }).append(el('ul', { class: 'cautions' }, told));
   }
 }
 
 export function cautions(parent, run) {
-  if ((run.result.caution ?? []).length + run.missing.length > 0) {
-    careful(section(parent, 'Mind', { level: 3 }), run);
-  }
+  mind(parent, [run]);
 }
 
 function sitesTable(list, caption) {
-  const node = table(['site', 'class', { name: 'upgraded', number: true },
+  const classes = list.some((site) => site.class != null && site.class !== site.name);
+  const node = table(['site', ...(classes ? ['class'] : []), { name: 'upgraded', number: true },
     { name: 'last phone done', number: true }, { name: 'firmware over the WAN', number: true },
     { name: 'line in use', number: true }, { name: 'from the best', number: true }],
-  list.map((site) => [site.name, site.class ?? '', `${count(site.phones?.upgraded)} of ` +
+  list.map((site) => [site.name, ...(classes ? [site.class ?? ''] : []), `${count(site.phones?.upgraded)} of ` +
     `${count(site.phones?.total)}`, seconds(site.completion_s?.last),
   bytes(site.wan?.payload_bytes), percent(site.wan?.utilisation), times(site.bounds?.gap)]), caption);
   if (list.length <= SITES_OPEN) {

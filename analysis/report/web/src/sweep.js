@@ -5,7 +5,7 @@ import { el, section, select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
 import { methodColour, nth, onRamp, ramp } from './theme.js';
 import { sweepHead } from './sweephead.js';
-import { axisNumber, axisUnit, clock, count, quantity } from './units.js';
+import { axisNumber, axisUnit, clock, count, counted, quantity } from './units.js';
 
 const LETTER = 6.8;    /* pixels, about */
 const AXIS_SIDES = 90; /* pixels beside an axis */
@@ -14,14 +14,16 @@ const BAR_MAX = 90;         /* pixels */
 const BAR_GAP = 0.3;        /* of a value's room, between the bars of two values */
 const BAR_BETWEEN = 0.1;    /* of a bar, between two of one value */
 const LIMIT_REACH = 1.5;    /* times the largest figure: a limit beyond is not drawn */
+const FINE = 30;       /* seconds: an axis of fewer has them as they are, in place of minutes */
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
 
 /* What the reader chose: which key runs along the axis, which one makes the lines, where the rest
  * stand, and how it is drawn. */
 function choices(sweep) {
   const x = Math.max(0, sweep.keys.findIndex((key) => key.numbers));
-  return { x, by: sweep.keys.length > 1 ? (x === 0 ? 1 : 0) : -1, fixed: sweep.keys.map(() => 0),
-    as: 'lines' };
+  const methods = sweep.keys.findIndex((key, i) => i !== x && key.path === 'method');
+  return { x, by: methods >= 0 ? methods : sweep.keys.length > 1 ? (x === 0 ? 1 : 0) : -1,
+    fixed: sweep.keys.map(() => 0), as: 'lines' };
 }
 
 /* Between two words there is nothing that a line could stand for. */
@@ -40,7 +42,7 @@ function lines(sweep, chosen) {
       at[chosen.by] = by;
     }
     return {
-      name: by < 0 ? keys[chosen.x].path : `${keys[chosen.by].path} = ${keys[chosen.by].values[by]}`,
+      name: by < 0 ? keys[chosen.x].path : `${keys[chosen.by].name} = ${keys[chosen.by].values[by]}`,
       points: keys[chosen.x].values.map((value, i) => {
         at[chosen.x] = i;
         return found.get(at.join()) ?? null;
@@ -239,14 +241,92 @@ function heatOption(sweep, chosen, metric, about) {
   };
 }
 
+/* ---- One scenario, and nothing but its seeds ---- */
+
+function areSeeds(sweep, metric) {
+  return sweep.points.length === 1 && (sweep.points[0].seeds[metric] ?? []).length > 1;
+}
+
+function holds({ op, limit }, value) {
+  return { '<': value < limit, '<=': value <= limit, '>': value > limit, '>=': value >= limit }[op] ??
+    value === limit;
+}
+
+function unseen(data, more = {}) {
+  return { type: 'line', silent: true, symbol: 'none', lineStyle: { opacity: 0 }, data, ...more };
+}
+
+/* A dot a seed, a triangle where a limit is missed: the spread is what is asked for, so the axis need
+ * not begin at nothing. */
+function seedOption(sweep, metric, about) {
+  return (c) => {
+    const [point] = sweep.points;
+    const values = point.seeds[metric];
+    const known = values.filter((value) => value !== null);
+    const [mean, low, high] = figures(sweep, point, metric);
+    const near = limits(sweep, metric, about.measured());
+    const all = [...known, ...near.map((one) => one.limit)];
+    const [least, most] = [Math.min(...all), Math.max(...all)];
+    const unit = axisUnit(most, about.unit);
+    const time = about.unit === 's' ? clock(most, 5) : null;
+    const fine = time !== null && most - least < FINE ? 's' : null;
+    const style = nth(0);
+    return {
+      grid: { ...GRID, top: 36, right: 38 }, legend: legend(c, { show: false }),
+      tooltip: { trigger: 'item', formatter: (p) => tip(`seed ${p.name}`,
+        [[p.color, about.label, quantity(values[p.dataIndex], about.unit)]]) },
+      xAxis: { type: 'category', name: 'seed', nameLocation: 'middle', nameGap: 32,
+        nameTextStyle: { color: c.muted }, axisLabel: { color: c.muted, hideOverlap: true },
+        axisLine: { lineStyle: { color: c.axis }, onZero: false },
+        data: values.map((value, i) => String(BigInt(sweep.seed) + BigInt(i))) },
+      yAxis: valueAxis(c, fine ?? time?.unit ?? unit.name, { min: null, scale: true, minInterval:
+        fine === null && time !== null ? 1 : 0,
+        ...(time && fine === null ? { axisLabel: { color: c.muted, formatter: time.text } } : {}) }),
+      series: [{
+        type: 'line', name: about.label, symbol: 'circle', symbolSize: 8, showSymbol: true,
+        showAllSymbol: true, lineStyle: { opacity: 0 }, itemStyle: { color: style.color, opacity: 1 },
+        z: 3, data: values.map((value) => (value === null ? '-' : { value: value / unit.by,
+          ...(near.every((one) => holds(one, value)) ? {}
+            : { symbol: 'triangle', symbolSize: 11, itemStyle: { color: c.red, opacity: 1 } }) })),
+        markLine: { symbol: 'none', silent: true, data: [
+          { yAxis: mean / unit.by, lineStyle: { color: c.text, type: 'solid', width: 1.5 },
+            label: { color: c.text, position: 'insideStartTop', formatter: 'mean' } },
+          ...limitLines(c, near, unit.by)?.data.map((one) => ({ ...one,
+            lineStyle: { color: c.red, type: 'dashed', width: 1.5 } })) ?? []] },
+      }, unseen([least / unit.by, most / unit.by]), /* room for limits */
+      ...(low === null ? [] : [unseen(values.map(() => low / unit.by), { stack: 'sure' }),
+        unseen(values.map(() => (high - low) / unit.by), { stack: 'sure',
+          areaStyle: { color: style.color, opacity: 0.18 } })])],
+    };
+  };
+}
+
+function seedSummary(sweep, metric, about) {
+  const [point] = sweep.points;
+  const known = point.seeds[metric].filter((value) => value !== null);
+  const [mean, , high] = figures(sweep, point, metric);
+  if (known.length === 0) {
+    return 'No run gave this figure.';
+  }
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  return least === most ? `${quantity(most, about.unit)} with every seed.`
+    : `From ${quantity(least, about.unit)} to ${quantity(most, about.unit)} over ` +
+      `${counted(known.length, 'seed')}; the mean is ${quantity(mean, about.unit)}` +
+      (high === null ? '.' : ` \u00b1 ${quantity(high - mean, about.unit)}, which the band shows (95 % ` +
+        'confidence).');
+}
+
 function summary(sweep, chosen, metric, about) {
+  if (areSeeds(sweep, metric)) {
+    return seedSummary(sweep, metric, about);
+  }
   const all = lines(sweep, chosen).flatMap((line) => line.points.map((point, i) =>
     [figures(sweep, point, metric)[0], sweep.keys[chosen.x].values[i], line.name]))
     .filter(([value]) => value !== null).sort((a, b) => a[0] - b[0]);
   if (all.length === 0) {
     return 'No run gave this figure.';
   }
-  const where = ([value, x, line]) => `${quantity(value, about.unit)} at ${sweep.keys[chosen.x].path} ` +
+  const where = ([value, x, line]) => `${quantity(value, about.unit)} at ${sweep.keys[chosen.x].name} ` +
     `= ${x}${chosen.by >= 0 ? `, ${line}` : ''}`;
   const most = all[all.length - 1];
   return all[0][0] === most[0] ? `${quantity(most[0], about.unit)} everywhere.`
@@ -277,8 +357,9 @@ function addMetric(parent, sweep, chosen, metric) {
     id: `sweep-${metric}`, title: title.charAt(0).toUpperCase() + title.slice(1),
     height: () => (chosen.as === 'heat'
       ? Math.max(300, sweep.keys[chosen.by].values.length * 34 + 170) : undefined),
-    option: (c, width) => (chosen.as === 'heat' && chosen.by >= 0
-      ? heatOption : lineOption)(sweep, chosen, metric, about)(c, width),
+    option: (c, width) => (areSeeds(sweep, metric) ? seedOption(sweep, metric, about)(c, width)
+      : (chosen.as === 'heat' && chosen.by >= 0 ? heatOption : lineOption)(sweep, chosen, metric,
+        about)(c, width)),
     summary: () => summary(sweep, chosen, metric, about),
     table: () => metricTable(sweep, metric, about),
   });
@@ -323,10 +404,11 @@ export function sweepPage(parent, view) {
         `${keys.map((key) => key.path).join(', ')}, ${count(sweep.repeat)} of each`) +
     (sweep.failed > 0 ? `; ${count(sweep.failed)} runs failed and are left out` : '')));
   sweepHead(parent, sweep);
-  const node = section(parent, sweep.points.length > 1 ? 'Over the varied keys' : 'Means over the seeds', { short: 'Figures' });
+  const node = section(parent, sweep.points.length > 1 ? 'Over the varied keys' : 'Over the seeds', { short: 'Figures' });
   node.append(bar);
   for (let metric = 0; metric <= sweep.metrics.length; metric += 1) {
-    if (metric < sweep.metrics.length || sweep.points.some((point) => point.all_met != null)) {
+    if (metric < sweep.metrics.length ||
+        (sweep.points.length > 1 && sweep.points.some((point) => point.all_met != null))) {
       shown.push(addMetric(node, sweep, chosen, metric));
     }
   }

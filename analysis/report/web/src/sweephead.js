@@ -11,13 +11,13 @@ const NAMED_MAX = 3;          /* combinations named in one cell or sentence */
 const FIGURES_MAX = 3;        /* beside the judgement of a combination */
 
 function place(sweep, point) {
-  return point.at.map((at, i) => `${sweep.keys[i].path} = ${sweep.keys[i].values[at]}`).join(', ');
+  return point.at.map((at, i) => `${sweep.keys[i].name} = ${sweep.keys[i].values[at]}`).join(', ');
 }
 
 /* "a; b; c and 4 more" */
-function named(sweep, points) {
-  const more = points.length - NAMED_MAX;
-  return points.slice(0, NAMED_MAX).map((point) => place(sweep, point)).join('; ') +
+function named(sweep, points, most = NAMED_MAX) {
+  const more = points.length - most;
+  return points.slice(0, most).map((point) => place(sweep, point)).join('; ') +
     (more > 0 ? ` and ${count(more)} more` : '');
 }
 
@@ -80,7 +80,7 @@ function thresholds(parent, sweep) {
     return;
   }
   const node = section(parent, 'Thresholds', { level: 3 });
-  const several = sweep.points.length > 1;
+  const several = sweep.points.length > 1 && sweep.thresholds.some((one) => one.missed > 0);
   const order = sweep.thresholds.map((one, at) => [one, at])
     .sort((a, b) => (b[0].missed > 0) - (a[0].missed > 0) || a[1] - b[1]);
   node.append(table(['threshold', 'verdict', { name: 'worst run', number: true },
@@ -123,7 +123,7 @@ function sureness(sweep, point, metric) {
 }
 
 function best(sweep) {
-  return el('dl', { class: 'cards' }, compared(sweep).map(([metric, more]) => {
+  return el('dl', { class: 'cards roomy' }, compared(sweep).map(([metric, more]) => {
     const points = sweep.points.filter((point) => point.mean[metric] != null)
       .sort((a, b) => (more ? -1 : 1) * (a.mean[metric] - b.mean[metric]));
     const [first] = points;
@@ -134,7 +134,7 @@ function best(sweep) {
     }
     return points.length === 0 ? null : card(`${more ? 'highest' : 'lowest'}: ${label || name}`,
       written(sweep, metric, first.mean[metric]), equal.length === sweep.points.length
-        ? 'everywhere' : `with ${named(sweep, equal)}`);
+        ? 'everywhere' : `with ${named(sweep, equal, 1)}`);
   }));
 }
 

@@ -45,6 +45,11 @@ export function phaseColour(name, index) {
   return colours()[PHASES[name] ?? OTHERS[index % OTHERS.length]];
 }
 
+/* Of a run among others: its method's, where methods tell them apart. */
+export function runStyle(run) {
+  return run.hue === null ? { color: methodColour(run.method), type: 'solid' } : nth(run.hue);
+}
+
 /* The n-th of several things without a colour of their own; dashes tell the rest apart. */
 export function nth(index) {
   const c = colours();

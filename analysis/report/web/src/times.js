@@ -1,7 +1,7 @@
 /* times.js -- how long each file took, from peers and from the server: 5th to 95th percentile. */
 import { GRID, legend } from './curves.js';
 import { addFigure, tip } from './figure.js';
-import { bytes, clock, count, seconds } from './units.js';
+import { bytes, clock, clockDecades, count, seconds } from './units.js';
 
 const WAYS = [['peer', 'from a peer', 'green'], ['server', 'from the server', 'orange']];
 
@@ -30,6 +30,7 @@ export function fileTimes(parent, id, run) {
   const low = all.reduce((min, t) => Math.min(min, t.p5), Infinity);
   const high = all.reduce((max, t) => Math.max(max, t.max), 0);
   const log = low > 0 && high / low > 30;
+  const decades = log ? clockDecades(low, high) : null;
   const option = (c, width) => ({
     grid: { ...GRID, top: 36, right: 24 }, legend: legend(c, { icon: 'roundRect' }),
     tooltip: {
@@ -45,9 +46,12 @@ export function fileTimes(parent, id, run) {
     },
     xAxis: {
       type: log ? 'log' : 'value',
+      ...(log ? { min: decades.ticks[0], max: decades.ticks[decades.ticks.length - 1] } : {}),
+      axisTick: { customValues: log ? decades.ticks : undefined },
       name: `time of one transfer (${log ? 'logarithmic' : clock(high).unit})`,
       nameLocation: 'middle', nameGap: 30, nameTextStyle: { color: c.muted },
-      axisLabel: { color: c.muted, formatter: log ? seconds : clock(high).text, hideOverlap: true },
+      axisLabel: { color: c.muted, formatter: log ? decades.text : clock(high).text, hideOverlap: true,
+        customValues: log ? decades.ticks : undefined },
       splitLine: { lineStyle: { color: c.line } },
     },
     yAxis: {

@@ -2,7 +2,7 @@
 import { el, select } from './dom.js';
 import { addFigure, tip } from './figure.js';
 import { colours, ramp } from './theme.js';
-import { count, seconds } from './units.js';
+import { count, counted, seconds } from './units.js';
 
 const LEVELS = 4;         /* of a big tree, at first */
 const BIG = 130;          /* phones: more than that is a big tree */
@@ -120,20 +120,25 @@ function key(tree, prefix) {
     .filter((node) => node !== null);
 }
 
-/* The tree to begin with: where phones failed, else the one that took the longest. */
-function telling(list) {
+/* The tree to begin with: where phones failed, else of the biggest file (of a small one a root serves
+ * phone after phone), the one that took the longest. */
+function telling(list, files) {
+  const sizes = new Map(files.map(({ file, size }) => [file, size ?? 0]));
   const worth = list.map((tree) => {
     const [low, high] = doneRange(tree);
     const broken = tree.phone.filter((phone, at) => failed(tree, at)).length;
-    return [broken, high > low ? high - low : 0];
+    return [broken, sizes.get(tree.file) ?? 0, high > low ? high - low : 0];
   });
-  return worth.reduce((best, one, i) => (one[0] > worth[best][0] ||
-    (one[0] === worth[best][0] && one[1] > worth[best][1]) ? i : best), 0);
+  const isBefore = (a, b) => {
+    const differs = a.findIndex((value, i) => value !== b[i]);
+    return differs >= 0 && a[differs] > b[differs];
+  };
+  return worth.reduce((best, one, i) => (isBefore(one, worth[best]) ? i : best), 0);
 }
 
 export function trees(parent, id, run) {
   const list = run.trees.list;
-  const first = telling(list);
+  const first = telling(list, run.files);
   let tree = list[first];
   let nested = nest(tree);
   let levels = 0;
@@ -200,7 +205,7 @@ export function trees(parent, id, run) {
     };
   };
   const names = list.map((one, i) => [String(i),
-    `${one.file}, ${one.site}, ${one.model} (${count(one.phone.length)} phones)`]);
+    `${one.file}, ${one.site}, ${one.model} (${counted(one.phone.length, 'phone')})`]);
   figure = addFigure(parent, {
     id, title: 'The tree of a file', option,
     afresh: true, /* ECharts 6.1 trips over the difference of two trees */
@@ -211,10 +216,10 @@ export function trees(parent, id, run) {
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
     minWidth: () => (isNarrow() ? 116 + wide() * COLUMN_NARROW
       : 220 + wide() * (tree.phone.some((phone, at) => failed(tree, at)) ? COLUMN_FAILED : COLUMN)),
-    summary: () => `${tree.file} in ${tree.site}: ${count(tree.phone.length)} phones, ` +
-      `${count(Math.max(nested.depth - 1, 0))} levels below the root` +
+    summary: () => `${tree.file} in ${tree.site}: ${counted(tree.phone.length, 'phone')}, ` +
+      `${counted(Math.max(nested.depth - 1, 0), 'level')} below the root` +
       `${tree.root == null ? '' : ` ${tree.root}`}` +
-      (tree.re_elected > 0 ? `, which was elected anew ${count(tree.re_elected)} times` : '') +
+      (tree.re_elected > 0 ? `, which was elected anew ${counted(tree.re_elected, 'time')}` : '') +
       `. ${run.trees.how}`,
     table: () => ({
       columns: ['phone', 'from', { name: 'held after (s)', number: true }, 'in the end'],

@@ -12,7 +12,7 @@ function known(value) {
 function digits(value) {
   const size = Math.abs(value);
   if (size >= 99.95 || Number.isInteger(value)) {
-    return String(Math.round(value));
+    return WHOLE.format(Math.round(value));
   }
   return String(Number(value.toFixed(size >= 9.995 ? 1 : 2)));
 }
@@ -29,6 +29,11 @@ function scaled(value, units, base = 1000) {
 
 export function count(value) {
   return known(value) ? WHOLE.format(Math.round(value)) : NONE;
+}
+
+/* "1 phone", "1,000 phones". */
+export function counted(value, noun) {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
 export function bytes(value) {
@@ -70,6 +75,10 @@ export function percent(share) {
   return known(share) ? `${digits(share * 100)} %` : NONE;
 }
 
+function rounded(value, most) {
+  return Number(value.toPrecision(most)).toLocaleString('en-US');
+}
+
 /* A number whose unit is only known by name, as a sweep's metrics are. */
 export function quantity(value, unit) {
   switch (unit) {
@@ -77,8 +86,10 @@ export function quantity(value, unit) {
     case 'B': case 'bytes': return bytes(value);
     case 'bit/s': return rate(value);
     case 'x': case '\u00d7': return times(value);
+    case 'share': return percent(value);
     default: return known(value)
-      ? `${Number(value.toPrecision(4)).toLocaleString('en-US')}${unit ? ` ${unit}` : ''}` : NONE;
+      ? `${Number.isInteger(value) ? WHOLE.format(value) : rounded(value, 4)}${unit ? ` ${unit}` : ''}`
+      : NONE;
   }
 }
 
@@ -110,8 +121,23 @@ export function clock(end, ticks = 8) {
   };
 }
 
+/* Ticks of a logarithmic axis of times from `low` to `high`, beyond both: powers of ten up to the
+ * minute, then what people count in; and how they are written. */
+export function clockDecades(low, high) {
+  const steps = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1, 10, 60, 600, 3600, 36000, 360000, 3600000];
+  const from = Math.max(0, steps.findLastIndex((step) => step <= low));
+  const to = steps.findIndex((step) => step >= high);
+  return {
+    ticks: steps.slice(from, to < 0 ? steps.length : to + 1),
+    text: (t) => (t >= 3600 ? `${count(t / 3600)} h` : t >= 60 ? `${t / 60} min` : seconds(t)),
+  };
+}
+
 /* One unit for a whole axis: what to divide by, and the unit's name. */
 export function axisUnit(max, unit) {
+  if (unit === 'share') {
+    return { by: 0.01, name: '%' };
+  }
   const scales = { 'bit/s': ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s', 'Tbit/s'],
     B: ['B', 'kB', 'MB', 'GB', 'TB'] }[unit];
   if (scales === undefined) {
@@ -127,5 +153,5 @@ export function axisUnit(max, unit) {
 }
 
 export function axisNumber(value) {
-  return Number(value.toPrecision(6)).toLocaleString('en-US');
+  return rounded(value, 6);
 }

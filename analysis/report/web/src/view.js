@@ -117,7 +117,7 @@ function run(source, changing) {
   const verdict = object(from.verdict);
   const trees = object(from.trees);
   return {
-    method: text(from.method), result: object(from.result),
+    label: text(from.label), method: text(from.method), result: object(from.result),
     verdict: { status: text(verdict.status), sentence: text(verdict.sentence) },
     start_at_s: number(from.start_at_s) ?? 0, completion: curve(from.completion),
     classes: list(from.classes).map(curve), models: list(from.models).map(curve),
@@ -136,10 +136,19 @@ function run(source, changing) {
   };
 }
 
-function sweep(source) {
+/* "sites[0].wan.rate" -> "wan.rate", unless another key then has the same name. */
+function shorten(paths) {
+  const short = paths.map((path) => path.replace(/\[[^\]]*\]/g, '').split('.').slice(-2).join('.'));
+  return paths.map((path, i) => (short.filter((one) => one === short[i]).length > 1 ? path : short[i]));
+}
+
+/* `first`: the seed of the first run. */
+function sweep(source, first) {
   const from = object(source);
+  const names = shorten(list(from.keys).map((key) => text(object(key).path)));
   return {
-    keys: list(from.keys).map((key) => ({ path: text(key.path), values: texts(key.values),
+    seed: /^\d+$/.test(first) ? first : '1',
+    keys: list(from.keys).map((key, i) => ({ path: text(key.path), name: names[i], values: texts(key.values),
       numbers: Array.isArray(key.numbers) && key.numbers.every((n) => number(n) !== null)
         ? numbers(key.numbers) : null, log: key.log === true })),
     thresholds: list(from.thresholds).map((one) => ({ expression: text(one.expression),
@@ -152,9 +161,36 @@ function sweep(source) {
     repeat: number(from.repeat) ?? 1, runs: number(from.runs) ?? 0, failed: number(from.failed) ?? 0,
     points: list(from.points).map((point) => ({ at: numbers(point.at), runs: number(point.runs) ?? 0,
       all_met: number(point.all_met), mean: numbers(point.mean), low: numbers(point.low),
-      high: numbers(point.high), behind: number(point.behind) ?? 0, judged: numbers(point.judged),
+      high: numbers(point.high), seeds: list(point.seeds).map(numbers), behind: number(point.behind) ?? 0, judged: numbers(point.judged),
       missed: numbers(point.missed), worst: numbers(point.worst) })),
   };
+}
+
+/* "out/a/result.json", "out/b" -> "a", "b": what tells them apart. */
+function tails(paths) {
+  const parts = paths.map((path) => path.replace(/(\/result\.json)?\/*$/, '').split('/'));
+  while (parts.every((one) => one.length > 1 && one[0] === parts[0][0])) {
+    parts.forEach((one) => one.shift());
+  }
+  return parts.map((one) => one.join('/'));
+}
+
+/* What a reader calls each run, in `name`: its method, or where methods are alike where it was
+ * read; then `hue` is its number, as a method's colour would not tell it from others. */
+function callRuns(runs) {
+  const alike = new Set(runs.map((one) => one.method)).size < runs.length;
+  const several = new Set(runs.map((one) => one.method)).size > 1;
+  const places = alike ? tails(runs.map((one) => one.label || one.method)) : [];
+  const seen = new Map();
+  runs.forEach((one, i) => {
+    const place = alike && several && !places[i].includes(one.method) ? `${places[i]} (${one.method})`
+      : places[i];
+    const count = (seen.get(place) ?? 0) + 1;
+    seen.set(place, count);
+    one.name = alike ? place + (count > 1 ? ` (${count})` : '') : one.method;
+    one.hue = alike ? i : null;
+  });
+  return runs;
 }
 
 /* Throws a sentence when it is no view of this version. */
@@ -167,8 +203,8 @@ export function readView(json) {
   const changing = changes(from.scenario);
   const out = {
     kind: text(from.kind), title: text(from.title),
-    runs: list(from.runs).map((one) => run(one, changing)),
-    sweep: from.kind === 'sweep' ? sweep(from.sweep) : null, scenario: from.scenario ?? null,
+    runs: callRuns(list(from.runs).map((one) => run(one, changing))),
+    sweep: from.kind === 'sweep' ? sweep(from.sweep, text(from.seed)) : null, scenario: from.scenario ?? null,
     versions: object(from.versions),
   };
   if (out.kind === 'sweep' ? out.sweep.keys.length === 0 : out.runs.length === 0) {
