@@ -38,7 +38,7 @@ struct session {
     struct analysis_progress *progress;
     struct analysis_story story;
     struct analysis_observers observers;
-    struct analysis_pcap *pcap;            /* until the observers have it */
+    struct analysis_pcap *pcap;            /* outlives the run, whose packets it takes */
     uint64_t began;                        /* clock */
     const struct scenario_threshold *lost; /* the run was ended because of it */
     uint32_t groups;                       /* of sites; one after another on each thread */
@@ -473,7 +473,6 @@ static int attach(struct session *s)
     rc = analysis_observers_open(&s->observers, &observed, why);
     if (rc == 0 && s->pcap != NULL) {
         rc = analysis_pcap_attach(s->pcap, &s->observers, s->run, why);
-        s->pcap = NULL; /* it is theirs */
     }
     return rc != 0 ? fail(s, ANALYSIS_REFUSED, why) : ANALYSIS_OK;
 }
@@ -662,10 +661,10 @@ static int go(struct session *s, cJSON **document)
 static void release(struct session *s)
 {
     analysis_observers_free(&s->observers);
-    analysis_pcap_free(s->pcap);
     analysis_progress_free(s->progress);
     analysis_series_free(s->series);
     scenario_run_free(s->run);
+    analysis_pcap_free(s->pcap);
     analysis_output_discard(s->series_file);
     analysis_collect_free(s->collect);
     analysis_transfers_free(s->transfers);

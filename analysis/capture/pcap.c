@@ -275,7 +275,8 @@ static int on_finish(void *context, const struct analysis_figures *figures, cons
 
 static void on_free(void *context)
 {
-    analysis_pcap_free(context);
+    struct analysis_pcap *p = context;
+    p->run = NULL; /* see on_packet() */
 }
 
 int analysis_pcap_attach(struct analysis_pcap *p, struct analysis_observers *observers,

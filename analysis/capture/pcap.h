@@ -21,8 +21,10 @@ int analysis_pcap_new(struct analysis_pcap **out, const struct analysis_session 
                       char why[ANALYSIS_WHY_MAX]);
 /* For scenario_run_options. */
 struct sim_tap analysis_pcap_tap(struct analysis_pcap *p);
-/* Once the run is built and before it begins (packets before are dropped): becomes one of its
- * observers, which frees it, also when this fails. 0, or SIM_E* with a sentence. */
+/* Once the run is built and before it begins (packets before are dropped): adds an observer that
+ * writes the file. It stays the caller's, who frees it after the run: what a run that is let go of
+ * still sends, since its phones hang up, comes to it and is dropped. 0, or SIM_E* with a sentence.
+ */
 int analysis_pcap_attach(struct analysis_pcap *p, struct analysis_observers *observers,
                          const struct scenario_run *run, char why[ANALYSIS_WHY_MAX]);
 void analysis_pcap_free(struct analysis_pcap *p); /* NULL is fine */

@@ -85,6 +85,10 @@ kept() {
 # Live: roots that wait for half an hour; nobody waits so without sharing.
 interrupted 130 INT second "compare, live" "$PFSIM" compare "$WORK/small.json" --set 'pfs.root_wait="30 min"' --out "$WORK/live"
 kept live 5
+# Connections between phones are open when it ends, and hang up after the packets were written.
+rooted() { grep -q 'is root of jar41' "$WORK/err"; }
+interrupted 130 INT rooted "run, with packets" "$PFSIM" run "$WORK/small.json" --set 'sites[0].wan.rate="20 kbit/s"' --verbose --pcap "$WORK/cut.pcapng"
+node "$(dirname "$0")/capture_check.mjs" pcap "$WORK/cut.pcapng" 1 || fail "packets of a run that was cut"
 # Virtual: the second run goes on once somebody reads its events, which is after the signal.
 mkfifo "$WORK/events.pfs"
 exec 8<>"$WORK/events.pfs"
