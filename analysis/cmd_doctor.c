@@ -61,8 +61,9 @@ int analysis_cmd_doctor(const struct analysis_program *program, int argc, char *
         shorts += !needs[i].enough && !needs[i].fatal;
     }
     struct analysis_style style = analysis_summary_style(program->out);
-    fprintf(program->out, "%s: %u phones in %u site%s, method %s: %s%s%s\n\n", s->name,
-            share.phones, share.len, share.len == 1 ? "" : "s", scenario_method_name(method),
+    fprintf(program->out, "%s: %s phones in %s site%s, method %s: %s%s%s\n\n", s->name,
+            ANALYSIS_COUNT(share.phones), ANALYSIS_COUNT(share.len), share.len == 1 ? "" : "s",
+            scenario_method_name(method),
             analysis_summary_on(&style, fatal > 0 ? ANALYSIS_BAD : ANALYSIS_GOOD),
             fatal > 0    ? "can't run here"
             : shorts > 0 ? "runs here, but read the short rows"

@@ -9,6 +9,7 @@
 #include "analysis/plan/plan.h"
 #include "analysis/program.h"
 #include "analysis/result.h"
+#include "analysis/summary.h"
 #include "analysis/sweep/ranks.h"
 #include "analysis/threshold.h"
 #include "scenarios/share.h"
@@ -46,9 +47,10 @@ int analysis_cmd_check(const struct analysis_program *program, int argc, char **
             program->err);
         analysis_threshold_warn_of_chance(s, "check", program->err);
         fprintf(
-            program->out, "%s: good; \"%s\", %u phones in %u site%s, method %s, %zu threshold%s\n",
-            line.words[0], s->name, s->phones_total, s->sites_total, s->sites_total == 1 ? "" : "s",
-            scenario_method_name(s->method), s->thresholds_len, s->thresholds_len == 1 ? "" : "s");
+            program->out, "%s: good; \"%s\", %s phones in %s site%s, method %s, %zu threshold%s\n",
+            line.words[0], s->name, ANALYSIS_COUNT(s->phones_total), ANALYSIS_COUNT(s->sites_total),
+            s->sites_total == 1 ? "" : "s", scenario_method_name(s->method), s->thresholds_len,
+            s->thresholds_len == 1 ? "" : "s");
         scenario_free(s);
         status = analysis_program_flush(program, "check", status);
     }

@@ -24,34 +24,17 @@ static const struct {
     {"LAN capacity", "bytes between phones, at the worst", false},
 };
 
-/* "10,368": digits in threes. */
-static void grouped(uint64_t value, char out[AMOUNT_MAX])
-{
-    char digits[AMOUNT_MAX];
-    int len = snprintf(digits, sizeof(digits), "%" PRIu64, value);
-    char *to = out;
-
-    for (int i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0) {
-            *to++ = ',';
-        }
-        *to++ = digits[i];
-    }
-    *to = '\0';
-}
-
 /* Bytes for people, other counts as they are; "-" where nothing is needed. */
 static void amount(uint64_t value, const char *unit, char out[AMOUNT_MAX])
 {
-    char text[AMOUNT_MAX];
+    char text[SIM_UNITS_TEXT_MAX];
 
     if (strncmp(unit, "B", 1) == 0) {
         sim_units_format_size(value, text);
         snprintf(out, AMOUNT_MAX, "%.*s%s", SIM_UNITS_TEXT_MAX, text, unit + 1);
     } else {
-        grouped(value, text);
-        snprintf(out, AMOUNT_MAX, "%.*s%s%.8s", SIM_UNITS_TEXT_MAX - 2, text,
-                 unit[0] != '\0' ? " " : "", unit);
+        snprintf(out, AMOUNT_MAX, "%.*s%s%.8s", SIM_UNITS_TEXT_MAX - 2,
+                 ANALYSIS_COUNT((double)value), unit[0] != '\0' ? " " : "", unit);
     }
 }
 

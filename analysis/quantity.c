@@ -11,7 +11,9 @@ static char *plain(double value, char out[ANALYSIS_CELL_MAX])
 {
     if (isnan(value)) {
         snprintf(out, ANALYSIS_CELL_MAX, "-");
-    } else if (value == floor(value) && fabs(value) < 1e9) {
+    } else if (value >= 0 && value == floor(value)) {
+        return analysis_summary_count(value, out);
+    } else if (value == floor(value) && value > -1e9) {
         snprintf(out, ANALYSIS_CELL_MAX, "%.0f", value);
     } else {
         snprintf(out, ANALYSIS_CELL_MAX, "%.3g", value);

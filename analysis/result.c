@@ -9,6 +9,7 @@
 
 #include "analysis/caution.h"
 #include "analysis/options.h"
+#include "analysis/summary.h"
 #include "result_schema_json.h"
 #include "scenarios/share.h"
 #include "sim/err.h"
@@ -544,10 +545,11 @@ static void add_caution_of_refusals(cJSON *list, const struct analysis_facts *fa
     }
     snprintf(
         text, sizeof(text),
-        "The server refused %" PRIu64 " transfer%s: server.max_transfers is %" PRIu32
+        "The server refused %.40s transfer%s: server.max_transfers is %.40s"
         " at once; raise it (or take \"none\"), set server.overflow to \"queue\", or set what your "
         "own server can do.",
-        facts->server.refused, facts->server.refused == 1 ? "" : "s", server->max_transfers);
+        ANALYSIS_COUNT((double)facts->server.refused), facts->server.refused == 1 ? "" : "s",
+        ANALYSIS_COUNT((double)server->max_transfers));
     add_caution(list, text);
 }
 
@@ -564,17 +566,17 @@ static void add_cautions_of_missing(cJSON *list, const struct analysis_figures *
     }
     if (phones->unfinished > 0) {
         snprintf(text, sizeof(text),
-                 "%" PRIu32
-                 " phone%s had no outcome when the run ended: completion times leave %s out.",
-                 phones->unfinished, phones->unfinished == 1 ? "" : "s",
+                 "%.40s phone%s had no outcome when the run ended: completion times leave %s out.",
+                 ANALYSIS_COUNT(phones->unfinished), phones->unfinished == 1 ? "" : "s",
                  phones->unfinished == 1 ? "it" : "them");
         add_caution(list, text);
     }
     if (phones->failed > 0) {
-        snprintf(text, sizeof(text),
-                 "Completion times, and thresholds on them, are those of the %" PRIu32
-                 " upgraded phone%s; failed ones have none.",
-                 phones->upgraded, phones->upgraded == 1 ? "" : "s");
+        snprintf(
+            text, sizeof(text),
+            "Completion times, and thresholds on them, are those of the %.40s upgraded phone%s; "
+            "failed ones have none.",
+            ANALYSIS_COUNT(phones->upgraded), phones->upgraded == 1 ? "" : "s");
         add_caution(list, text);
     }
 }

@@ -1,6 +1,7 @@
 /* analysis/summary.c -- one run for people. */
 #include "analysis/summary.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -73,6 +74,48 @@ static int columns_of(const char *text, size_t len)
     return columns;
 }
 
+/* Is this word, without what follows it, a unit? */
+static bool is_unit(const char *word, size_t len)
+{
+    static const char *const units[] = {"s",     "ms",     "us",     "min",   "h",  "%",
+                                        "x",     "B",      "kB",     "MB",    "GB", "TB",
+                                        "bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+
+    while (len > 0 && strchr(",.;:)", word[len - 1]) != NULL) {
+        len--;
+    }
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strlen(units[i]) == len && strncmp(units[i], word, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Bytes of the word that `text` begins with; a number keeps its unit, and "2 h 52 min" together. */
+static size_t word_of(const char *text)
+{
+    size_t len = strcspn(text, " ");
+
+    while (len > 0 && text[len] == ' ' && isdigit((unsigned char)text[len - 1])) {
+        size_t next = strcspn(text + len + 1, " ");
+        if (!is_unit(text + len + 1, next)) {
+            break;
+        }
+        len += 1 + next;
+        if (text[len] != ' ' || !isdigit((unsigned char)text[len + 1]) ||
+            !isalpha((unsigned char)text[len - 1])) {
+            break;
+        }
+        size_t number = strspn(text + len + 1, "0123456789");
+        if (text[len + 1 + number] != ' ') {
+            break;
+        }
+        len += 1 + number;
+    }
+    return len;
+}
+
 void analysis_summary_wrap(const struct analysis_style *style, int column, int indent,
                            const char *text)
 {
@@ -80,7 +123,7 @@ void analysis_summary_wrap(const struct analysis_style *style, int column, int i
     bool begins = true; /* the line has no word of ours yet */
 
     while (*text != '\0') {
-        size_t gap = strspn(text, " "), word = strcspn(text + gap, " ");
+        size_t gap = strspn(text, " "), word = word_of(text + gap);
         int columns = columns_of(text + gap, word);
         if (word == 0) {
             break; /* blanks at the end */
@@ -202,11 +245,21 @@ char *analysis_summary_times(double value, char out[ANALYSIS_CELL_MAX])
 
 char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX])
 {
-    if (isnan(value)) {
+    char digits[32];
+    char *to = out;
+
+    if (!fits(value, 1)) {
         snprintf(out, ANALYSIS_CELL_MAX, "-");
-    } else {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.0f", value);
+        return out;
     }
+    int len = snprintf(digits, sizeof(digits), "%.0f", value);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            *to++ = ',';
+        }
+        *to++ = digits[i];
+    }
+    *to = '\0';
     return out;
 }
 
@@ -281,19 +334,19 @@ static void print_verdict(const struct analysis_style *style, const cJSON *d)
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(d, "interrupted"))) {
         add(&t, "Interrupted. ");
     }
-    add(&t, "%.0f of %.0f phone%s upgraded", upgraded, wanted,
+    add(&t, "%s of %s phone%s upgraded", ANALYSIS_COUNT(upgraded), ANALYSIS_COUNT(wanted),
         analysis_summary_plural(wanted, "s"));
     if (!isnan(last)) {
         add(&t, " in %s", analysis_summary_seconds(last, a));
     }
     if (failed > 0) {
-        add(&t, ", %.0f failed", failed);
+        add(&t, ", %s failed", ANALYSIS_COUNT(failed));
     }
     if (unfinished > 0) {
-        add(&t, ", %.0f unfinished", unfinished);
+        add(&t, ", %s unfinished", ANALYSIS_COUNT(unfinished));
     }
     if (current > 0) {
-        add(&t, " (%.0f more %s current)", current, current == 1 ? "was" : "were");
+        add(&t, " (%s more %s current)", ANALYSIS_COUNT(current), current == 1 ? "was" : "were");
     }
     add(&t, "; %s of firmware crossed the WAN",
         analysis_summary_size(analysis_summary_number(d, "wan", "payload_bytes"), a));
@@ -359,10 +412,11 @@ static void print_wan(const struct analysis_style *style, const cJSON *d)
         analysis_summary_seconds(analysis_summary_number(d, "wan", "busy_s"), c),
         lines > 1 ? " as a sum" : ""); /* longer than any run */
     if (lines > 1) {
-        add(&rates, ", all %.0f lines together", lines);
+        add(&rates, ", all %s lines together", ANALYSIS_COUNT(lines));
     }
     if (drops > 0) {
-        add(&rates, ", %.0f packet%s lost or dropped", drops, analysis_summary_plural(drops, "s"));
+        add(&rates, ", %s packet%s lost or dropped", ANALYSIS_COUNT(drops),
+            analysis_summary_plural(drops, "s"));
     }
     print_labelled(style, "", rates.bytes);
 }
@@ -406,7 +460,7 @@ static void print_rest(const struct analysis_style *style, const cJSON *d)
         analysis_summary_count(errors, b), analysis_summary_plural(errors, "s"),
         analysis_summary_count(transfers, c), analysis_summary_plural(transfers, "s"));
     if (refused > 0) {
-        add(&server, ", %.0f refused", refused);
+        add(&server, ", %s refused", ANALYSIS_COUNT(refused));
     }
     print_labelled(style, "server", server.bytes);
     print_trees(style, d);
@@ -427,9 +481,9 @@ static void site_cell(const cJSON *site, unsigned column, char out[ANALYSIS_CELL
 {
     switch (column) {
     case SITE_UPGRADED:
-        snprintf(out, ANALYSIS_CELL_MAX, "%.0f of %.0f",
-                 analysis_summary_number(site, "phones", "upgraded"),
-                 analysis_summary_number(site, "phones", "total"));
+        snprintf(out, ANALYSIS_CELL_MAX, "%.40s of %.40s",
+                 ANALYSIS_COUNT(analysis_summary_number(site, "phones", "upgraded")),
+                 ANALYSIS_COUNT(analysis_summary_number(site, "phones", "total")));
         return;
     case SITE_LAST:
         analysis_summary_seconds(analysis_summary_number(site, "completion_s", "last"), out);
@@ -452,8 +506,9 @@ static void print_more_sites(const struct analysis_style *style, const cJSON *d,
 {
     double all = analysis_summary_number(d, "sites_summary", "count");
 
-    fprintf(style->to, "  and %.0f more; sites.csv has all%s\n",
-            (all > listed ? all : listed) - SITES_SHOWN, has_files ? "" : " (--out DIR)");
+    fprintf(style->to, "  and %s more; sites.csv has all%s\n",
+            ANALYSIS_COUNT((all > listed ? all : listed) - SITES_SHOWN),
+            has_files ? "" : " (--out DIR)");
 }
 
 static void print_sites(const struct analysis_style *style, const cJSON *d, bool has_files)

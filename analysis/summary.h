@@ -66,7 +66,9 @@ char *analysis_summary_seconds(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_size(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_rate(double value, char out[ANALYSIS_CELL_MAX]);
 char *analysis_summary_times(double value, char out[ANALYSIS_CELL_MAX]);
-char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX]);
+char *analysis_summary_count(double value, char out[ANALYSIS_CELL_MAX]); /* "10,368" */
+/* The same in a buffer that lives as long as the block in which it stands. */
+#define ANALYSIS_COUNT(value) analysis_summary_count((value), (char[ANALYSIS_CELL_MAX]){""})
 /* "" for one, else what makes its word a plural ("s"). */
 const char *analysis_summary_plural(double value, const char *ending);
 /* Phones that needed the firmware, and how many of them did not get it. */

@@ -61,10 +61,12 @@ static void tell_of(const cJSON *run, bool is_second, char *text, size_t size)
                  analysis_json_text(run, "method", "?"),
                  analysis_summary_seconds(analysis_summary_number(run, "completion_s", "last"), a));
     } else if (is_second) {
-        snprintf(text, size, "%.60s left %.0f", analysis_json_text(run, "method", "?"), behind);
+        snprintf(text, size, "%.60s left %s", analysis_json_text(run, "method", "?"),
+                 ANALYSIS_COUNT(behind));
     } else {
-        snprintf(text, size, "%.60s left %.0f of %.0f phone%s behind",
-                 analysis_json_text(run, "method", "?"), behind, analysis_summary_wanted(run),
+        snprintf(text, size, "%.60s left %s of %s phone%s behind",
+                 analysis_json_text(run, "method", "?"), ANALYSIS_COUNT(behind),
+                 ANALYSIS_COUNT(analysis_summary_wanted(run)),
                  analysis_summary_plural(analysis_summary_wanted(run), "s"));
     }
 }
@@ -218,9 +220,9 @@ static void print_upgraded(const struct table *t)
     for (int i = t->from; i < t->to; i++) {
         const cJSON *run = cJSON_GetArrayItem(t->runs, i);
         char text[ANALYSIS_CELL_MAX];
-        snprintf(text, sizeof(text), "%.0f of %.0f",
-                 analysis_summary_number(run, "phones", "upgraded"),
-                 analysis_summary_number(run, "phones", "total"));
+        snprintf(text, sizeof(text), "%.40s of %.40s",
+                 ANALYSIS_COUNT(analysis_summary_number(run, "phones", "upgraded")),
+                 ANALYSIS_COUNT(analysis_summary_number(run, "phones", "total")));
         fprintf(t->style->to, "%*s", t->column, text);
     }
     fprintf(t->style->to, "\n");
@@ -392,9 +394,9 @@ static void print_title(const struct analysis_style *style, const cJSON *first)
 {
     char text[512];
 
-    snprintf(text, sizeof(text), "%.400s: %.0f phones, %.20s world",
+    snprintf(text, sizeof(text), "%.400s: %.40s phones, %.20s world",
              analysis_json_text(first, "scenario", "?"),
-             analysis_summary_number(first, "phones", "total"),
+             ANALYSIS_COUNT(analysis_summary_number(first, "phones", "total")),
              analysis_json_text(first, "world", "?"));
     analysis_summary_wrap(style, 0, 0, text);
 }

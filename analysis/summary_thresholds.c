@@ -29,6 +29,8 @@ static char *in_unit(const cJSON *t, double value, char out[ANALYSIS_CELL_MAX])
         return analysis_summary_rate(value, out);
     } else if (unit != NULL && strcmp(unit, "share") == 0) {
         snprintf(out, ANALYSIS_CELL_MAX, "%.3g %%", value * 100);
+    } else if (value >= 0 && value == floor(value)) {
+        return analysis_summary_count(value, out);
     } else {
         snprintf(out, ANALYSIS_CELL_MAX, "%.6g", value);
     }
@@ -171,8 +173,9 @@ static void print_times_note(const struct analysis_style *style, const cJSON *do
     if (!any || analysis_summary_behind(document) == 0) {
         return;
     }
-    snprintf(text, sizeof(text), "Times are those of the %.0f upgraded phone%s of %.0f.", upgraded,
-             analysis_summary_plural(upgraded, "s"), analysis_summary_wanted(document));
+    snprintf(text, sizeof(text), "Times are those of the %.40s upgraded phone%s of %.40s.",
+             ANALYSIS_COUNT(upgraded), analysis_summary_plural(upgraded, "s"),
+             ANALYSIS_COUNT(analysis_summary_wanted(document)));
     fprintf(style->to, "%*s", INDENT, "");
     analysis_summary_wrap(style, INDENT, INDENT, text);
 }

@@ -314,7 +314,8 @@ static void add_as_it_is(struct sentence *s, const cJSON *d)
     double failed = number(at(d, "as_it_is"), "failed");
 
     if (failed > 0) {
-        add(s, "As it is %.0f of %.0f phones fail%s. ", failed, number(d, "phones"),
+        add(s, "As it is %s of %s phones fail%s. ", ANALYSIS_COUNT(failed),
+            ANALYSIS_COUNT(number(d, "phones")),
             number(d, "seeds") > 1 ? " (the worse of two seeds)" : "");
     }
 }
@@ -365,10 +366,11 @@ static void print_setting(const struct analysis_style *style, const cJSON *d, co
     if (len > NAMES_SHOWN) {
         add(&s, " and %d more", len - NAMES_SHOWN);
     }
-    add(&s, "%s; %.0f phone%s fail%s, the last after %s", len > 0 ? ")" : "", failed,
+    add(&s, "%s; %s phone%s fail%s, the last after %s", len > 0 ? ")" : "", ANALYSIS_COUNT(failed),
         failed == 1 ? "" : "s", failed == 1 ? "s" : "",
         analysis_summary_seconds(number(at(setting, "trial"), "last_s"), cell));
-    add(&s, "; the server has up to %.0f transfers at once.", number(setting, "peak_transfers"));
+    add(&s, "; the server has up to %s transfers at once.",
+        ANALYSIS_COUNT(number(setting, "peak_transfers")));
     fprintf(style->to, "  ");
     analysis_summary_wrap(style, 2, 4, s.bytes);
 }
@@ -383,10 +385,10 @@ static void print_server_limit(const struct analysis_style *style, const cJSON *
     if (!is_limited(d)) {
         return;
     }
-    add(&s, "The server refused %.0f transfer%s: ", number(limit, "refused"),
+    add(&s, "The server refused %s transfer%s: ", ANALYSIS_COUNT(number(limit, "refused")),
         number(limit, "refused") == 1 ? "" : "s");
-    add(&s, "server.max_transfers is %.0f at once, for the whole network. All sites as they are, ",
-        number(limit, "max_transfers"));
+    add(&s, "server.max_transfers is %s at once, for the whole network. All sites as they are, ",
+        ANALYSIS_COUNT(number(limit, "max_transfers")));
     add(&s, "with another setting of the server%s:",
         number(d, "seeds") > 1 ? " (one seed, the worse)" : "");
     fputc('\n', style->to);
@@ -447,8 +449,8 @@ static char *misfit(const cJSON *trial, const cJSON *class, char out[ANALYSIS_CE
     if (is_true(trial, "met")) {
         snprintf(out, ANALYSIS_CELL_MAX, "fits");
     } else if (number(trial, "failed") > 0) {
-        snprintf(out, ANALYSIS_CELL_MAX, "%.0f of %.0f failed", number(trial, "failed"),
-                 number(class, "phones"));
+        snprintf(out, ANALYSIS_CELL_MAX, "%.40s of %.40s failed",
+                 ANALYSIS_COUNT(number(trial, "failed")), ANALYSIS_COUNT(number(class, "phones")));
     } else if (strncmp(path, "completion_s.", 13) == 0 ||
                strncmp(path, "back_in_service_s.", 18) == 0) {
         double times = 1 - number(trial, "margin"); /* of the limit */
@@ -470,8 +472,8 @@ static char *misfit_of_copies(const cJSON *trial, const cJSON *class, char out[A
     if (is_true(trial, "met") || !(failed > 0)) {
         return misfit(trial, class, out);
     }
-    snprintf(out, ANALYSIS_CELL_MAX, "%.0f of %.0f fail", failed,
-             number(class, "phones") * number(class, "copies"));
+    snprintf(out, ANALYSIS_CELL_MAX, "%.40s of %.40s fail", ANALYSIS_COUNT(failed),
+             ANALYSIS_COUNT(number(class, "phones") * number(class, "copies")));
     return out;
 }
 
@@ -482,7 +484,8 @@ static void add_class(struct analysis_columns *t, const cJSON *d, const cJSON *c
     char cell[ANALYSIS_CELL_MAX];
 
     analysis_columns_add(t, ANALYSIS_PLAIN, text(c, "name"));
-    snprintf(cell, sizeof(cell), "%.0f x %.0f", number(c, "copies"), number(c, "phones"));
+    snprintf(cell, sizeof(cell), "%.40s x %.40s", ANALYSIS_COUNT(number(c, "copies")),
+             ANALYSIS_COUNT(number(c, "phones")));
     analysis_columns_add(t, ANALYSIS_PLAIN, cell);
     analysis_columns_add(t, ANALYSIS_PLAIN,
                          cJSON_IsNull(at(c, "wan_bit_s"))
@@ -729,8 +732,8 @@ static void print_heading(const struct analysis_style *style, const cJSON *d)
 
     add(&s, "%s: %.0f site%s of %d class%s, ", text(d, "scenario"), sites, sites == 1 ? "" : "s",
         classes, classes == 1 ? "" : "es");
-    add(&s, "%.0f phones, method %s, %s network", number(d, "phones"), text(d, "method"),
-        text(d, "network"));
+    add(&s, "%s phones, method %s, %s network", ANALYSIS_COUNT(number(d, "phones")),
+        text(d, "method"), text(d, "network"));
     analysis_summary_wrap(style, 0, 2, s.bytes);
 }
 

@@ -10,6 +10,7 @@
 #include "analysis/document.h"
 #include "analysis/report/view_parts.h"
 #include "analysis/result.h"
+#include "analysis/summary.h"
 #include "analysis/sweep/tables.h"
 #include "scenarios/scenario.h"
 #include "sim/err.h"
@@ -169,21 +170,7 @@ double view_number(const cJSON *result, const char *part, const char *key)
 
 char *view_whole(double count, char out[VIEW_WHOLE_MAX])
 {
-    char digits[24];
-    int to = 0;
-
-    if (isnan(count)) {
-        snprintf(out, VIEW_WHOLE_MAX, "?");
-        return out;
-    }
-    int len = snprintf(digits, sizeof(digits), "%.0f", count < 9e18 ? count : 9e18);
-    for (int i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-') {
-            out[to++] = ',';
-        }
-        out[to++] = digits[i];
-    }
-    out[to] = '\0';
+    snprintf(out, VIEW_WHOLE_MAX, "%.31s", isnan(count) ? "?" : ANALYSIS_COUNT(count));
     return out;
 }
 

@@ -11,7 +11,7 @@
 #include "sim/err.h"
 #include "sim/units.h"
 
-static void missed_of(const cJSON *result, int *missed, int *all, const char **first)
+static void missed_of(const cJSON *result, int *missed, int *all, const cJSON **first)
 {
     const cJSON *threshold;
 
@@ -21,8 +21,7 @@ static void missed_of(const cJSON *result, int *missed, int *all, const char **f
     {
         (*all)++;
         if (!cJSON_IsTrue(analysis_json_get(threshold, "met"))) {
-            const char *text = cJSON_GetStringValue(analysis_json_get(threshold, "expression"));
-            *first = (*missed)++ == 0 ? text : *first;
+            *first = (*missed)++ == 0 ? threshold : *first;
         }
     }
 }
@@ -94,10 +93,22 @@ static void success(const cJSON *result, char *text, size_t size)
              some ? view_count(current, "other", b) : "", some ? " had the firmware already" : "");
 }
 
+/* "completion_s.last < 35 s (it is 39.4 s)" */
+static void name_missed(const cJSON *threshold, char *text, size_t size)
+{
+    char value[ANALYSIS_CELL_MAX];
+    bool known = cJSON_IsNumber(analysis_json_get(threshold, "value"));
+
+    snprintf(text, size, "%.200s (%s%s)", analysis_json_text(threshold, "expression", "?"),
+             known ? "it is " : "it has no value",
+             known ? analysis_summary_quantity(threshold, "value", value) : "");
+}
+
 static void say_missed(const cJSON *result, char *text, size_t size)
 {
     int missed, all;
-    const char *first;
+    const cJSON *first;
+    char named[200 + ANALYSIS_CELL_MAX + 24];
     size_t len = strlen(text);
 
     missed_of(result, &missed, &all, &first);
@@ -106,13 +117,14 @@ static void say_missed(const cJSON *result, char *text, size_t size)
                  all == 0   ? "."
                  : all == 1 ? "; the threshold was met."
                             : "; every threshold was met.");
-    } else if (all == 1) {
-        snprintf(text + len, size - len, ", but the threshold was missed: %.200s.",
-                 first != NULL ? first : "?");
+        return;
+    }
+    name_missed(first, named, sizeof(named));
+    if (all == 1) {
+        snprintf(text + len, size - len, ", but the threshold was missed: %s.", named);
     } else {
-        snprintf(text + len, size - len, ", but %d of %d thresholds %s missed%s%.200s.", missed,
-                 all, missed == 1 ? "was" : "were", missed == 1 ? ": " : ", first ",
-                 first != NULL ? first : "?");
+        snprintf(text + len, size - len, ", but %d of %d thresholds %s missed%s%s.", missed, all,
+                 missed == 1 ? "was" : "were", missed == 1 ? ": " : ", first ", named);
     }
 }
 
@@ -123,7 +135,8 @@ cJSON *analysis_view_verdict(const cJSON *result)
     double failed = view_number(result, "phones", "failed");
     double unfinished = view_number(result, "phones", "unfinished");
     const cJSON *validity = analysis_json_get(result, "validity");
-    const char *status, *first;
+    const char *status;
+    const cJSON *first;
     char text[700], a[48], b[VIEW_WHOLE_MAX], sentence[512];
     int missed, all;
 

@@ -188,7 +188,7 @@ test('thresholds: what was measured in people\'s units, and by how much it was m
     { expression: 'phones.failed == 0', value: 0, met: true, limit: 0, unit: '' }];
   const opened = await openPage(browser, { html: intoPage(empty, view('run', 'a fixture', [run])) });
   const rows = await opened.page.locator('[aria-label="Thresholds"] tbody tr').allInnerTexts();
-  assert.deepEqual(rows.map((row) => row.split('\t').slice(1).join(' | ')), [
+  assert.deepEqual(rows.map((row) => row.replaceAll('\n', '').split('\t').slice(1).join(' | ')), [
     '8 h 10 min | \u2717 missed | 4 h 10 min (104 %) too much', '3.48 MB | \u2713 met | 516 kB (12.9 %) to spare',
     '50 % | \u2713 met | 30 points to spare', '0 | \u2713 met | ']);
   await opened.page.getByLabel('Line', { exact: true }).selectOption('busiest');
@@ -439,6 +439,7 @@ test('a run under way: charts grow, a lost connection is said and mended, the en
   server.send('end', view('run', 'watched', [runView({ lag: true })]));
   await page.getByText('The run has ended').waitFor();
   await page.waitForSelector('#run-gantt[data-drawn]');
+  await page.waitForSelector('html[data-drawn]', { state: 'attached' }); /* charts follow one another */
   assertDrawn(await pictures(page), 6);
   await closeClean({ ...opened, seen: { ...opened.seen, errors: opened.seen.errors.filter((text) =>
     !text.includes('ERR_')) } }, (request) => request.startsWith(server.url));

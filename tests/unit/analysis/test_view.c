@@ -535,7 +535,7 @@ Test(view, verdicts)
     verdict = analysis_view_verdict(result);
     expect(verdict, "sentence",
            "\"All 4 phones were upgraded within 9 s, but the threshold was missed: "
-           "completion_s.p95 < 600.\"");
+           "completion_s.p95 < 600 (it is 9).\"");
     expect(verdict, "status", "\"missed\"");
     cJSON_Delete(verdict);
 

@@ -363,7 +363,7 @@ export function states(parent, id, run) {
   const used = () => names.map((name, i) => [name, i])
     .filter(([, i]) => run.states.counts[i].some((value) => value > 0));
   const option = (c, width) => ({
-    grid: { ...GRID, top: 60 }, legend: legend(c, { icon: 'roundRect' }),
+    grid: { ...GRID, top: c.paper ? 82 : 60 }, legend: legend(c, { icon: 'roundRect' }),
     tooltip: {
       trigger: 'axis',
       formatter: (params) => tip(seconds(params[0].value[0]), params

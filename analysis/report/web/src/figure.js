@@ -10,7 +10,7 @@ import { chosenTheme, colours, onTheme, setTheme } from './theme.js';
 
 /* As in style.css: ECharts measures text with it. */
 const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif';
-const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
+export const PRINT_WIDTH = 700; /* CSS pixels of a printed page's text: A4 and Letter less their margins */
 const PRINT_DOTS = 3; /* dots a CSS pixel */
 const PRINT_HEIGHT = 230; /* three to a page */
 const HEIGHT = 340;

@@ -83,10 +83,11 @@ export function thresholds(parent, run) {
   const missed = list.filter((one) => !one.met).length;
   node.append(el('p', {}, missed === 0 ? (list.length === 1 ? 'Met.' : `All ${count(list.length)} met.`)
     : `${count(missed)} of ${count(list.length)} missed.`));
-  node.append(table(['threshold', { name: 'measured', number: true }, 'verdict', 'margin'],
+  node.append(table(['threshold', { name: 'measured', number: true }, 'verdict',
+    { name: 'margin', wide: true }],
     list.map((one) => [one.expression, one.value == null ? 'no value' : quantity(one.value, one.unit),
-      el('span', { class: one.met ? 'yes' : 'no' }, one.met ? '\u2713 met' : '\u2717 missed'),
-      margin(one)]),
+      el('div', {}, el('span', { class: one.met ? 'yes' : 'no' }, one.met ? '\u2713 met' : '\u2717 missed'),
+        el('small', { class: 'under' }, margin(one))), margin(one)]),
     'Thresholds'));
 }
 

@@ -1,6 +1,6 @@
 /* trees.js -- the sharing tree of a file: who got it from whom, and when. */
 import { el, select } from './dom.js';
-import { addFigure, tip } from './figure.js';
+import { addFigure, PRINT_WIDTH, tip } from './figure.js';
 import { colours, ramp } from './theme.js';
 import { count, counted, seconds } from './units.js';
 
@@ -164,8 +164,10 @@ export function trees(parent, id, run) {
       ? [select('Levels open', offered, String(levels), choose)] : []));
   };
   let figure = null;
-  /* The page, not the chart, which may be as wide as its tree. */
-  const isNarrow = () => !colours().paper && window.innerWidth < NARROW;
+  const room = () => 220 + wide() *
+    (tree.phone.some((phone, at) => failed(tree, at)) ? COLUMN_FAILED : COLUMN);
+  /* The page, not the chart, which may be as wide as its tree; paper can't be scrolled. */
+  const isNarrow = () => (colours().paper ? room() > PRINT_WIDTH : window.innerWidth < NARROW);
   const cut = () => (isNarrow() ? commonPrefix(tree) : '');
   take(first);
   keyed.append(...key(tree, cut())); /* here before the tree is, so that nothing moves */
@@ -214,8 +216,7 @@ export function trees(parent, id, run) {
       figure.update();
     }), depths],
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
-    minWidth: () => (isNarrow() ? 116 + wide() * COLUMN_NARROW
-      : 220 + wide() * (tree.phone.some((phone, at) => failed(tree, at)) ? COLUMN_FAILED : COLUMN)),
+    minWidth: () => (isNarrow() ? 116 + wide() * COLUMN_NARROW : room()),
     summary: () => `${tree.file} in ${tree.site}: ${counted(tree.phone.length, 'phone')}, ` +
       `${counted(Math.max(nested.depth - 1, 0), 'level')} below the root` +
       `${tree.root == null ? '' : ` ${tree.root}`}` +
