@@ -210,17 +210,15 @@ struct virtual_port {
 
 /* ---- Nodes (node.c) ---- */
 
-/* Alarm events of a node that are remembered while they are in the queue: a node that goes to and
- * fro between a near and a far instant does not add a far event each time. */
-enum { VIRTUAL_ALARMS = 3, VIRTUAL_LINE = 64 /* bytes of a cache line */ };
+enum { VIRTUAL_LINE = 64 /* bytes of a cache line */ };
 
 struct virtual_node {
     /* what every notice needs, in one cache line */
     _Alignas(VIRTUAL_LINE) const struct sim_node_ops *ops;
     void *self;
-    sim_time alarm_at;                  /* as the node wants it; SIM_NEVER */
-    sim_time alarm_due[VIRTUAL_ALARMS]; /* instants of alarm events in the queue, earliest first;
-                                           SIM_NEVER. Other such events are stale */
+    sim_time alarm_at;    /* as the node wants it; SIM_NEVER */
+    sim_time alarm_due;   /* instant of its event in the queue; SIM_NEVER: none. Others are stale */
+    uint32_t alarm_timer; /* of that event in the queue's wheel; 0: it can't be moved */
     uint32_t group;
     uint32_t site;
     sim_addr addr; /* 0: no network */

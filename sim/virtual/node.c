@@ -164,13 +164,11 @@ sim_node virtual_node_add(struct sim_world *w, uint32_t site, sim_addr addr, uin
         .ops = ops,
         .self = self,
         .alarm_at = SIM_NEVER,
+        .alarm_due = SIM_NEVER,
         .site = virtual_site_index(v, site),
         .addr = addr,
         .heard_at = VIRTUAL_NONE,
     };
-    for (size_t i = 0; i < VIRTUAL_ALARMS; i++) {
-        n->alarm_due[i] = SIM_NEVER;
-    }
     sim_rng_init(&v->rngs[v->nodes_len], v->config.seed, SIM_RNG_NODE, id);
     v->unfinished++;
     return v->config.first_node + v->nodes_len++;

@@ -18,6 +18,7 @@ enum {
     LINE = 64,                               /* bytes of a cache line */
     BEFORE = ARITY - 1,                      /* places before the first key */
     CAP_MIN = 64,                            /* events at first */
+    WORD = 64,                               /* bits */
     SMALL = 8192,                            /* keys that are in a core's own caches anyway */
     LANE_FIRST = 64,                         /* events of a lane at first; doubles */
     SLOTS_MAX = (1 << VIRTUAL_SLOT_BITS) - 1 /* events that may be pending */
@@ -42,6 +43,7 @@ static bool queue_reserve(struct virtual_queue *q, uint32_t cap)
 {
     size_t size = ((size_t)cap + BEFORE + ARITY) * sizeof(struct virtual_key);
     struct virtual_event *events;
+    struct virtual_far *far;
     struct virtual_key *memory;
 
     events = realloc(q->events, (size_t)cap * sizeof(*events));
@@ -49,6 +51,11 @@ static bool queue_reserve(struct virtual_queue *q, uint32_t cap)
         return false;
     }
     q->events = events;
+    far = realloc(q->wheel.far, (size_t)cap * sizeof(*far));
+    if (far == NULL) {
+        return false;
+    }
+    q->wheel.far = far;
     memory = aligned_alloc(LINE, (size + LINE - 1) / LINE * LINE);
     if (memory == NULL) {
         return false;
@@ -83,6 +90,7 @@ int virtual_queue_init(struct virtual_queue *q, uint32_t cap)
 void virtual_queue_deinit(struct virtual_queue *q)
 {
     free(q->events);
+    free(q->wheel.far);
     if (q->heap != NULL) {
         free(q->heap - BEFORE);
     }
@@ -94,12 +102,29 @@ void virtual_queue_deinit(struct virtual_queue *q)
 
 uint64_t virtual_queue_bytes(const struct virtual_queue *q)
 {
-    uint64_t bytes = (uint64_t)q->cap * (sizeof(*q->heap) + sizeof(*q->events));
+    uint64_t bytes =
+        (uint64_t)q->cap * (sizeof(*q->heap) + sizeof(*q->events) + sizeof(*q->wheel.far));
 
     for (size_t i = 0; i < VIRTUAL_LANES; i++) {
         bytes += (uint64_t)q->lanes[i].cap * sizeof(*q->lanes[i].ring);
     }
     return bytes;
+}
+
+/* Only what is used: a run may have many thousand sites, one after another. */
+static void wheel_clear(struct virtual_wheel *w)
+{
+    for (unsigned level = 0; level < VIRTUAL_WHEEL_LEVELS; level++) {
+        for (uint32_t i = 0; i < VIRTUAL_WHEEL_BUCKETS / WORD; i++) {
+            if (w->used[level][i] != 0) {
+                memset(&w->first[level][i * WORD], 0, WORD * sizeof(w->first[level][0]));
+                w->used[level][i] = 0;
+            }
+        }
+    }
+    w->until = 0;
+    w->block = 0;
+    w->len = 0;
 }
 
 void virtual_queue_clear(struct virtual_queue *q)
@@ -108,6 +133,7 @@ void virtual_queue_clear(struct virtual_queue *q)
     q->number = 0;
     q->open = false;
     q->lanes_len = q->in_lanes = 0;
+    wheel_clear(&q->wheel);
 }
 
 /* ---- Lanes ---- */
@@ -273,6 +299,175 @@ static void close_hole(struct virtual_queue *q)
     rise(heap, hole, last);
 }
 
+/* ---- The wheel ---- */
+
+enum {
+    SMALL_LEVEL,
+    LARGE_LEVEL,
+    LARGE_SHIFT = VIRTUAL_WHEEL_SHIFT + VIRTUAL_WHEEL_BITS,
+    FIRST_OF = 1 << 30, /* in `before`: a bucket's level and number */
+};
+
+static inline void put_into(struct virtual_wheel *w, unsigned level, uint64_t number, uint32_t slot)
+{
+    uint32_t bucket = (uint32_t)number % VIRTUAL_WHEEL_BUCKETS, next = w->first[level][bucket];
+
+    w->far[slot].next = next;
+    w->far[slot].before = FIRST_OF | level << VIRTUAL_WHEEL_BITS | bucket;
+    if (next != 0) {
+        w->far[next - 1].before = slot + 1;
+    }
+    w->first[level][bucket] = slot + 1;
+    w->used[level][bucket / WORD] |= UINT64_C(1) << bucket % WORD;
+}
+
+static void take_out(struct virtual_wheel *w, uint32_t slot)
+{
+    struct virtual_far *far = &w->far[slot];
+
+    if (far->next != 0) {
+        w->far[far->next - 1].before = far->before;
+    }
+    if (far->before < FIRST_OF) {
+        w->far[far->before - 1].next = far->next;
+    } else {
+        uint32_t level = far->before >> VIRTUAL_WHEEL_BITS & 1;
+        uint32_t bucket = far->before % VIRTUAL_WHEEL_BUCKETS;
+
+        w->first[level][bucket] = far->next;
+        if (far->next == 0) {
+            w->used[level][bucket / WORD] &= ~(UINT64_C(1) << bucket % WORD);
+        }
+    }
+    far->before = 0;
+    w->len--;
+}
+
+/* What lies further off would be put from bucket to bucket too often: 13 days. */
+#define FAR_AWAY (UINT64_C(1) << 50)
+
+/* Else it belongs into the heap. */
+static inline bool is_for_wheel(const struct virtual_wheel *w, sim_time at)
+{
+    return at >= w->until && at - w->until < FAR_AWAY;
+}
+
+/* What is too far waits in the last of the large buckets, and is put into another one from there.
+ */
+static inline void put_timer(struct virtual_wheel *w, uint32_t slot)
+{
+    uint64_t at = w->far[slot].key.at, block = at >> LARGE_SHIFT;
+    uint64_t last = w->block + VIRTUAL_WHEEL_BUCKETS - 1;
+
+    if (block == w->block) {
+        put_into(w, SMALL_LEVEL, at >> VIRTUAL_WHEEL_SHIFT, slot);
+    } else {
+        put_into(w, LARGE_LEVEL, block < last ? block : last, slot);
+    }
+}
+
+static inline void wheel_add(struct virtual_wheel *w, struct virtual_key key, uint32_t slot)
+{
+    w->far[slot].key = key;
+    w->len++;
+    put_timer(w, slot);
+}
+
+/* Takes a bucket's events out; returns the first, slot + 1. */
+static uint32_t empty_bucket(struct virtual_wheel *w, unsigned level, uint32_t bucket)
+{
+    uint32_t first = w->first[level][bucket];
+
+    w->first[level][bucket] = 0;
+    w->used[level][bucket / WORD] &= ~(UINT64_C(1) << bucket % WORD);
+    return first;
+}
+
+/* The first bucket from `from` on that has something; VIRTUAL_WHEEL_BUCKETS: none. */
+static uint32_t next_used(const struct virtual_wheel *w, unsigned level, uint32_t from)
+{
+    uint64_t word = w->used[level][from / WORD] & UINT64_MAX << from % WORD;
+
+    for (uint32_t i = from / WORD;;) {
+        if (word != 0) {
+            return i * WORD + (uint32_t)__builtin_ctzll(word);
+        }
+        if (++i == VIRTUAL_WHEEL_BUCKETS / WORD) {
+            return VIRTUAL_WHEEL_BUCKETS;
+        }
+        word = w->used[level][i];
+    }
+}
+
+/* The number of the next large bucket that has something; there is one. */
+static uint64_t next_block(const struct virtual_wheel *w)
+{
+    uint32_t here = (uint32_t)w->block % VIRTUAL_WHEEL_BUCKETS;
+    uint32_t next = next_used(w, LARGE_LEVEL, here);
+
+    next = next < VIRTUAL_WHEEL_BUCKETS ? next : next_used(w, LARGE_LEVEL, 0);
+    assert(next < VIRTUAL_WHEEL_BUCKETS && next != here);
+    return w->block + (next - here) % VIRTUAL_WHEEL_BUCKETS;
+}
+
+/* From here on everything up to the end of the small bucket of `at` is looked for in the heap. */
+static void wheel_pass(struct virtual_wheel *w, sim_time at)
+{
+    w->block = at >> LARGE_SHIFT;
+    w->until = ((at >> VIRTUAL_WHEEL_SHIFT) + 1) << VIRTUAL_WHEEL_SHIFT;
+    w->until = w->until == 0 ? SIM_NEVER : w->until; /* the end of time */
+}
+
+/* A large bucket, the next that has something, becomes small ones. */
+static void wheel_unfold(struct virtual_wheel *w, uint64_t block)
+{
+    uint32_t first = empty_bucket(w, LARGE_LEVEL, (uint32_t)block % VIRTUAL_WHEEL_BUCKETS);
+
+    w->block = block;
+    w->until = block << LARGE_SHIFT;
+    while (first != 0) {
+        uint32_t slot = first - 1;
+
+        first = w->far[slot].next;
+        put_timer(w, slot);
+    }
+}
+
+/* The wheel is not empty, and `at` is the earliest instant outside of it: one step towards that
+ * instant. `until` grows, unless a large bucket is unfolded. */
+static __attribute__((noinline)) void wheel_turn(struct virtual_queue *q, sim_time at)
+{
+    struct virtual_wheel *w = &q->wheel;
+    uint32_t bucket = VIRTUAL_WHEEL_BUCKETS;
+    uint64_t number;
+
+    if (w->until >> LARGE_SHIFT == w->block) {
+        bucket = next_used(w, SMALL_LEVEL,
+                           (uint32_t)(w->until >> VIRTUAL_WHEEL_SHIFT) % VIRTUAL_WHEEL_BUCKETS);
+    }
+    if (bucket == VIRTUAL_WHEEL_BUCKETS) {
+        uint64_t block = next_block(w);
+
+        if (block > at >> LARGE_SHIFT) {
+            wheel_pass(w, at);
+        } else {
+            wheel_unfold(w, block);
+        }
+        return;
+    }
+    number = w->block << VIRTUAL_WHEEL_BITS | bucket;
+    if (number > at >> VIRTUAL_WHEEL_SHIFT) {
+        wheel_pass(w, at);
+        return;
+    }
+    w->until = (number + 1) << VIRTUAL_WHEEL_SHIFT;
+    for (uint32_t i = empty_bucket(w, SMALL_LEVEL, bucket); i != 0; i = w->far[i - 1].next) {
+        w->len--;
+        w->far[i - 1].before = 0;
+        rise(q->heap, q->len++, w->far[i - 1].key);
+    }
+}
+
 struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
 {
     uint32_t slot = take_slot(q);
@@ -282,6 +477,14 @@ struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
         return NULL;
     }
     key = (struct virtual_key){at, q->number++ << VIRTUAL_SLOT_BITS | slot};
+    if (is_for_wheel(&q->wheel, at)) {
+        wheel_add(&q->wheel, key, slot);
+        q->timer = slot + 1;
+        virtual_queue_note_peak(q);
+        return &q->events[slot];
+    }
+    q->timer = 0;
+    q->wheel.far[slot].before = 0;
     if (q->open) {
         q->open = false;
         sink(q, key);
@@ -292,24 +495,64 @@ struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at)
     return &q->events[slot];
 }
 
+bool virtual_queue_move_timer(struct virtual_queue *q, uint32_t timer, sim_time at)
+{
+    struct virtual_wheel *w = &q->wheel;
+    uint32_t slot = timer - 1;
+    struct virtual_key key = {at, q->number << VIRTUAL_SLOT_BITS | slot};
+
+    if (w->far[slot].before == 0 || !is_for_wheel(w, at)) {
+        return false;
+    }
+    q->number++;
+    take_out(w, slot);
+    wheel_add(w, key, slot);
+    return true;
+}
+
+bool virtual_queue_drop_timer(struct virtual_queue *q, uint32_t timer)
+{
+    uint32_t slot = timer - 1;
+
+    if (q->wheel.far[slot].before == 0) {
+        return false;
+    }
+    take_out(&q->wheel, slot);
+    q->events[slot].node = q->free;
+    q->free = slot + 1;
+    return true;
+}
+
 /* ---- The earliest ---- */
 
 /* The lane that the earliest event is in; NULL: it is in the heap, or there is none. */
 static inline struct virtual_lane *first_lane(struct virtual_queue *q, struct virtual_key *key)
 {
-    struct virtual_lane *best = NULL;
+    struct virtual_lane *best;
 
     if (q->open) {
         close_hole(q);
     }
-    *key = q->len > 0 ? q->heap[0] : NOTHING;
-    for (uint32_t i = 0; i < q->lanes_len; i++) {
-        if (wide_of(&q->lanes[i].head) < wide_of(key)) {
-            best = &q->lanes[i];
-            *key = best->head;
+    for (;;) {
+        best = NULL;
+        *key = q->len > 0 ? q->heap[0] : NOTHING;
+        for (uint32_t i = 0; i < q->lanes_len; i++) {
+            if (wide_of(&q->lanes[i].head) < wide_of(key)) {
+                best = &q->lanes[i];
+                *key = best->head;
+            }
         }
+        if (key->at < q->wheel.until) {
+            return best;
+        }
+        if (q->wheel.len == 0) {
+            if (key->at != SIM_NEVER) {
+                wheel_pass(&q->wheel, key->at);
+            }
+            return best;
+        }
+        wheel_turn(q, key->at);
     }
-    return best;
 }
 
 sim_time virtual_queue_next(struct virtual_queue *q)

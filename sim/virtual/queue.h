@@ -1,17 +1,24 @@
-/* sim/virtual/queue.h -- what will happen, in order: a 4-ary heap of 16-byte keys.
+/* sim/virtual/queue.h -- what will happen, in order: a 4-ary heap of 16-byte keys, and a wheel for
+ * what is further away.
  *
  * A key is an instant and a number that counts up, so that events of one instant come out in the
  * order in which they were put in. The key's low bits name the event's slot; slots are recycled and
- * never move, so nothing is allocated per event once the queue has grown to its size. An event is
- * never taken out early: who changes its mind compares on arrival (see struct virtual_node's
- * alarm).
+ * never move, so nothing is allocated per event once the queue has grown to its size. An event in
+ * the heap or a lane is never taken out early: who changes its mind compares on arrival.
  *
  * Most events of a LAN come a fixed time after they were caused: its latency. Those of one such
  * delay come in the order of their causes, so a lane (a ring) holds them without any sorting, and
- * the earliest of all is the earliest of the heap's and the lanes' first. */
+ * the earliest of all is the earliest of the heap's and the lanes' first.
+ *
+ * Most others are timers, seconds away. A heap would sift each one past all that wait for as long;
+ * the wheel only notes in which fraction of a second it is due, and hands those to the heap when
+ * their time comes. Until then a timer can be set anew, or dropped, at once (see struct
+ * virtual_node's alarm): most are, before they are due. So the heap holds the nearest few, and
+ * everything still comes out by its key: the wheel changes no order. */
 #ifndef SIM_VIRTUAL_QUEUE_H
 #define SIM_VIRTUAL_QUEUE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +60,31 @@ struct virtual_lane {
     uint32_t cap;        /* a power of two, or 0 */
 };
 
+/* Buckets of 2^21 ns (2.1 ms), as many as make one of 2^31 ns (2.1 s), and as many of these: 36
+ * minutes. As in Varghese and Lauck's hierarchical timing wheels (1987), of two levels. */
+enum {
+    VIRTUAL_WHEEL_LEVELS = 2,
+    VIRTUAL_WHEEL_SHIFT = 21, /* log2 of a small bucket's nanoseconds */
+    VIRTUAL_WHEEL_BITS = 10,  /* log2 of the buckets of a level */
+    VIRTUAL_WHEEL_BUCKETS = 1 << VIRTUAL_WHEEL_BITS,
+};
+
+/* A slot that is in the wheel. */
+struct virtual_far {
+    struct virtual_key key;
+    uint32_t next;   /* in its bucket, slot + 1; 0 */
+    uint32_t before; /* the same, or which bucket it is the first of; 0: not in the wheel */
+};
+
+struct virtual_wheel {
+    sim_time until; /* all events before it are in the heap or in lanes; a bucket's beginning */
+    uint64_t block; /* number, since time 0, of the large bucket that the small ones are parts of */
+    uint32_t len;   /* events */
+    struct virtual_far *far;                                         /* by slot */
+    uint64_t used[VIRTUAL_WHEEL_LEVELS][VIRTUAL_WHEEL_BUCKETS / 64]; /* a bit a bucket */
+    uint32_t first[VIRTUAL_WHEEL_LEVELS][VIRTUAL_WHEEL_BUCKETS];     /* slot + 1; 0: empty */
+};
+
 struct virtual_queue {
     struct virtual_key *heap;
     uint32_t len, cap; /* `len` counts the open place too */
@@ -61,10 +93,12 @@ struct virtual_queue {
     uint32_t free;                /* first free slot + 1, linked through `node`; 0: none */
     uint32_t fresh;               /* slots never used begin here */
     uint64_t number;
-    bool open; /* heap[0] has been taken out and nothing has come in its place yet */
+    uint32_t timer; /* of the event added last: slot + 1 when it is in the wheel, else 0 */
+    bool open;      /* heap[0] has been taken out and nothing has come in its place yet */
     uint32_t lanes_len;
     uint32_t in_lanes; /* events */
     struct virtual_lane lanes[VIRTUAL_LANES];
+    struct virtual_wheel wheel;
 };
 
 /* Room for `cap` events at first. 0 or SIM_ENOMEM. */
@@ -81,7 +115,7 @@ struct virtual_event *virtual_queue_add(struct virtual_queue *q, sim_time at);
 /* Events that wait. */
 static inline uint32_t virtual_queue_count(const struct virtual_queue *q)
 {
-    return q->len - q->open + q->in_lanes;
+    return q->len - q->open + q->in_lanes + q->wheel.len;
 }
 static inline void virtual_queue_note_peak(struct virtual_queue *q)
 {
@@ -110,6 +144,7 @@ static inline struct virtual_event *virtual_queue_add_after(struct virtual_queue
             lane->head = waiting->key;
         }
         q->in_lanes++;
+        q->timer = 0;
         virtual_queue_note_peak(q);
         return &waiting->event;
     }
@@ -125,6 +160,11 @@ static inline bool virtual_queue_take(struct virtual_queue *q, sim_time *at,
 {
     return virtual_queue_take_before(q, SIM_NEVER, at, out);
 }
+/* An event that was added with q->timer != 0 comes at `at` instead, as if it was added now;
+ * dropped: never. False when it is not in the wheel any more, or would have to leave it: then
+ * nothing has changed. Not with a timer whose event was taken or dropped. */
+bool virtual_queue_move_timer(struct virtual_queue *q, uint32_t timer, sim_time at);
+bool virtual_queue_drop_timer(struct virtual_queue *q, uint32_t timer);
 uint64_t virtual_queue_bytes(const struct virtual_queue *q); /* memory held */
 
 #endif /* SIM_VIRTUAL_QUEUE_H */

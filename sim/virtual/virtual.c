@@ -53,14 +53,14 @@ static void alarm_add(struct sim_virtual *v, uint32_t node, sim_time at)
 {
     struct virtual_node *n = &v->nodes[node];
 
-    for (size_t i = VIRTUAL_ALARMS - 1; i > 0; i--) {
-        n->alarm_due[i] = n->alarm_due[i - 1]; /* the latest is forgotten: it will be stale */
-    }
-    n->alarm_due[0] = at;
+    n->alarm_due = at;
     virtual_add(v, at, VIRTUAL_ALARM, node);
+    n->alarm_timer = v->queue.timer;
 }
 
-/* A later instant costs nothing: the event that is in the queue looks again when it arrives. */
+/* Most alarms are set anew before they ring, and as long as theirs is a timer in the wheel that
+ * leaves nothing behind. One that is nearer can't be taken back: if it is too early it looks again
+ * when it arrives, if too late it will be stale. */
 static void world_wake_at(struct sim_world *w, sim_node node, sim_time at)
 {
     struct sim_virtual *v = virtual_of(w);
@@ -72,7 +72,17 @@ static void world_wake_at(struct sim_world *w, sim_node node, sim_time at)
     }
     at = at > v->now ? at : v->now;
     n->alarm_at = at;
-    if (at < n->alarm_due[0]) {
+    if (n->alarm_timer != 0 && n->alarm_due != at) {
+        if (at != SIM_NEVER && virtual_queue_move_timer(&v->queue, n->alarm_timer, at)) {
+            n->alarm_due = at;
+            return;
+        }
+        if (virtual_queue_drop_timer(&v->queue, n->alarm_timer)) {
+            n->alarm_due = SIM_NEVER;
+        }
+        n->alarm_timer = 0;
+    }
+    if (at < n->alarm_due) {
         alarm_add(v, index, at);
     }
 }
@@ -81,14 +91,12 @@ static void alarm_event(struct sim_virtual *v, const struct virtual_event *e)
 {
     struct virtual_node *n = &v->nodes[e->node];
 
-    if (n->alarm_due[0] != v->now) {
+    if (n->alarm_due != v->now) {
         virtual_say(v, "alarm, stale");
         return;
     }
-    for (size_t i = 1; i < VIRTUAL_ALARMS; i++) {
-        n->alarm_due[i - 1] = n->alarm_due[i];
-    }
-    n->alarm_due[VIRTUAL_ALARMS - 1] = SIM_NEVER;
+    n->alarm_due = SIM_NEVER;
+    n->alarm_timer = 0;
     if (n->alarm_at <= v->now) {
         n->alarm_at = SIM_NEVER;
         v->notices++;
@@ -96,7 +104,7 @@ static void alarm_event(struct sim_virtual *v, const struct virtual_event *e)
         n->ops->wake(n->self, v->now);
     } else {
         virtual_say(v, "alarm, put off");
-        if (n->alarm_at < n->alarm_due[0]) {
+        if (n->alarm_at != SIM_NEVER) {
             alarm_add(v, e->node, n->alarm_at);
         }
     }
@@ -574,7 +582,8 @@ uint64_t sim_virtual_memory(const struct sim_virtual_config *config,
         sizeof(struct virtual_fetch) + FETCH_BYTES + (has_machines ? MACHINE_FETCH_BYTES : 0);
     uint64_t a_node =
         sizeof(struct virtual_node) + sizeof(struct sim_rng) + 2 * sizeof(uint32_t) + NAMES_BYTES +
-        EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event)) +
+        EVENTS_A_NODE * (sizeof(struct virtual_key) + sizeof(struct virtual_event) +
+                         sizeof(struct virtual_far)) +
         sizeof(struct virtual_file) + sizeof(uint32_t) + (has_machines ? MACHINE_BYTES : 0);
 
     return FIXED_BYTES + crowd->nodes * a_node + crowd->fetching * a_fetch +

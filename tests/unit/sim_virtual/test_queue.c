@@ -1,5 +1,5 @@
 /* Goal: the event queue gives events back by instant, then in order of addition, whatever the mix
- * of additions and removals, and recycles its slots.
+ * of additions and removals, and recycles its slots; timers may be moved and dropped.
  * Method: a plain sorted list as oracle, random mixes from several seeds, and the corners. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@ enum { PENDING_MAX = 3000, STEPS = 20000 };
 
 struct pending {
     sim_time at;
-    uint64_t number;
+    uint64_t number; /* which event it is */
+    uint64_t order;  /* of addition, or of its latest move */
+    uint32_t timer;
 };
 
 /* Where the earliest of the oracle's list is; among equals the one added first. */
@@ -21,7 +23,7 @@ static size_t earliest_of(const struct pending *list, size_t len)
 
     for (size_t i = 1; i < len; i++) {
         if (list[i].at < list[best].at ||
-            (list[i].at == list[best].at && list[i].number < list[best].number)) {
+            (list[i].at == list[best].at && list[i].order < list[best].order)) {
             best = i;
         }
     }
@@ -63,7 +65,8 @@ static void mix(uint64_t seed, uint64_t spread, uint32_t pending_max)
 
             cr_assert(e != NULL);
             *e = (struct virtual_event){.a = number};
-            list[len++] = (struct pending){at, number++};
+            list[len++] = (struct pending){.at = at, .number = number, .order = number};
+            number++;
         } else {
             take_one(&q, list, &len, seed);
         }
@@ -118,7 +121,8 @@ static void engine(uint64_t seed, uint32_t lanes)
             struct virtual_event *e = virtual_queue_add_after(&q, now + delay, delay);
 
             *e = (struct virtual_event){.a = number};
-            list[len++] = (struct pending){now + delay, number++};
+            list[len++] = (struct pending){.at = now + delay, .number = number, .order = number};
+            number++;
         }
         peak = len > peak ? len : peak;
         cr_assert_eq(virtual_queue_count(&q), len);
@@ -181,6 +185,80 @@ Test(queue, orders_by_instant_alone_in_the_upper_half_of_time)
     }
     cr_assert(!virtual_queue_take(&q, &at, &e));
     virtual_queue_deinit(&q);
+}
+
+/* A timer that is still in the wheel obeys; one that is not changes nothing, and says so. */
+static void change_one(struct virtual_queue *q, struct pending *one, sim_time to, bool drop,
+                       uint64_t *number, uint64_t *obeyed)
+{
+    bool is_there = one->timer != 0;
+    bool done = is_there && (drop ? virtual_queue_drop_timer(q, one->timer)
+                                  : virtual_queue_move_timer(q, one->timer, to));
+
+    *obeyed += done;
+    if (done && drop) {
+        one->timer = 0;
+        one->at = SIM_NEVER;
+    } else if (done) {
+        one->at = to;
+        one->order = (*number)++;
+    }
+}
+
+/* Distances up to 2^bits ns: within a small bucket, between large ones, and too far for both. */
+static void timers(uint64_t seed, unsigned bits)
+{
+    static struct pending list[PENDING_MAX];
+    struct virtual_queue q;
+    struct virtual_event e;
+    struct sim_rng rng;
+    uint64_t number = 0, obeyed = 0;
+    sim_time now = 0, at;
+    size_t len = 0;
+
+    sim_rng_init(&rng, seed, SIM_RNG_TEST, bits);
+    cr_assert(virtual_queue_init(&q, 0) == 0);
+    virtual_queue_add_lane(&q, 100);
+    for (int step = 0; step < STEPS || len > 0; step++) {
+        sim_time then = now + (sim_rng_next(&rng) >> (64 - 1 - sim_rng_below(&rng, bits)));
+        uint64_t what = step < STEPS ? sim_rng_below(&rng, 8) : 7;
+
+        if (len == 0 || (what < 3 && len < 300)) {
+            struct virtual_event *added = virtual_queue_add_after(&q, then, then - now);
+
+            *added = (struct virtual_event){.a = number};
+            list[len++] = (struct pending){then, number, number, q.timer};
+            number++;
+        } else if (what < 6) {
+            size_t i = sim_rng_below(&rng, len);
+
+            change_one(&q, &list[i], then, what == 5, &number, &obeyed);
+            if (list[i].at == SIM_NEVER) {
+                list[i] = list[--len];
+            }
+        } else {
+            size_t best = earliest_of(list, len);
+
+            cr_assert(virtual_queue_take(&q, &at, &e));
+            cr_assert(at == list[best].at && e.a == list[best].number, "seed %llu, %u bits",
+                      (unsigned long long)seed, bits);
+            now = at;
+            list[best] = list[--len];
+        }
+        cr_assert_eq(virtual_queue_count(&q), len);
+    }
+    cr_assert(!virtual_queue_take(&q, &at, &e));
+    cr_assert(bits < 30 || obeyed > STEPS / 20, "%llu", (unsigned long long)obeyed);
+    virtual_queue_deinit(&q);
+}
+
+Test(queue, lets_timers_be_moved_and_dropped)
+{
+    static const unsigned bits[] = {12, 20, 22, 30, 33, 40, 45, 55};
+
+    for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+        timers(i + 1, bits[i]);
+    }
 }
 
 /* What the engine does: take one, add some, look at the next. */
