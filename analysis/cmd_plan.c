@@ -28,8 +28,8 @@ static const struct analysis_usage usage = {
         "http 6 instead of TFTP; limit 8, a shaper on the line (only when its use is limited);\n"
         "load-server 16, a server on each site. Sums of them are tried from the cheapest up, at "
         "most\n"
-        "200 for a class; all sites run at most 16 times with measures. Blocks and windows are "
-        "the\n"
+        "200 for a class; all sites run at most 16 times with measures, and then cheaper mixes\n"
+        "of several classes' measures are tried, at most 400. Blocks and windows are the\n"
         "server's: they hold for all sites.\n\n"
         "With --out DIR: plan.json, all of it (pfsim schema plan), and planned.json, the scenario "
         "with\n"
@@ -235,7 +235,8 @@ int analysis_cmd_plan(const struct analysis_program *program, int argc, char **a
          .kind = ANALYSIS_OPTION_TEXT,
          .to = &f.seeds,
          .value = "N",
-         .help = "all of so many seeds must keep it, from the scenario's on; default 5"},
+         .help = "all of so many seeds must keep it in searches, from the scenario's on, and all "
+                 "sites together with up to four times as many; default 5"},
         {.name = "methods",
          .kind = ANALYSIS_OPTION_TEXT,
          .to = &f.methods,

@@ -11,13 +11,10 @@
 #include "scenarios/build_inner.h"
 
 enum {
-    BYTES_FETCHING = 1088, /* beside what the world takes for it */
-    BYTES_SHARING = 600,   /* the peer machine, and what the world keeps for its streams */
-    BYTES_FILE = 1200,     /* a tree with its links, for each file that is shared, */
-    BYTES_FILE_BARE = 900, /* of a phone without provisioning, */
-    BYTES_FILE_MORE = 570, /* and for those behind the first FILES_WHOLE, since some trees have
-                              ended; or behind the first of a load that has one tree */
-    FILES_WHOLE = 5,
+    BYTES_SHARING = 3100, /* the peer machine with what it keeps for the next file, the world's
+                             streams, ports and events of it */
+    BYTES_FILE = 500, /* a tree, a place in its root's table, the copy: for each file, also where
+                         a load has one tree */
 };
 
 static uint64_t bytes_of(const struct scenario_firmware *firmware)
@@ -83,10 +80,7 @@ static uint64_t sharing_of(const struct scenario *s, const struct scenario_site 
                            const struct scenario_phones *phones, uint64_t count)
 {
     uint64_t files = s->firmware[phones->firmware].files_len;
-    uint64_t most = s->pfs.hierarchy == PFS_PER_LOAD ? 1 : FILES_WHOLE;
-    uint64_t whole = files < most ? files : most;
-    uint64_t each = phones->system == SCENARIO_BARE ? BYTES_FILE_BARE : BYTES_FILE;
-    uint64_t bytes = BYTES_SHARING + whole * each + (files - whole) * BYTES_FILE_MORE;
+    uint64_t bytes = BYTES_SHARING + files * BYTES_FILE;
 
     return share_of(count * bytes, stay_of(s, site, phones), spread_of(s, site));
 }
@@ -131,5 +125,5 @@ void build_memory_of(const struct scenario_run *run, uint32_t first, uint32_t le
         .fetching = fetching,
         .has_connections = !(s->server_protocols_given && s->protocols[0] == SIM_PROTOCOL_TFTP),
     };
-    *bytes = nodes * sizeof(struct phone) + fetching * BYTES_FETCHING + sharing;
+    *bytes = nodes * sizeof(struct phone) + sharing;
 }

@@ -167,6 +167,10 @@ static void add_notes(const struct plan *p, const struct plan_class *c, cJSON *o
             sites_of_tftp(p));
         note(notes, text);
     }
+    if (c->mixed) {
+        note(notes, "its measure was found with all sites, in a mix that is cheaper than what each "
+                    "class takes by its own search");
+    }
     if (c->doubled) {
         note(notes, "alone a shorter start would do; beside the other sites it takes this one");
     }
@@ -385,6 +389,7 @@ cJSON *plan_document(const struct plan *p, bool met)
     cJSON_AddNumberToObject(o, "sites", s->sites_total);
     cJSON_AddNumberToObject(o, "phones", s->phones_total);
     cJSON_AddNumberToObject(o, "seeds", p->config->seeds);
+    cJSON_AddNumberToObject(o, "confirmed", met ? p->confirmed : 0);
     add_needs(p, o);
     cJSON_AddBoolToObject(o, "fits_as_it_is", p->whole_as_it_is.met);
     cJSON_AddBoolToObject(o, "found", met);
@@ -407,6 +412,7 @@ cJSON *plan_document(const struct plan *p, bool met)
                           p->cautions != NULL ? cJSON_Duplicate(p->cautions, true)
                                               : cJSON_CreateArray());
     cJSON_AddNumberToObject(o, "rounds", p->rounds);
+    cJSON_AddNumberToObject(o, "mixes", p->mixes);
     cJSON_AddNumberToObject(o, "tries", tries);
     cJSON_AddNumberToObject(o, "runs", (double)p->runs);
     cJSON *budget = cJSON_AddObjectToObject(o, "budget");

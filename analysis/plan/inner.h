@@ -22,6 +22,7 @@ struct plan_class {
     cJSON *found; /* the last search, as document.c writes it; NULL: none */
     int twin;     /* class whose search is its own too; -1: none */
     bool doubled; /* its start is longer than the search's */
+    bool mixed;   /* its measure is of a mix, not of its search */
     /* Of the totals: what one copy may have, NAN: whatever; it can't have less; what it has with
      * its measure, alone. */
     double share[ANALYSIS_TOTALS_MAX];
@@ -45,12 +46,32 @@ struct plan {
     double factor[ANALYSIS_TOTALS_MAX];
     uint64_t runs;
     uint32_t rounds;
+    uint32_t mixes;     /* runs of all sites with mixes */
+    uint32_t confirmed; /* seeds of the last run of all sites that kept everything */
+    double events;      /* of the last run of all sites */
+};
+
+/* Runs that are made side by side. */
+struct plan_batch {
+    const struct plan *plan;
+    const struct analysis_measure *measures; /* of whole runs; NULL: searches */
+    size_t stride;         /* 0: the same in all; else of job i the i-th so many, the first seed */
+    const uint32_t *which; /* classes to search */
+    uint32_t first;        /* seed of the first whole run, from the scenario's on */
+    bool is_of_server;     /* whole runs with plan_server_settings instead */
+    uint32_t len;          /* classes, seeds, settings, or mixes */
 };
 
 /* ---- plan.c ---- */
 
 /* What lets a server that turns phones away at its limit serve them. */
 extern const struct analysis_setting plan_server_settings[PLAN_SETTINGS];
+/* answers[i] is job i's, the caller's: of a whole run {"whole", "classes", "caution",
+ * "peak_transfers", "events"}, of a search as plan_found_json() writes it. An exit status. */
+int plan_run_batch(struct plan *p, struct plan_batch *b, cJSON **answers);
+/* All sites with these measures and every seed: `*kept` when they keep everything, and then they
+ * are the classes' measures; else all is as before. An exit status. */
+int plan_try(struct plan *p, const struct analysis_measure *measures, bool *kept);
 void plan_tell(const struct plan *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Searches so many classes anew; their answers become their measures. An exit status. */
 int plan_search(struct plan *p, const uint32_t *which, uint32_t len);
@@ -86,6 +107,11 @@ double plan_contribution(const struct plan *p, size_t i, size_t k);
 int plan_balance(struct plan *p, bool *changed);
 /* Learns from a run of all sites how much the sum is off. */
 void plan_learn(struct plan *p);
+
+/* ---- mixes.c ---- */
+
+/* Cheaper measures of several classes at once, or any where there is no plan. An exit status. */
+int plan_mix(struct plan *p);
 
 /* ---- document.c ---- */
 

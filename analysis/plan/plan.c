@@ -77,6 +77,8 @@ static cJSON *read_whole(const struct plan *p, cJSON *document,
                           cJSON_DetachItemFromObjectCaseSensitive(document, "caution"));
     double peak = analysis_summary_number(document, "server", "peak_transfers");
     cJSON_AddNumberToObject(json, "peak_transfers", isnan(peak) ? 0 : peak);
+    double events = analysis_summary_number(document, "engine", "events");
+    cJSON_AddNumberToObject(json, "events", isnan(events) ? 0 : events);
     return json;
 }
 
@@ -110,26 +112,20 @@ static char *run_whole(const struct plan *p, const struct analysis_measure *meas
 
 /* ---- Children ---- */
 
-struct batch {
-    const struct plan *plan;
-    const struct analysis_measure *measures; /* of whole runs; NULL: searches */
-    const uint32_t *which;                   /* classes to search */
-    uint32_t first;                          /* seed of the first whole run */
-    bool is_of_server;                       /* whole runs with plan_server_settings instead */
-    uint32_t len;                            /* classes, seeds, or settings */
-};
-
 static char *work(void *context, const struct analysis_job *job)
 {
-    const struct batch *b = context;
+    const struct plan_batch *b = context;
 
     if (b->is_of_server) {
         return run_whole(b->plan, b->measures, &plan_server_settings[job->run],
                          b->plan->whole_as_it_is.seed);
     }
-    return b->measures != NULL ? run_whole(b->plan, b->measures, NULL,
-                                           b->plan->config->scenario->seed + b->first + job->run)
-                               : plan_search_class(b->plan, b->which[job->run]);
+    if (b->measures == NULL) {
+        return plan_search_class(b->plan, b->which[job->run]);
+    }
+    const struct analysis_measure *measures = b->measures + (size_t)job->run * b->stride;
+    uint32_t seed = b->first + (b->stride == 0 ? job->run : 0);
+    return run_whole(b->plan, measures, NULL, b->plan->config->scenario->seed + seed);
 }
 
 /* One parcel into answers[run]; a parcel that is only a number is the exit status of what could not
@@ -155,8 +151,7 @@ static int take(const struct plan *p, const char *text, size_t len, cJSON **answ
     return ANALYSIS_OK;
 }
 
-/* Runs all of a batch, side by side; answers[i] is job i's, the caller's. */
-static int run_batch(struct plan *p, struct batch *b, cJSON **answers)
+int plan_run_batch(struct plan *p, struct plan_batch *b, cJSON **answers)
 {
     struct analysis_pool *pool = NULL;
     char why[ANALYSIS_WHY_MAX];
@@ -224,8 +219,8 @@ static int run_some(struct plan *p, const struct analysis_measure *measures, boo
                     uint32_t first, uint32_t len)
 {
     cJSON **answers = calloc(len, sizeof(*answers));
-    struct batch b = {.plan = p, .measures = measures, .first = first, .len = len};
-    int status = answers == NULL ? ANALYSIS_REFUSED : run_batch(p, &b, answers);
+    struct plan_batch b = {.plan = p, .measures = measures, .first = first, .len = len};
+    int status = answers == NULL ? ANALYSIS_REFUSED : plan_run_batch(p, &b, answers);
 
     for (uint32_t i = 0; status == ANALYSIS_OK && i < len; i++) {
         const cJSON *classes = cJSON_GetObjectItemCaseSensitive(answers[i], "classes");
@@ -238,6 +233,8 @@ static int run_some(struct plan *p, const struct analysis_measure *measures, boo
         }
     }
     if (status == ANALYSIS_OK) {
+        const cJSON *events = cJSON_GetObjectItemCaseSensitive(answers[0], "events");
+        p->events = cJSON_IsNumber(events) ? events->valuedouble : 0;
         p->runs += len;
         cJSON_Delete(p->cautions);
         p->cautions = cJSON_DetachItemFromObjectCaseSensitive(answers[0], "caution");
@@ -248,15 +245,24 @@ static int run_some(struct plan *p, const struct analysis_measure *measures, boo
 
 /* All sites as they are with the first two seeds, else with the first, and with the others when
  * these keep everything: a miss is known early, and no answer depends on how many processors there
- * are. */
+ * are. What the seeds of a search keep must be kept by others too: a measure that was chosen among
+ * many because it did with a few seeds may owe that to chance. */
 static int run_seeds(struct plan *p, const struct analysis_measure *measures, bool as_it_is)
 {
     uint32_t seeds = p->config->seeds, some = seeds < 2 || !as_it_is ? 1 : 2;
+    const struct analysis_trial *whole = as_it_is ? &p->whole_as_it_is : &p->whole;
     int status = run_some(p, measures, as_it_is, 0, some);
 
-    if (status == ANALYSIS_OK && seeds > some &&
-        (as_it_is ? p->whole_as_it_is.met : p->whole.met)) {
+    if (status == ANALYSIS_OK && seeds > some && whole->met) {
         status = run_some(p, measures, as_it_is, some, seeds - some);
+    }
+    p->confirmed = seeds;
+    if (status == ANALYSIS_OK && seeds > 1 && whole->met) {
+        double room = ANALYSIS_PLAN_SEEDS_EVENTS / fmax(p->events, 1);
+        uint32_t more = seeds * (ANALYSIS_PLAN_SEEDS_TIMES - 1);
+        more = room < more ? (uint32_t)room : more;
+        p->confirmed += more;
+        status = more > 0 ? run_some(p, measures, as_it_is, seeds, more) : ANALYSIS_OK;
     }
     return status;
 }
@@ -289,8 +295,8 @@ static void use_found(struct plan *p, struct plan_class *c, cJSON *found)
 static int search_these(struct plan *p, const uint32_t *which, uint32_t len)
 {
     cJSON **answers = calloc(len + 1, sizeof(*answers));
-    struct batch b = {.plan = p, .which = which, .len = len};
-    int status = answers == NULL ? ANALYSIS_REFUSED : run_batch(p, &b, answers);
+    struct plan_batch b = {.plan = p, .which = which, .len = len};
+    int status = answers == NULL ? ANALYSIS_REFUSED : plan_run_batch(p, &b, answers);
 
     for (uint32_t i = 0; status == ANALYSIS_OK && i < len; i++) {
         use_found(p, &p->classes[which[i]], answers[i]);
@@ -549,44 +555,47 @@ static struct plan_class *dearest(struct plan *p, const bool *seen)
     return most;
 }
 
-/* All sites without the measure of `c`: kept when they keep everything, else all is as before. */
-static int run_without(struct plan *p, struct plan_class *c)
+int plan_try(struct plan *p, const struct analysis_measure *measures, bool *kept)
 {
-    struct analysis_measure *measures = calloc(p->classes_len + 1, sizeof(*measures));
+    struct analysis_measure *had = calloc(p->classes_len + 1, sizeof(*had));
     struct analysis_trial *now = calloc(p->classes_len + 1, sizeof(*now)), whole = p->whole;
-    struct analysis_measure had = c->measure;
     cJSON *cautions = p->cautions;
-    int status = measures == NULL || now == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
+    uint32_t confirmed = p->confirmed;
+    int status = had == NULL || now == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
 
+    *kept = false;
     p->cautions = NULL;
-    c->measure = (struct analysis_measure){.parts = c->given};
     for (size_t i = 0; status == ANALYSIS_OK && i < p->classes_len; i++) {
-        measures[i] = p->classes[i].measure;
+        had[i] = p->classes[i].measure;
         now[i] = p->classes[i].now;
+        p->classes[i].measure = measures[i];
     }
     if (status == ANALYSIS_OK) {
         status = run_seeds(p, measures, false);
+        *kept = status == ANALYSIS_OK && p->whole.met;
     }
-    if (status == ANALYSIS_OK && !p->whole.met) {
-        c->measure = had;
+    if (status == ANALYSIS_OK && !*kept) {
         p->whole = whole;
+        p->confirmed = confirmed;
         cJSON_Delete(p->cautions);
         p->cautions = cautions;
         cautions = NULL;
         for (size_t i = 0; i < p->classes_len; i++) {
+            p->classes[i].measure = had[i];
             p->classes[i].now = now[i];
         }
     }
     cJSON_Delete(cautions);
-    free(measures);
+    free(had);
     free(now);
     return status;
 }
 
 static int shed(struct plan *p)
 {
-    bool *seen = calloc(p->classes_len + 1, sizeof(*seen));
-    int status = seen == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
+    struct analysis_measure *measures = calloc(p->classes_len + 1, sizeof(*measures));
+    bool *seen = calloc(p->classes_len + 1, sizeof(*seen)), kept;
+    int status = seen == NULL || measures == NULL ? ANALYSIS_REFUSED : ANALYSIS_OK;
     struct plan_class *c;
 
     for (int i = 0; i < ANALYSIS_PLAN_SHED_MAX && status == ANALYSIS_OK && p->draft.is_more &&
@@ -594,8 +603,13 @@ static int shed(struct plan *p)
          i++) {
         seen[c - p->classes] = true;
         plan_tell(p, "all sites without the measure of %s\n", c->site->name);
-        status = run_without(p, c);
+        for (size_t k = 0; k < p->classes_len; k++) {
+            measures[k] = p->classes[k].measure;
+        }
+        measures[c - p->classes] = (struct analysis_measure){.parts = c->given};
+        status = plan_try(p, measures, &kept);
     }
+    free(measures);
     free(seen);
     return status;
 }
@@ -623,14 +637,14 @@ static int search_first(struct plan *p)
 static int try_server(struct plan *p, const struct analysis_measure *none)
 {
     const struct scenario *s = p->config->scenario;
-    struct batch b = {.plan = p, .measures = none, .is_of_server = true, .len = PLAN_SETTINGS};
+    struct plan_batch b = {.plan = p, .measures = none, .is_of_server = true, .len = PLAN_SETTINGS};
 
     if (p->whole_as_it_is.refused <= 0 || s->server.max_transfers == 0 ||
         s->server.overflow != SIM_OVERFLOW_REFUSE) {
         return ANALYSIS_OK;
     }
     plan_tell(p, "all sites as they are, without the server's limit and with a queue\n");
-    int status = run_batch(p, &b, p->servers);
+    int status = plan_run_batch(p, &b, p->servers);
     p->runs += status == ANALYSIS_OK ? b.len : 0;
     return status;
 }
@@ -663,7 +677,10 @@ static int go(struct plan *p)
     if (status == ANALYSIS_OK) {
         status = confirm(p);
     }
-    return status == ANALYSIS_OK ? shed(p) : status;
+    if (status == ANALYSIS_OK) {
+        status = shed(p);
+    }
+    return status == ANALYSIS_OK ? plan_mix(p) : status;
 }
 
 static char *hand_over(const struct plan *p)

@@ -323,7 +323,7 @@ static void add_as_it_is(struct sentence *s, const cJSON *d)
 static void add_margin(struct sentence *s, const cJSON *d)
 {
     const cJSON *planned = at(d, "planned");
-    double seeds = number(d, "seeds");
+    double seeds = is_true(d, "found") ? number(d, "confirmed") : number(d, "seeds");
     char cell[ANALYSIS_CELL_MAX], need[ANALYSIS_QUANTITY_TEXT_MAX];
 
     add(s, "%s phone after %s; ", is_true(d, "fits_as_it_is") ? "Last" : "As planned the last",
@@ -339,6 +339,10 @@ static void add_margin(struct sentence *s, const cJSON *d)
         add(s, "%s)", analysis_quantity_format(metric, number(planned, "nearest_value"), cell));
     }
     add(s, ".");
+    if (is_true(d, "found")) { /* plan.h */
+        add(s, " Of other seeds at most %s may miss (95 %% confidence).",
+            percent(1 - pow(0.05, 1 / seeds), cell));
+    }
 }
 
 /* "server.max_transfers "none": 30 of 40 sites fit as they are (kiosk, shop); no phone fails; ..."
@@ -645,6 +649,10 @@ static void print_tried(const struct analysis_style *style, const cJSON *d)
             "%.0f times)",
             number(d, "tries"), number(d, "tries") == 1 ? "" : "s", number(d, "runs"),
             number(at(d, "budget"), "tries_of_a_class"), number(at(d, "budget"), "rounds"));
+        if (number(d, "mixes") > 0) {
+            add(&s, "; then %.0f runs of all sites with %s mixes", number(d, "mixes"),
+                is_true(d, "found") ? "cheaper" : "other");
+        }
         title(style, s.bytes);
         analysis_columns_print(t, style, 4);
     }

@@ -12,9 +12,7 @@
 #define HOUR (3600 * SIM_S)
 
 enum {
-    LADDER_LEN = 6,      /* starts tried for one set, doubling: the deadline / 64 to / 2 */
     LIMIT_STEPS_MAX = 4, /* limits tried below the one that should do */
-    HALVINGS_MAX = 4,    /* of the last step: a sixteenth of a doubling is under a tenth */
 };
 
 struct run {
@@ -110,12 +108,25 @@ static sim_duration tidy(sim_duration d)
     return (d + unit - 1) / unit * unit;
 }
 
+sim_duration analysis_search_start(sim_duration deadline, int step)
+{
+    sim_duration whole = deadline != SIM_NEVER ? deadline : 16 * HOUR;
+
+    return tidy(whole_seconds(whole >> (ANALYSIS_SEARCH_STARTS - step)));
+}
+
+sim_duration analysis_search_between(sim_duration shorter, sim_duration longer)
+{
+    return tidy(shorter + (longer - shorter) / 2);
+}
+
 static int halve_spread(struct run *r, struct analysis_measure m, sim_duration short_by,
                         sim_duration enough)
 {
-    for (int i = 0; i < HALVINGS_MAX && enough - short_by > enough / 10; i++) {
+    /* a sixteenth of a doubling is under a tenth */
+    for (int i = 0; i < ANALYSIS_SEARCH_HALVINGS && enough - short_by > enough / 10; i++) {
         struct analysis_try *t;
-        m.spread = tidy(short_by + (enough - short_by) / 2);
+        m.spread = analysis_search_between(short_by, enough);
         if (m.spread >= enough || m.spread <= short_by) {
             break;
         }
@@ -137,9 +148,9 @@ static int try_spreads(struct run *r, struct analysis_measure m)
     sim_duration before = s->spread_now, enough = 0, short_by = s->spread_now;
     bool fell = false;
 
-    for (int i = 0; i < LADDER_LEN; i++) {
+    for (int i = 0; i < ANALYSIS_SEARCH_STARTS; i++) {
         struct analysis_try *t;
-        m.spread = tidy(whole_seconds(deadline >> (LADDER_LEN - i)));
+        m.spread = analysis_search_start(s->deadline, i);
         if (m.spread <= before || m.spread >= deadline) {
             continue;
         }

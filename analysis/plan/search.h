@@ -72,6 +72,13 @@ struct analysis_found { /* zero it before first use */
     bool not_monotone; /* said above */
 };
 
+/* Starts that are tried, from short to long, doubling: 0..ANALYSIS_SEARCH_STARTS - 1 is from a 64th
+ * of the deadline to its half; SIM_NEVER: of 16 h. Whole seconds, as people would write them. */
+enum { ANALYSIS_SEARCH_STARTS = 6, ANALYSIS_SEARCH_HALVINGS = 4 };
+sim_duration analysis_search_start(sim_duration deadline, int step);
+/* Between two starts, as people would write it. */
+sim_duration analysis_search_between(sim_duration shorter, sim_duration longer);
+
 /* 0, or what `run` said. */
 int analysis_search_run(const struct analysis_search *search, struct analysis_found *found);
 
