@@ -232,7 +232,15 @@ test('a sweep: lines with bands, a heat map, and boxes for the other keys', asyn
   const opened = await openPage(browser, { html: intoPage(empty, sweepView()) });
   const { page } = opened;
   assertDrawn(await pictures(page), 3);
-  await page.getByRole('button', { name: 'heat map' }).click();
+  const scale = (text) => page.locator('#sweep-0 svg text', { hasText: text }).waitFor();
+  await scale(/^logarithmic$/); /* some means are more than 30 times others */
+  await page.getByRole('button', { name: 'linear' }).focus();
+  await page.keyboard.press('Enter');
+  await scale(/^min:s$/);
+  await page.getByRole('button', { name: 'heat map' }).focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'heat map');
+  assert.equal(await page.getByRole('button', { name: 'linear' }).count(), 0);
   await page.locator('#sweep-0 svg text', { hasText: '3 Mbit/s' }).waitFor();
   assertDrawn(await pictures(page), 3);
   await page.getByRole('button', { name: 'lines' }).click();

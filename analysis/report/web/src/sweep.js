@@ -5,7 +5,7 @@ import { el, section, select, toggle } from './dom.js';
 import { addFigure, tip } from './figure.js';
 import { methodColour, nth, onRamp, ramp } from './theme.js';
 import { sweepHead } from './sweephead.js';
-import { axisNumber, axisUnit, clock, count, counted, quantity } from './units.js';
+import { axisNumber, axisUnit, clock, clockDecades, count, counted, quantity } from './units.js';
 
 const LETTER = 6.8;    /* pixels, about */
 const AXIS_SIDES = 90; /* pixels beside an axis */
@@ -14,6 +14,7 @@ const BAR_MAX = 90;         /* pixels */
 const BAR_GAP = 0.3;        /* of a value's room, between the bars of two values */
 const BAR_BETWEEN = 0.1;    /* of a bar, between two of one value */
 const LIMIT_REACH = 1.5;    /* times the largest figure: a limit beyond is not drawn */
+const WIDE = 30;       /* times: our choice, as with the times of files */
 const FINE = 30;       /* seconds: an axis of fewer has them as they are, in place of minutes */
 const TICKS_MAX = 12; /* more values than these are not named one by one on the axis */
 
@@ -23,7 +24,13 @@ function choices(sweep) {
   const x = Math.max(0, sweep.keys.findIndex((key) => key.numbers));
   const methods = sweep.keys.findIndex((key, i) => i !== x && key.path === 'method');
   return { x, by: methods >= 0 ? methods : sweep.keys.length > 1 ? (x === 0 ? 1 : 0) : -1,
-    fixed: sweep.keys.map(() => 0), as: 'lines' };
+    fixed: sweep.keys.map(() => 0), as: 'lines', scale: isWide(sweep, 0) ? 'log' : 'linear' };
+}
+
+/* Do a metric's means reach so far that on a linear axis the small ones all lie on the ground? */
+function isWide(sweep, metric) {
+  const means = sweep.points.map((point) => point.mean[metric]).filter((mean) => mean != null);
+  return means.length > 1 && Math.min(...means) > 0 && Math.max(...means) > WIDE * Math.min(...means);
 }
 
 /* Between two words there is nothing that a line could stand for. */
@@ -142,6 +149,45 @@ function limitLines(c, list, by) {
       label: { color: c.red, position: 'insideEndTop', formatter: one.expression } })) };
 }
 
+/* A logarithmic axis of these values and limits, and its least value; null: some are not above 0. */
+function logAxis(c, values, marks, isTime, unit) {
+  const all = [...values.filter((value) => value !== null), ...marks];
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  if (all.length === 0 || !(low > 0) || high === low) {
+    return null;
+  }
+  const decades = clockDecades(low, high);
+  const ticks = isTime ? decades.ticks : powersOfTen(low, high);
+  const text = isTime ? decades.text : axisNumber;
+  return { least: ticks[0], axis: {
+    ...valueAxis(c, isTime ? 'logarithmic' : `${unit === '' ? '' : `${unit}, `}logarithmic`),
+    type: 'log', min: ticks[0], max: ticks[ticks.length - 1], axisTick: { customValues: ticks },
+    axisLabel: { color: c.muted, formatter: text, hideOverlap: true, customValues: ticks },
+  } };
+}
+
+function powersOfTen(low, high) {
+  const [from, to] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return Array.from({ length: Math.max(to - from, 1) + 1 }, (unused, i) => 10 ** (from + i));
+}
+
+/* A band may reach below what a logarithmic axis can show. */
+function cutBelow(series, least) {
+  series.forEach((low, i) => {
+    const high = series[i + 1];
+    if (!low.id.startsWith('low')) {
+      return;
+    }
+    low.data = low.data.map(([x, value], at) => {
+      const over = value === null ? 0 : Math.max(least - value, 0);
+      if (over > 0) {
+        high.data[at] = [x, Math.max(high.data[at][1] - over, 0)];
+      }
+      return [x, value === null ? null : value + over];
+    });
+  });
+}
+
 function lineOption(sweep, chosen, metric, about) {
   return (c, width) => {
     const key = sweep.keys[chosen.x];
@@ -175,6 +221,12 @@ function lineOption(sweep, chosen, metric, about) {
             { color: style.color, opacity: 0.18 })];
       });
     series[0].markLine = limitLines(c, limits(sweep, metric, about.measured()), unit.by);
+    const log = chosen.scale === 'log' && !isWords(sweep, chosen) ? logAxis(c, list.flatMap((line) =>
+      rowsOf(line).map((row) => row[1])), limits(sweep, metric, about.measured()).map((one) =>
+      one.limit / unit.by), about.unit === 's', unit.name) : null;
+    if (log !== null) {
+      cutBelow(series, log.least);
+    }
     const time = about.unit === 's' ? clock(most, 5) : null;
     const step = time && most > 0 ? time.interval : undefined;
     return {
@@ -195,7 +247,7 @@ function lineOption(sweep, chosen, metric, about) {
         },
       },
       xAxis: axis,
-      yAxis: valueAxis(c, time ? time.unit : unit.name, time
+      yAxis: log?.axis ?? valueAxis(c, time ? time.unit : unit.name, time
         ? { axisLabel: { color: c.muted, formatter: time.text }, interval: step,
           max: step && Math.ceil(most / step) * step } : {}),
       series,
@@ -372,7 +424,14 @@ export function sweepPage(parent, view) {
   const shown = [];
   const bar = el('div', { class: 'controls' });
   const update = () => shown.forEach((figure) => figure.update());
+  /* Made anew when a choice changes what may be chosen; who came by keyboard stays where he was. */
   const controls = () => {
+    const nameOf = (node) => node.getAttribute('aria-label') ?? node.textContent;
+    const held = bar.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    makeControls();
+    [...bar.querySelectorAll('select, button')].find((node) => nameOf(node) === held)?.focus();
+  };
+  const makeControls = () => {
     const others = keys.map((key, i) => i).filter((i) => i !== chosen.x);
     bar.replaceChildren(...(keys.length < 2 ? [] : [
       select('Along the axis', keys.map((key, i) => [String(i), key.path]), String(chosen.x), (value) => {
@@ -391,9 +450,13 @@ export function sweepPage(parent, view) {
         keys[i].values.map((value, at) => [String(at), value]), String(chosen.fixed[i]), (value) => {
           chosen.fixed[i] = Number(value);
           update();
-        })),
-      toggle('Drawn as', [['lines', isWords(sweep, chosen) ? 'bars' : 'lines'], ['heat', 'heat map']], chosen.as, (value) => {
+        }))]), ...(isWords(sweep, chosen) || chosen.as === 'heat' ? []
+      : [toggle('Scale', [['linear', 'linear'], ['log', 'logarithmic']], chosen.scale, (value) => {
+        chosen.scale = value;
+        update();
+      })]), ...(keys.length < 2 ? [] : [toggle('Drawn as', [['lines', isWords(sweep, chosen) ? 'bars' : 'lines'], ['heat', 'heat map']], chosen.as, (value) => {
         chosen.as = value;
+        controls();
         update();
       })]));
   };
