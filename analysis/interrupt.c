@@ -12,7 +12,7 @@
 #include "analysis/program.h"
 
 static volatile int seen; /* written by the handler alone; any thread may look */
-static volatile int held;
+static volatile int held, is_child;
 /* Changed only while the signals are blocked on the main thread; other threads never take them. */
 static void (*volatile stop_function)(void *context);
 static void *volatile stop_context;
@@ -28,7 +28,7 @@ static void end_at_once(void)
             unlink(files[i]);
         }
     }
-    ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+    ssize_t n = is_child ? 0 : write(STDERR_FILENO, text, sizeof(text) - 1);
     (void)n;
     _exit(ANALYSIS_INTERRUPTED);
 }
@@ -38,7 +38,7 @@ static void on_signal(int number)
     int before = errno;
 
     (void)number;
-    if (seen != 0 || held == 0) {
+    if (seen != 0 || held == 0 || is_child) {
         end_at_once();
     }
     __atomic_store_n(&seen, 1, __ATOMIC_RELAXED);
@@ -95,6 +95,23 @@ void analysis_interrupt_watch(void (*stop)(void *context), void *context)
         stop(context);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void analysis_interrupt_child(void)
+{
+    sigset_t set;
+
+    fill(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (size_t i = 0; i < ANALYSIS_INTERRUPT_FILES_MAX; i++) {
+        files[i] = NULL;
+    }
+    is_child = 1;
+    bool came = seen != 0; /* in the parent, or here before */
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    if (came) {
+        _exit(ANALYSIS_INTERRUPTED);
+    }
 }
 
 bool analysis_interrupt_seen(void)

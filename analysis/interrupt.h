@@ -23,6 +23,9 @@ void analysis_interrupt_hold(void);
  * signal came before, it is called at once. Not called again after this returned with NULL.
  * Another function than NULL holds too. */
 void analysis_interrupt_watch(void (*stop)(void *context), void *context);
+/* In a child process whose work is lost anyway: from here on every signal ends it at once and says
+ * nothing, whatever it holds. Temporary files of the parent are not its own. */
+void analysis_interrupt_child(void);
 bool analysis_interrupt_seen(void); /* from any thread */
 /* Becomes 1 with the first signal. */
 const volatile int *analysis_interrupt_flag(void);

@@ -139,6 +139,9 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
         free(o);
         return rc;
     }
+    if (!o->is_device) {
+        analysis_interrupt_file(o->temp); /* a signal may come as soon as it is there */
+    }
     int fd = o->is_device ? open_device(o->final) : mkostemp(o->temp, O_CLOEXEC);
     if (fd < 0 && o->is_device && errno == ENXIO) {
         snprintf(why, ANALYSIS_WHY_MAX, "can't write %.300s: nobody reads this pipe", o->final);
@@ -147,11 +150,9 @@ int analysis_output_open(struct analysis_output **out, const char *dir, const ch
     }
     if (fd < 0) {
         int rc = refuse(why, "write", o->final, errno);
+        analysis_interrupt_forget(o->temp);
         free(o);
         return rc;
-    }
-    if (!o->is_device) {
-        analysis_interrupt_file(o->temp);
     }
     mode_t mask = umask(0);
     umask(mask);

@@ -18,7 +18,10 @@
 #include "analysis/program.h"
 #include "sim/err.h"
 
-enum { ATTEMPTS = 2 }; /* of a run whose process died */
+enum {
+    ATTEMPTS = 2,     /* of a run whose process died */
+    END_PAUSES = 200, /* of 10 ms, for a process that is to end by itself */
+};
 
 struct slot {
     pid_t pid; /* 0: idle */
@@ -86,6 +89,25 @@ static void release(struct analysis_pool *p, struct slot *slot)
     p->busy--;
 }
 
+/* Asked first: it takes its unfinished files along. */
+static void end_child(pid_t pid)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    pid_t got = 0;
+    sigset_t set;
+
+    fill(&set); /* blocked: it wakes sigtimedwait() */
+    kill(pid, SIGTERM);
+    for (unsigned i = 0; i < END_PAUSES && (got = waitpid(pid, NULL, WNOHANG)) == 0; i++) {
+        (void)sigtimedwait(&set, NULL, &pause);
+    }
+    if (got == 0) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+}
+
 void analysis_pool_free(struct analysis_pool *p)
 {
     if (p == NULL) {
@@ -94,9 +116,7 @@ void analysis_pool_free(struct analysis_pool *p)
     for (unsigned i = 0; i < p->len; i++) {
         struct slot *slot = &p->slots[i];
         if (slot->pid != 0) {
-            kill(slot->pid, SIGKILL);
-            while (waitpid(slot->pid, NULL, 0) < 0 && errno == EINTR) {
-            }
+            end_child(slot->pid);
             release(p, slot);
         }
     }
@@ -145,14 +165,12 @@ static void be_child(const struct analysis_pool *p, const struct slot *slot, pid
 {
     sigset_t set;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits for it any more */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody waits for it any more */
     if (getppid() != parent) {
         _exit(ANALYSIS_INTERRUPTED);
     }
     /* Ctrl-C is for the whole group: this run ends at once, the parent keeps what is finished. */
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    analysis_interrupt_child();
     fill(&set);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     char *parcel = p->work(p->context, &slot->job);

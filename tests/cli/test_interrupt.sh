@@ -55,6 +55,11 @@ planning() { pgrep -P "$pid" >/dev/null; } # its runs are processes
 interrupted 130 TERM planning "plan, in the middle" "$PFSIM" plan "$scenarios/forty-branches.json" --out "$WORK/plan"
 grep -q 'interrupted' "$WORK/err" || fail "plan does not say so: $(cat "$WORK/err")"
 [ ! -e "$WORK/plan/plan.json" ] || fail "an interrupted plan leaves a plan"
+begun() { [ -n "$(hidden)" ]; }
+hidden() { find "$WORK/sweep" -name '.*' -type f; }
+interrupted 130 TERM begun "sweep, in the middle" "$PFSIM" sweep "$WORK/small.json" --world virtual --repeat 50 --set 'sites[0].phones[0].count=2000' \
+    --keep --out "$WORK/sweep"
+expect "half-written files of its runs" "" "$(hidden)"
 run_status 1 "a run to fit" "$PFSIM" run "$WORK/small.json" --world virtual --set network=packet --set 'sites[0].phones[0].count=200' \
     --set 'thresholds={"completion_s.last":"< 1"}' --out "$WORK/measured" --quiet
 interrupted 130 TERM ready "calibrate" "$PFSIM" calibrate "$WORK/measured" -o "$WORK/a/fitted.json"
