@@ -147,9 +147,8 @@ cJSON *analysis_view_verdict(const cJSON *result)
                  analysis_summary_invalid(result));
     } else if (cJSON_IsTrue(analysis_json_get(result, "interrupted"))) {
         status = "interrupted";
-        snprintf(text, sizeof(text), "The run was interrupted: %s of %s %s upgraded by then%s.",
-                 view_whole(upgraded, b), view_count(total, "phone", a),
-                 upgraded == 1 ? "was" : "were",
+        snprintf(text, sizeof(text), "%s of %s %s upgraded by then%s.", view_whole(upgraded, b),
+                 view_count(total, "phone", a), upgraded == 1 ? "was" : "were",
                  all > 0 ? ", and thresholds cover only what happened until then" : "");
     } else if (failed + unfinished > 0) {
         status = "failed";

@@ -196,6 +196,27 @@ test('thresholds: what was measured in people\'s units, and by how much it was m
   await closeClean(opened);
 });
 
+test('an invalid run says so once, an interrupted one what its verdicts are worth', async () => {
+  const shown = async (run, words) => {
+    const opened = await openPage(browser, { html: intoPage(empty, view('run', 'a fixture', [run])) });
+    const text = await opened.page.innerText('main > section:first-of-type');
+    assert.match(text, words);
+    await closeClean(opened);
+    return text;
+  };
+  const invalid = await shown(runView({ valid: false }),
+    /Invalid run: the machine, not the phones, set the pace\. Its figures say nothing about the phones\./);
+  assert.equal(invalid.split('was 0.4 s late').length, 2, invalid);
+  const stopped = runView({ failed: 2 });
+  stopped.result.interrupted = true;
+  stopped.result.completion_s = {};
+  stopped.verdict = { status: 'interrupted', sentence: '0 of 30 phones were upgraded by then.' };
+  const text = await shown(stopped, /Interrupted\. 0 of 30 phones were upgraded by then\./);
+  assert.match(text, /1 of 2 missed by what happened until the run was interrupted\./);
+  assert.match(text, /Why phones are not upgraded/);
+  assert.ok(!text.includes('95 % after'), text);
+});
+
 test('the WAN: a rate that changes is a curve, a mean is called one, sites beyond ten wait', async () => {
   const run = (configured, over, options = {}) => {
     const one = runView(options);

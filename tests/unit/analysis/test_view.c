@@ -551,7 +551,7 @@ Test(view, verdicts)
     cJSON_ReplaceItemInObjectCaseSensitive(result, "interrupted", cJSON_CreateTrue());
     verdict = analysis_view_verdict(result);
     expect(verdict, "sentence",
-           "\"The run was interrupted: 4 of 4 phones were upgraded by then, and "
+           "\"4 of 4 phones were upgraded by then, and "
            "thresholds cover only what happened until then.\"");
     cJSON_Delete(verdict);
     cJSON_Delete(result);

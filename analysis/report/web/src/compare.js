@@ -2,7 +2,7 @@
 import { completion, GRID, legend, wan } from './curves.js';
 import { el, section } from './dom.js';
 import { addFigure, folded, tip } from './figure.js';
-import { failures, mind, sites, thresholds, validity, verdict } from './head.js';
+import { failures, judge, mind, sites, thresholds } from './head.js';
 import { details, overTime } from './run.js';
 import { table } from './table.js';
 import { runStyle } from './theme.js';
@@ -225,8 +225,7 @@ export function comparePage(parent, view) {
   const short = section(parent, 'In short', { short: 'In short' });
   short.append(el('p', { class: 'lead' }, sentence(view)));
   for (const run of view.runs) {
-    validity(short, run);
-    short.append(verdict(run, run.name, detailsLink(view.runs, run)));
+    judge(short, run, run.name, detailsLink(view.runs, run));
   }
   sideBySide(short, view);
   mind(short, view.runs);

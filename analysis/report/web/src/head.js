@@ -7,6 +7,8 @@ import { bytes, count, factor, percent, quantity, rate, seconds, times } from '.
 
 const SITES_OPEN = 10; /* before the first chart: our choice */
 
+const TITLE = 'Why phones are not upgraded'; /* as on the terminal */
+
 const STATUS = {
   met: ['good', '\u2713', 'Passed'], missed: ['bad', '\u2717', 'Threshold missed'],
   failed: ['bad', '\u2717', 'Phones failed'], invalid: ['bad', '!', 'Invalid run'],
@@ -14,7 +16,7 @@ const STATUS = {
 };
 
 /* Of a run among others with its `name`, and a `link` to more of it. */
-export function verdict(run, name = null, link = null) {
+function verdict(run, name, link) {
   const [kind, mark, word] = STATUS[run.verdict.status] ?? STATUS.running;
   return el('p', { class: `verdict ${kind}${name === null ? '' : ' brief'}` },
     el('span', { class: 'mark', 'aria-hidden': 'true' }, mark),
@@ -38,7 +40,8 @@ export function cards(run) {
   return el('dl', { class: 'cards' },
     card('phones upgraded', `${count(phones.upgraded)} of ${count(phones.total)}`,
       phones.current > 0 ? `${failed}, ${count(phones.current)} were current` : failed),
-    card('last phone done', seconds(done.last), `95 % after ${seconds(done.p95)}`),
+    card('last phone done', seconds(done.last), done.p95 == null ? null
+      : `95 % after ${seconds(done.p95)}`),
     card('back in service', seconds(r.back_in_service_s?.last), 'the last phone'),
     card('firmware over the WAN', bytes(line.payload_bytes),
       copies === null ? null : `${times(copies)} one copy a model and site`),
@@ -48,14 +51,17 @@ export function cards(run) {
       bounds.optimum_s == null ? null : `no scheme is done before ${seconds(bounds.optimum_s)}`));
 }
 
-export function validity(parent, run) {
+/* The verdict, or of an invalid run why it is none. */
+export function judge(parent, run, name = null, link = null) {
   const v = run.result.validity;
-  if (v && v.valid === false) {
-    parent.append(el('div', { class: 'banner bad', role: 'alert' },
-      el('strong', {}, `${run.method ?? 'This run'} is invalid: the machine, not the phones, set ` +
-        'the pace.'),
-      el('ul', {}, (v.reasons ?? []).map((reason) => el('li', {}, reason)))));
+  if (v?.valid !== false) {
+    parent.append(verdict(run, name, link));
+    return;
   }
+  parent.append(el('div', { class: 'banner bad', role: 'alert' },
+    el('strong', {}, `${name === null ? 'Invalid run' : `${name} is invalid`}: the machine, not the ` +
+      'phones, set the pace.'), ' Its figures say nothing about the phones. ', link,
+    el('ul', {}, (v.reasons ?? []).map((reason) => el('li', {}, reason)))));
 }
 
 /* "20.6 s (34.4 %) to spare": the same words as the terminal's (summary_thresholds.c). */
@@ -81,8 +87,9 @@ export function thresholds(parent, run) {
   }
   const node = section(parent, 'Thresholds', { level: 3 });
   const missed = list.filter((one) => !one.met).length;
-  node.append(el('p', {}, missed === 0 ? (list.length === 1 ? 'Met.' : `All ${count(list.length)} met.`)
-    : `${count(missed)} of ${count(list.length)} missed.`));
+  const until = run.result.interrupted === true ? ' by what happened until the run was interrupted' : '';
+  node.append(el('p', {}, (missed > 0 ? `${count(missed)} of ${count(list.length)} missed`
+    : list.length === 1 ? 'Met' : `All ${count(list.length)} met`) + `${until}.`));
   node.append(table(['threshold', { name: 'measured', number: true }, 'verdict',
     { name: 'margin', wide: true }],
     list.map((one) => [one.expression, one.value == null ? 'no value' : quantity(one.value, one.unit),
@@ -95,10 +102,10 @@ export function failures(parent, run) {
   if (run.failures.length === 0) {
     return;
   }
-  const node = section(parent, 'Failures by reason', { level: 3 });
+  const node = section(parent, TITLE, { level: 3 });
   node.append(table(['reason', { name: 'phones', number: true }, 'for example'],
     run.failures.map((one) => [one.reason, count(one.phones), one.examples.join(', ')]),
-    'Failures by reason'));
+    TITLE));
   node.lastChild.classList.add('whole');
 }
 

@@ -2,7 +2,7 @@
  * server sends. Says when the connection is lost, and comes back by itself. */
 import { el, section } from './dom.js';
 import { clearFigures } from './figure.js';
-import { card, cautions, validity } from './head.js';
+import { card, cautions } from './head.js';
 import { overTime } from './run.js';
 import { bytes, count, percent, rate, seconds } from './units.js';
 
@@ -116,7 +116,6 @@ export function watch(parent, url, read, build) {
     parent.append(el('h1', {}, view.title),
       el('p', { class: 'subtitle' }, `Method ${run.method}, under way`));
     const short = section(parent, 'Now', { short: 'Now' });
-    validity(short, run);
     const sentence = el('p', { class: 'lead' }, run.verdict.sentence);
     const cards = el('div', {}, liveCards(run, null));
     short.append(sentence, cards);

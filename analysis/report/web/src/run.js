@@ -2,14 +2,14 @@
 import { completion, states, wan } from './curves.js';
 import { el, section } from './dom.js';
 import { gantt } from './gantt.js';
-import { cards, cautions, failures, sites, thresholds, validity, verdict } from './head.js';
+import { cards, cautions, failures, judge, sites, thresholds } from './head.js';
 import { fileTimes } from './times.js';
 import { trees } from './trees.js';
 
 export function headline(parent, run, short) {
   const node = section(parent, 'In short', { short });
-  validity(node, run);
-  node.append(verdict(run), cards(run));
+  judge(node, run);
+  node.append(cards(run));
   thresholds(node, run);
   failures(node, run);
   cautions(node, run);

@@ -65,7 +65,7 @@ function doneRange(tree) {
 }
 
 /* The same nodes with their looks, cut off at `levels`. */
-function dress(c, tree, nested, levels, prefix) {
+function dress(c, tree, nested, levels, prefix, narrow) {
   const [low, high] = doneRange(tree);
   const colour = (at) => (tree.done[at] == null ? c.panel
     : ramp(high > low ? (tree.done[at] - low) / (high - low) : 0));
@@ -82,7 +82,9 @@ function dress(c, tree, nested, levels, prefix) {
       node.symbol = bad ? 'triangle' : root ? 'diamond' : 'circle';
       node.symbolSize = root || bad ? 14 : 9;
       node.itemStyle = { color: bad ? c.red : colour(at), borderColor: c.text, borderWidth: 1 };
-      words.unshift(...(root ? ['root'] : []), ...(bad ? ['failed'] : []));
+      if (!narrow) { /* else the marks alone tell, as the key says */
+        words.unshift(...(root ? ['root'] : []), ...(bad ? ['failed'] : []));
+      }
     }
     node.collapsed = node.depth >= levels && node.children.length > 0;
     if (node.collapsed || (node.depth === DEPTH_MAX && node.below > 0)) {
@@ -168,13 +170,15 @@ export function trees(parent, id, run) {
     (tree.phone.some((phone, at) => failed(tree, at)) ? COLUMN_FAILED : COLUMN);
   /* The page, not the chart, which may be as wide as its tree; paper can't be scrolled. */
   const isNarrow = () => (colours().paper ? room() > PRINT_WIDTH : window.innerWidth < NARROW);
+  /* Beside the last column: ".12", and " (62 below)" where branches are closed. */
+  const lastNarrow = () => (wide() < nested.depth ? 112 : 76);
   const cut = () => (isNarrow() ? commonPrefix(tree) : '');
   take(first);
   keyed.append(...key(tree, cut())); /* here before the tree is, so that nothing moves */
   const option = (c) => {
     const narrow = isNarrow();
     const prefix = cut();
-    dress(c, tree, nested, levels, prefix);
+    dress(c, tree, nested, levels, prefix, narrow);
     keyed.replaceChildren(...key(tree, prefix));
     return {
       tooltip: {
@@ -195,7 +199,7 @@ export function trees(parent, id, run) {
       },
       series: [{
         type: 'tree', data: [nested.server], top: 16, bottom: 16, left: narrow ? 40 : 60,
-        right: narrow ? 76 : 150,
+        right: narrow ? lastNarrow() : 150,
         orient: 'LR', roam: false, expandAndCollapse: true, initialTreeDepth: -1,
         animationDuration: 0, animationDurationUpdate: 0,
         lineStyle: { color: c.axis, width: 1.2, curveness: 0.5 },
@@ -216,7 +220,7 @@ export function trees(parent, id, run) {
       figure.update();
     }), depths],
     height: () => Math.max(220, leaves(nested, wide()) * ROW + 40),
-    minWidth: () => (isNarrow() ? 116 + wide() * COLUMN_NARROW : room()),
+    minWidth: () => (isNarrow() ? 40 + lastNarrow() + wide() * COLUMN_NARROW : room()),
     summary: () => `${tree.file} in ${tree.site}: ${counted(tree.phone.length, 'phone')}, ` +
       `${counted(Math.max(nested.depth - 1, 0), 'level')} below the root` +
       `${tree.root == null ? '' : ` ${tree.root}`}` +
