@@ -10,30 +10,31 @@
 #include "analysis/threshold.h"
 #include "sim/err.h"
 
+/* In the order of the README. */
 static const struct analysis_command commands[] = {
     {"run", "SCENARIO", "run it once, with the scenario's method", analysis_cmd_run, false},
     {"compare", "SCENARIO", "the same phones, line and chance once per method, side by side",
      analysis_cmd_compare, false},
+    {"sweep", "SCENARIO [--vary ...]", "every combination of some keys' values, with several seeds",
+     analysis_cmd_sweep, false},
+    {"plan", "SCENARIO",
+     "the cheapest that makes every class of sites fit: method, start, protocol", analysis_cmd_plan,
+     false},
     {"check", "SCENARIO", "validate a scenario, run nothing", analysis_cmd_check, false},
     {"doctor", "SCENARIO", "can this machine run it live? what is short, and what mends it",
      analysis_cmd_doctor, false},
     {"content", "SCENARIO --out DIR", "write the files of a scenario, for a real server to serve",
      analysis_cmd_content, false},
     {"serve", "DIR", "the provisioning server alone: HTTP(S) and TFTP", analysis_cmd_serve, true},
+    {"merge", "RESULT... [--out DIR]", "one result out of those of all shares (run --shard)",
+     analysis_cmd_merge, false},
+    {"calibrate", "RESULT", "fit the fluid network's constants to a run that was measured",
+     analysis_cmd_calibrate, false},
+    {"report", "RESULT... [-o FILE]", "the HTML report of a result, or of several",
+     analysis_cmd_report, false},
     {"schema", "[result|plan]", "JSON Schema of a scenario, of a result or of a plan",
      analysis_cmd_schema, false},
     {"version", "", "versions of pfsim and of every library in use", analysis_cmd_version, false},
-    {"sweep", "SCENARIO [--vary ...]", "every combination of some keys' values, with several seeds",
-     analysis_cmd_sweep, false},
-    {"plan", "SCENARIO",
-     "the cheapest that makes every class of sites fit: method, start, protocol", analysis_cmd_plan,
-     false},
-    {"calibrate", "RESULT", "fit the fluid network's constants to a run that was measured",
-     analysis_cmd_calibrate, false},
-    {"merge", "RESULT... [--out DIR]", "one result out of those of all shares (run --shard)",
-     analysis_cmd_merge, false},
-    {"report", "RESULT... [-o FILE]", "the HTML report of a result, or of several",
-     analysis_cmd_report, false},
 };
 
 enum {
