@@ -19,7 +19,9 @@ enum {
 #define GAIN_LEAST 1e-3   /* of the sum of squares: below it, a round was the last */
 #define WORTH_LEAST 0.05  /* of the root of the sum: a fit that gains less changes nothing */
 #define MISSED_LEAST 0.05 /* of the sum of squares: what grows it by more is missed */
-#define POLISH_FIRST 0.5  /* steps */
+#define LEAP_FIRST 4      /* steps: over the ridges of a rough function, */
+#define LEAP_LAST 0.5     /* then down again, */
+#define POLISH_FIRST 0.5  /* and around what was found */
 #define POLISH_LAST 0.01
 
 struct work {
@@ -291,11 +293,11 @@ static int descend(struct work *w)
 }
 
 /* Up and down by shrinking steps while it helps. */
-static int polish(struct work *w)
+static int polish(struct work *w, double first, double last)
 {
     size_t list[MAX], len = free_ones(w, list);
 
-    for (double size = POLISH_FIRST; size >= POLISH_LAST && w->sum > 0;) {
+    for (double size = first; size >= last && w->sum > 0;) {
         bool better = false;
         for (size_t i = 0; i < 2 * len; i++) {
             size_t p = list[i / 2];
@@ -322,6 +324,19 @@ static int polish(struct work *w)
         size = better ? size : size / 2;
     }
     return 0;
+}
+
+/* Far steps out of a hollow that is not the deepest, and down from where they led. */
+static int leap(struct work *w)
+{
+    double before = w->sum;
+    int rc = polish(w, LEAP_FIRST, LEAP_LAST);
+
+    if (rc != 0 || w->sum >= before) {
+        return rc;
+    }
+    rc = look_around(w);
+    return rc == 0 ? descend(w) : rc;
 }
 
 /* ---- Errors ---- */
@@ -363,7 +378,8 @@ static void find_errors(struct work *w)
             }
         }
         w->out->half[list[k]] =
-            1.96 * sqrt(variance > 0 ? variance : 0) * w->fit->parameters[list[k]].step;
+            fmax(1.96 * sqrt(variance > 0 ? variance : 0), POLISH_LAST) *
+            w->fit->parameters[list[k]].step; /* no finer than it was searched */
     }
 }
 
@@ -403,7 +419,7 @@ static int put_back(struct work *w)
             return rc;
         }
         w->sum = squares(w->now, w->n);
-        if ((rc = polish(w)) != 0) {
+        if ((rc = polish(w, POLISH_FIRST, POLISH_LAST)) != 0) {
             return rc;
         }
         if (w->sum <= (1 + MISSED_LEAST) * sum) {
@@ -448,7 +464,8 @@ static int search(struct work *w)
         return rc;
     }
     choose(w);
-    if ((rc = descend(w)) != 0 || (rc = polish(w)) != 0) {
+    if ((rc = descend(w)) != 0 || (rc = leap(w)) != 0 ||
+        (rc = polish(w, POLISH_FIRST, POLISH_LAST)) != 0) {
         return rc;
     }
     if ((rc = put_back(w)) != 0) {

@@ -3,9 +3,10 @@
  *
  * Levenberg-Marquardt with differences over whole steps (a simulation's figures jump when events
  * change places, so that a tiny difference says nothing), then a search with shrinking steps around
- * what it found. First it is found out which parameters the figures can tell at all: one whose
- * step changes nothing is left alone, and one that does nothing that others don't do as well is
- * left at its value. Every start with the same figures takes the same way.
+ * what it found: far ones first, as such a function has hollows that are not the deepest. First it
+ * is found out which parameters the figures can tell at all: one whose step changes nothing is left
+ * alone, and one that does nothing that others don't do as well is left at its value. Every start
+ * with the same figures takes the same way.
  *
  * Not here: what the parameters mean (cmd_calibrate.c), where figures come from (fit_data.h). */
 #ifndef ANALYSIS_FIT_H
@@ -47,8 +48,8 @@ struct analysis_fit {
 
 struct analysis_fit_outcome {
     double values[ANALYSIS_FIT_PARAMETERS_MAX];
-    /* Half of the 95 % interval, as far as residuals are independent of one another; of fitted
-     * ones. */
+    /* Half of the 95 % interval, as far as residuals are independent of one another, and a
+     * hundredth of a step at least; of fitted ones. */
     double half[ANALYSIS_FIT_PARAMETERS_MAX];
     enum analysis_fit_verdict verdicts[ANALYSIS_FIT_PARAMETERS_MAX];
     size_t mixed_with[ANALYSIS_FIT_PARAMETERS_MAX];

@@ -91,6 +91,34 @@ Test(fit, tells_how_sure_it_is)
               mean_alone);
 }
 
+/* Hollows every 0.06 on the way to 0.9, where it is 0. */
+static int ripples(void *context, const double *values, double *out)
+{
+    double away = values[0] - 0.9;
+
+    (void)context;
+    for (int i = 0; i < POINTS; i++) {
+        out[i] = hypot(away, 0.1 * sin(3.14159265 * away / 0.06)) / sqrt(POINTS);
+    }
+    return 0;
+}
+
+Test(fit, does_not_stay_in_a_hollow_that_is_not_the_deepest)
+{
+    const struct analysis_fit fit = {
+        .parameters = {{1.02, 0.05, 1.2, 0.03}},
+        .parameters_len = 1,
+        .residuals_len = POINTS,
+        .residuals = ripples,
+        .runs_max = 500,
+    };
+    struct analysis_fit_outcome o;
+
+    cr_assert_eq(analysis_fit(&fit, &o), 0);
+    cr_assert(fabs(o.values[0] - 0.9) < 1e-3, "%f", o.values[0]);
+    cr_assert(o.half[0] >= 3e-4 - 1e-12, "not surer than it looked: %g", o.half[0]);
+}
+
 Test(fit, leaves_what_others_do_as_well)
 {
     struct line l = {.truth = {2, -3, 4, 0}, .same = true};
