@@ -28,9 +28,26 @@ static int write_table(const char *dir, const char *name, const struct analysis_
 int analysis_files_tables(const char *dir, const struct analysis_figures *f,
                           char why[ANALYSIS_WHY_MAX])
 {
-    int rc = write_table(dir, "phones.csv", f, analysis_result_phones_csv, why);
+    char other[ANALYSIS_WHY_MAX];
+    int sites = write_table(dir, "sites.csv", f, analysis_result_sites_csv, why);
+    int phones =
+        write_table(dir, "phones.csv", f, analysis_result_phones_csv, sites == 0 ? why : other);
 
-    return rc != 0 ? rc : write_table(dir, "sites.csv", f, analysis_result_sites_csv, why);
+    return sites != 0 ? sites : phones;
+}
+
+int analysis_files_clear(const char *dir, char why[ANALYSIS_WHY_MAX])
+{
+    static const char *const names[] = {"phones.csv", "sites.csv",  "transfers.csv",
+                                        "series.csv", "phases.csv", "lag.csv"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int rc = analysis_output_remove(dir, names[i], why);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
 }
 
 int analysis_files_transfers(const char *dir, struct analysis_transfers *transfers,

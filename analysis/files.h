@@ -17,7 +17,10 @@ extern const char *const analysis_files_mergeable[];
 
 /* All: 0, or SIM_E* with a sentence. */
 
-/* phones.csv and sites.csv. */
+/* Takes away the tables of an earlier run, all those that a run writes: what can't be written then
+ * is missing, not old. */
+int analysis_files_clear(const char *dir, char why[ANALYSIS_WHY_MAX]);
+/* phones.csv and sites.csv; the other one also when one fails. */
 int analysis_files_tables(const char *dir, const struct analysis_figures *f,
                           char why[ANALYSIS_WHY_MAX]);
 /* transfers.csv; `also` may be NULL. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "analysis/interrupt.h"
@@ -67,6 +68,23 @@ int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX])
         path[i] = kept;
     }
     return 0;
+}
+
+int analysis_output_reserve(const char *dir, uint64_t bytes)
+{
+    struct statvfs fs;
+    int fd = statvfs(dir, &fs) == 0 ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+
+    if (fd < 0) {
+        return -1;
+    }
+    uint64_t most = (uint64_t)fs.f_bavail * fs.f_frsize / 8;
+    bytes = bytes < most ? bytes : most;
+    if (bytes == 0 || fallocate(fd, 0, 0, (off_t)bytes) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 /* Fills the three names. A link stays a link: what it points to is replaced. Devices, pipes and
@@ -225,6 +243,20 @@ int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[
     o->borrowed = true;
     *out = o;
     return 0;
+}
+
+int analysis_output_remove(const char *dir, const char *name, char why[ANALYSIS_WHY_MAX])
+{
+    char path[ANALYSIS_PATH_MAX];
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t)n >= sizeof(path) || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
+        unlink(path) == 0) {
+        return 0; /* none that could mislead */
+    }
+    snprintf(why, ANALYSIS_WHY_MAX, "can't remove the old %.300s: %s", path, strerror(errno));
+    return sim_err_from_errno(errno);
 }
 
 void analysis_output_write(struct analysis_output *o, const void *bytes, size_t len)

@@ -22,6 +22,11 @@ struct analysis_output;
 /* Makes `dir` and the folders above it where they are missing. 0, or SIM_E* with a sentence. */
 int analysis_output_folder(const char *dir, char why[ANALYSIS_WHY_MAX]);
 
+/* Sets room aside in a folder: at most `bytes`, and an eighth of what is free, so that what fills a
+ * disk in the hours of a run leaves some for its result. A descriptor, which gives the room back
+ * when it is closed; -1: none could be had. */
+int analysis_output_reserve(const char *dir, uint64_t bytes);
+
 /* Begins DIR/NAME. 0 and `*out`, or SIM_E* with a sentence. */
 int analysis_output_open(struct analysis_output **out, const char *dir, const char *name,
                          char why[ANALYSIS_WHY_MAX]);
@@ -34,6 +39,9 @@ const char *analysis_output_split(const char *path, char dir[ANALYSIS_PATH_MAX])
 /* A whole file of one text. 0, or SIM_E* with a sentence. */
 int analysis_output_text(const char *dir, const char *name, const char *text,
                          char why[ANALYSIS_WHY_MAX]);
+/* Takes an old file away, so that it is not taken for one of a new run; what is no file stays. 0,
+ * or SIM_E* with a sentence. */
+int analysis_output_remove(const char *dir, const char *name, char why[ANALYSIS_WHY_MAX]);
 /* Writes to a stream that stays the caller's: nothing is renamed, committing flushes it. */
 int analysis_output_stream(struct analysis_output **out, FILE *stream, char why[ANALYSIS_WHY_MAX]);
 /* All take a NULL output and then do nothing: a run without --out. */

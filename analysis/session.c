@@ -27,6 +27,9 @@
 #include "sim/live/clock.h"
 #include "sim/live/machine.h"
 
+/* Set aside on the disk: result.json and a report, and a row of phones.csv for each phone. */
+enum { RESERVE_BYTES = 4 << 20, RESERVE_PHONE_BYTES = 100 };
+
 /* All of one run; what is NULL was not made (yet). */
 struct session {
     const struct analysis_session *config;
@@ -44,6 +47,7 @@ struct session {
     uint32_t groups;                       /* of sites; one after another on each thread */
     unsigned threads;                      /* virtual */
     atomic_bool told_disk;                 /* that it is full */
+    int reserve;                           /* room on it for the result; -1 */
 };
 
 static int fail(const struct session *s, int status, const char *why)
@@ -322,6 +326,12 @@ static int open_files(struct session *s)
          analysis_output_open(&s->series_file, out, "series.csv", why) != 0)) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
+    if (out != NULL) {
+        struct scenario_share share =
+            scenario_share(s->config->scenario, s->config->shard, s->config->shards);
+        s->reserve = analysis_output_reserve(out, RESERVE_BYTES +
+                                                      RESERVE_PHONE_BYTES * (uint64_t)share.phones);
+    }
     if (s->config->pcap != NULL && analysis_pcap_new(&s->pcap, s->config, why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);
     }
@@ -485,20 +495,20 @@ static int write_tables(struct session *s, const struct analysis_figures *f,
                         struct analysis_shard_writer **shard, char why[ANALYSIS_WHY_MAX])
 {
     const char *out = s->config->out;
+    char other[ANALYSIS_WHY_MAX];
     int rc = analysis_output_commit(s->series_file, why);
 
     s->series_file = NULL;
-    if (rc == 0) {
-        rc = analysis_files_tables(out, f, why);
-    }
+    int tables = analysis_files_tables(out, f, rc == 0 ? why : other);
+    rc = rc == 0 ? tables : rc;
     if (rc == 0 && s->config->shards > 0) {
         rc = analysis_shard_open(shard, out, f, analysis_series_wan_bins(s->series),
                                  analysis_series_transfer_bins(s->series), why);
     }
     const struct analysis_transfers_reader also = {analysis_shard_transfer, *shard};
-    return rc != 0
-               ? rc
-               : analysis_files_transfers(out, s->transfers, *shard != NULL ? &also : NULL, why);
+    int transfers = analysis_files_transfers(out, s->transfers, *shard != NULL ? &also : NULL,
+                                             rc == 0 ? why : other);
+    return rc == 0 ? transfers : rc;
 }
 
 /* Files, observers, and what a share leaves behind. */
@@ -509,11 +519,17 @@ static int finish(struct session *s, const struct analysis_figures *f, const cJS
     int status = ANALYSIS_OK;
     int rc = 0;
 
+    if (s->reserve >= 0) {
+        close(s->reserve); /* it is needed now */
+        s->reserve = -1;
+    }
+    /* The answer first: it is small, and of a disk that is full the largest tables may be missing.
+     */
     if (s->config->out != NULL &&
         ((rc = analysis_report_remove(s->config->out, why)) != 0 ||
-         (rc = write_tables(s, f, &shard, why)) != 0 ||
-         (rc = analysis_files_documents(s->config->out, s->config->scenario, document, why)) !=
-             0)) {
+         (rc = analysis_files_documents(s->config->out, s->config->scenario, document, why)) != 0 ||
+         (rc = analysis_files_clear(s->config->out, why)) != 0 ||
+         (rc = write_tables(s, f, &shard, why)) != 0)) {
         status = fail(s, ANALYSIS_REFUSED, why);
     }
     if (analysis_observers_finish(&s->observers, f, document, why) != 0) {
@@ -668,6 +684,9 @@ static void release(struct session *s)
     analysis_output_discard(s->series_file);
     analysis_collect_free(s->collect);
     analysis_transfers_free(s->transfers);
+    if (s->reserve >= 0) {
+        close(s->reserve);
+    }
 }
 
 /* What is about to run. */
@@ -701,7 +720,7 @@ static void headline(const struct analysis_session *config)
 
 int analysis_session_run(const struct analysis_session *config, cJSON **document)
 {
-    struct session s = {.config = config, .began = sim_live_clock()};
+    struct session s = {.config = config, .began = sim_live_clock(), .reserve = -1};
     int status;
 
     *document = NULL;

@@ -1,11 +1,7 @@
 /* analysis/report/report.c -- see report.h. */
 #include "analysis/report/report.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "analysis/report/page.h"
 #include "analysis/report/view.h"
@@ -23,16 +19,7 @@ int analysis_report_page(struct analysis_output *to, const cJSON *view, char why
 
 int analysis_report_remove(const char *dir, char why[ANALYSIS_WHY_MAX])
 {
-    char path[ANALYSIS_PATH_MAX];
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s/report.html", dir);
-
-    if (n < 0 || (size_t)n >= sizeof(path) || lstat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
-        unlink(path) == 0) {
-        return 0; /* none that could mislead */
-    }
-    snprintf(why, ANALYSIS_WHY_MAX, "can't remove the old %.300s: %s", path, strerror(errno));
-    return sim_err_from_errno(errno);
+    return analysis_output_remove(dir, "report.html", why);
 }
 
 int analysis_report_write(const char *dir, char why[ANALYSIS_WHY_MAX])

@@ -27,6 +27,17 @@ if unshare -Urm true 2>/dev/null && mkdir "$WORK/disk"; then
     status=$?
     expect "status on a full disk" 3 "$status"
     grep -qiE 'space|full' "$WORK/err" || fail "a full disk is not named: $(tail -2 "$WORK/err")"
+    # What is told of every event fills the disk: the result had its room set aside, and nothing of an older run is left.
+    fills='mount -t tmpfs -o size=600k tmpfs "$1" && cd "$1" && mkdir out && echo old >out/transfers.csv
+        "$2" run "$3" --world virtual --set "sites[0].phones[0].count=1000" --out out --events x --quiet
+        status=$?
+        cp -r . "$4"
+        exit $status'
+    unshare -rm bash -c "$fills" _ "$WORK/disk" "$PFSIM" "$WORK/small.json" "$WORK/left" 2>"$WORK/err" >"$WORK/out"
+    expect "status of a run that fills the disk" 3 $?
+    expect "phones in its result" 1000 "$(json "$WORK/left/out/result.json" d.phones.upgraded)"
+    [ -s "$WORK/left/x.partial" ] || fail "no events are left: $(cat "$WORK/err")"
+    grep -qsx old "$WORK/left/out/transfers.csv" && fail "a table of an older run is left"
 else
     echo "no mount namespace here: the full disk is not tried"
 fi
