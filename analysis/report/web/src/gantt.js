@@ -99,8 +99,12 @@ export function gantt(parent, id, run) {
       .reduce((best, at) => (best === null || away(at) < away(best) ? at : best), null);
   };
   /* Ticks that people count in, of what the slider shows; `width` of the chart. */
-  const tickStep = (width, share = 1) =>
-    clock(end() * share, Math.max(2, Math.floor((width - 120) / 90))).interval;
+  const ticks = (width, from = 0, to = end()) => {
+    const step = clock(to - from, Math.max(2, Math.floor((width - 120) / 90))).interval;
+    const first = Math.ceil(from / step);
+    return to > from
+      ? Array.from({ length: Math.floor(to / step) - first + 1 }, (unused, i) => (first + i) * step) : [0];
+  };
   const option = (c, width) => {
     const labels = g.phones.phone.map((phone, i) => (g.sites.length > 1 ? `${phone} ${site(i)}` : phone));
     const room = Math.min(width < 600 ? 84 : 180,
@@ -117,8 +121,9 @@ export function gantt(parent, id, run) {
           return at === null ? '' : tell(at);
         },
       },
-      xAxis: { ...time, interval: end() > 0 ? tickStep(width) : undefined, splitLine: { show: true, lineStyle: { color: c.line } },
-        axisLabel: { ...time.axisLabel } },
+      xAxis: { ...time, interval: undefined, splitLine: { show: true, lineStyle: { color: c.line } },
+        axisTick: { customValues: ticks(width) },
+        axisLabel: { ...time.axisLabel, showMaxLabel: null, customValues: ticks(width) } },
       yAxis: {
         type: 'category', inverse: true, data: labels,
         axisLabel: { color: c.muted, fontSize: 11, lineHeight: 16, width: room, overflow: 'truncate',
@@ -157,9 +162,8 @@ export function gantt(parent, id, run) {
       });
       chart.on('datazoom', () => {
         const { start, end: stop } = chart.getOption().dataZoom[0];
-        const share = Math.max(stop - start, 0.01) / 100;
-        chart.setOption({ xAxis: { interval: tickStep(chart.getWidth(), share),
-          axisLabel: { showMinLabel: start === 0 } } });
+        const customValues = ticks(chart.getWidth(), end() * start / 100, end() * stop / 100);
+        chart.setOption({ xAxis: { axisTick: { customValues }, axisLabel: { customValues } } });
       });
     },
     /* Rows are phones, and the points of a row its bars. */
