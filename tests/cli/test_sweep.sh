@@ -102,6 +102,10 @@ expect "missed by threshold" "24 0" "$(json "$WORK/out" 'd.sweep.thresholds.map(
 expect "missed by combination" "2,0 2,0" \
     "$(json "$WORK/out" 'd.sweep.points.slice(0, 2).map((p) => p.missed.join()).join(" ")')"
 run_status 2 "nothing varies" "$PFSIM" sweep "$WORK/s.json"
+run_status 0 "seeds alone" "$PFSIM" sweep "$WORK/s.json" --repeat 3 --quiet --json
+expect "what each seed gave" "3 true" "$(json "$WORK/out" 'd.sweep.points[0].seeds[0].length + " " +
+    (Math.abs(d.sweep.points[0].seeds[0].reduce((a, b) => a + b) / 3 - d.sweep.points[0].mean[0]) < 1e-6)')"
+expect "a share has its unit" share "$(json "$WORK/out" 'd.sweep.metrics.find((m) => m.name === "wan.utilisation").unit')"
 run_status 2 "no such figure" sweep --metric completion_s.p5x
 echo 'not a database, for sure; not one at all, whatever its name may say' >"$WORK/killed/sweep.sqlite"
 run_status 3 "no database" sweep --out "$WORK/killed"

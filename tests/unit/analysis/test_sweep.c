@@ -392,6 +392,7 @@ Test(tables, a_stored_sweep_is_not_trusted, .init = set_up, .fini = tear_down)
         "\"repeat\":1,\"runs\":1,\"failed\":0,\"points\":[{\"at\":[1],\"runs\":1,\"all_met\":1,"
         "\"failed\":0,"
         "\"mean\":[1],\"low\":[null],\"high\":[null],\"min\":[1],\"max\":[1],\"counts\":[1],"
+        "\"seeds\":[[1,null]],"
         "\"behind\":0,\"judged\":[1],\"missed\":[0],\"worst\":[null]}],"
         "\"thresholds\":[{\"expression\":\"m < 2\",\"name\":\"m\",\"op\":\"<\",\"limit\":2,"
         "\"unit\":\"\",\"runs\":1,\"missed\":0}]}}";
@@ -422,6 +423,9 @@ Test(tables, a_stored_sweep_is_not_trusted, .init = set_up, .fini = tear_down)
         {"\"judged\":[1]", "\"judged\":[1,1]"},
         {"\"missed\":[0]", "\"missed\":[-1]"},
         {"\"worst\":[null]", "\"worst\":[]"},
+        {"\"seeds\":[[1,null]]", "\"seeds\":[]"},
+        {"\"seeds\":[[1,null]]", "\"seeds\":[1]"},
+        {"\"seeds\":[[1,null]]", "\"seeds\":[[\"1\"]]"},
         {"\"op\":\"<\"", "\"op\":1"},
         {"\"limit\":2", "\"limit\":\"2\""},
         {"\"repeat\":1", "\"repeat\":1e9"},
