@@ -98,7 +98,6 @@ void pfs_hier_list_keys(struct pfs *p)
 {
     p->keys_len = 0;
     p->more_keys = false;
-    p->others_stale = true;
     for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
         if (h->dead) {
             continue;
@@ -160,6 +159,7 @@ void pfs_hier_end(struct pfs *p, struct pfs_hier *h, const struct pfs_wire *bye)
     if (p->want == h) {
         p->want = NULL;
     }
+    p->others_stale = true;
     pfs_hier_list_keys(p);
 }
 
@@ -358,8 +358,8 @@ int pfs_hier_hold(struct pfs *p, struct pfs_hier *h, sim_addr from, bool tell)
     if (p->want == h) {
         p->want = NULL;
     }
-    p->others_stale = true;
-    if (tell) { /* else the owner has said so */
+    pfs_touch(p, h); /* it is one of the others now */
+    if (tell) {      /* else the owner has said so */
         pfs_hier_record(
             p, h,
             &(struct sim_record){

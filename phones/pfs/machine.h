@@ -262,6 +262,18 @@ static inline void pfs_sweep(struct pfs *p)
     }
 }
 
+/* What is due of `h` may change in this notice, or it is not the one wanted any more; NULL: nobody
+ * knows of whom. */
+static inline void pfs_touch(struct pfs *p, const struct pfs_hier *h)
+{
+    if (h == NULL || p->config->hierarchy == PFS_PER_LOAD || /* files of a load share a tree */
+        (p->others_touched != NULL && p->others_touched != h)) {
+        p->others_stale = true;
+    } else if (h != p->want) {
+        p->others_touched = h;
+    }
+}
+
 /* ---- hier.c ---- */
 struct pfs_hier *pfs_hier_new(struct pfs *p, const struct pfs_want *want);
 struct pfs_hier *pfs_hier_find_more(struct pfs *p, uint64_t key); /* through the whole list */

@@ -213,7 +213,7 @@ void pfs_want(struct pfs *p, sim_time now, const struct pfs_want *want)
     assert(p->want == NULL);
     p->now = now;
     p->leave_at = SIM_NEVER;
-    p->others_stale = true;
+    p->others_stale = p->others_stale || p->config->hierarchy == PFS_PER_LOAD;
     bool is_kept = keep_path(p, want->path);
     struct pfs_hier *h = find_path(p, want->path);
     if (h != NULL) {
@@ -388,27 +388,35 @@ static inline sim_time others_due(struct pfs *p)
     return p->others_due;
 }
 
-/* This notice is for `h` (NULL: nobody knows for whom). */
-static inline void touch(struct pfs *p, const struct pfs_hier *h)
+/* All are ticked, and when the next is due is reckoned on the way, unless a tick changed more than
+ * its own. */
+static void tick_all(struct pfs *p)
 {
-    if (h == NULL || p->config->hierarchy == PFS_PER_LOAD || /* files of a load share a tree */
-        (p->others_touched != NULL && p->others_touched != h)) {
-        p->others_stale = true;
-    } else if (h != p->want) {
-        p->others_touched = h;
+    const struct pfs_hier *first = NULL;
+    sim_time due = SIM_NEVER;
+
+    p->others_stale = p->config->hierarchy == PFS_PER_LOAD;
+    p->others_touched = NULL;
+    for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
+        if (h->dead) {
+            continue;
+        }
+        tick(p, h);
+        sim_time next = h != p->want && !h->dead ? pfs_hier_due(h) : SIM_NEVER;
+        if (next < due) {
+            due = next;
+            first = h;
+        }
     }
+    p->others_due = due;
+    p->others_first = first;
 }
 
 void pfs_wake(struct pfs *p, sim_time now)
 {
     p->now = now;
     if (now >= others_due(p)) {
-        p->others_stale = true;
-        for (struct pfs_hier *h = p->hiers; h != NULL; h = h->next) {
-            if (!h->dead) {
-                tick(p, h);
-            }
-        }
+        tick_all(p);
     } else if (p->want != NULL) {
         tick(p, p->want);
     }
@@ -565,7 +573,7 @@ static bool hear_claim(struct pfs *p, struct pfs_hier *h, sim_time now,
         return false;
     }
     p->now = now;
-    touch(p, h);
+    pfs_touch(p, h);
     (void)pfs_claim_hear(&h->quest->claim, p->config, now, d->from, strength);
     return h->quest->claim.deadline < before;
 }
@@ -583,7 +591,7 @@ static bool hear(struct pfs *p, struct pfs_hier *h, sim_time now, const struct s
         return false;
     }
     p->now = now;
-    touch(p, h);
+    pfs_touch(p, h);
     if (m.type == PFS_WIRE_REPORT) {
         pfs_root_report(p, h, d->from, &m);
     } else if (m.type == PFS_WIRE_ACK) {
@@ -634,7 +642,7 @@ void pfs_stream_opened(struct pfs *p, sim_time now, sim_stream stream, sim_addr 
     if (dialed) {
         struct pfs_link *link = link_of(p, stream);
         if (link != NULL) {
-            touch(p, link->hier);
+            pfs_touch(p, link->hier);
             link->heard = now;
             pfs_member_opened(p, link->hier, link);
         }
@@ -708,7 +716,7 @@ size_t pfs_stream_input(struct pfs *p, sim_time now, sim_stream stream, const ui
         h = pfs_hier_find(p, read_key(bytes)); /* what a JOIN names */
     }
     if (h != NULL) {
-        touch(p, h);
+        pfs_touch(p, h);
     }
     if (total < 0 ||
         pfs_wire_decode_expecting(bytes, (size_t)total, h != NULL ? &h->names : NULL, &m) != 0) {
@@ -728,7 +736,7 @@ void pfs_body_progress(struct pfs *p, sim_time now, sim_stream stream, uint64_t 
     p->now = now;
     if (link != NULL) {
         link->heard = now;
-        touch(p, link->hier);
+        pfs_touch(p, link->hier);
         pfs_serve_all(p, link->hier); /* notices come only with cut-through */
     }
     pfs_sweep(p);
@@ -739,7 +747,7 @@ void pfs_body_received(struct pfs *p, sim_time now, sim_stream stream)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL && link->kind == PFS_LINK_PARENT) {
-        touch(p, link->hier);
+        pfs_touch(p, link->hier);
         link->heard = now;
         pfs_member_received(p, link->hier, link);
     }
@@ -751,7 +759,7 @@ void pfs_body_sent(struct pfs *p, sim_time now, sim_stream stream)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL) {
-        touch(p, link->hier);
+        pfs_touch(p, link->hier);
         pfs_serve_sent(p, link);
     }
     pfs_sweep(p);
@@ -762,7 +770,7 @@ void pfs_stream_closed(struct pfs *p, sim_time now, sim_stream stream, int why)
     struct pfs_link *link = link_of(p, stream);
     p->now = now;
     if (link != NULL) {
-        touch(p, link->hier);
+        pfs_touch(p, link->hier);
         link->stream = 0; /* the handle is dead already */
         lost(p, link, why);
     }
