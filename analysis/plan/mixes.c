@@ -114,18 +114,21 @@ static void add(struct mixer *x, const struct mix *m)
     }
 }
 
-/* Every way to change up to `left` of the classes from `first` on. */
-static void add_changes(struct mixer *x, const struct mix *m, size_t first, unsigned left)
+/* Every way to change so many of the classes from `first` on. */
+static void add_changes(struct mixer *x, const struct mix *m, size_t first, unsigned changes)
 {
-    for (size_t i = first; left > 0 && i < x->plan->classes_len; i++) {
+    for (size_t i = first; i < x->plan->classes_len && x->len < MIXES_MAX; i++) {
         const struct options *o = &x->options[i];
         for (size_t k = 0; k < o->len; k++) {
             struct mix next = *m;
             next.cost += o->cost[k] - o->has;
             next.changes[next.len].class = (uint32_t)i;
             next.changes[next.len++].parts = o->parts[k];
-            add(x, &next);
-            add_changes(x, &next, i + 1, left - 1);
+            if (changes == 1) {
+                add(x, &next);
+            } else {
+                add_changes(x, &next, i + 1, changes - 1);
+            }
         }
     }
 }
@@ -171,9 +174,11 @@ static void make_mixes(struct mixer *x)
     const struct mix same = {.cost = x->sum, .uniform = ~0U};
     bool few = x->plan->classes_len <= CHANGES_MAX;
 
-    add_changes(x, &same, 0, few ? CHANGES_MAX : 2);
     if (!few) {
         add_uniform(x);
+    }
+    for (unsigned changes = 1; changes <= (few ? CHANGES_MAX : 2U); changes++) {
+        add_changes(x, &same, 0, changes);
     }
     qsort(x->mixes, x->len, sizeof(*x->mixes), by_cost);
 }
