@@ -123,10 +123,11 @@ static void on_record(void *context, unsigned lane, const struct sim_record *rec
     t->upgraded++;
 }
 
-static bool on_tick(void *context, sim_time now)
+static bool on_tick(void *context, const struct scenario_group *group, sim_time now)
 {
     struct tally *t = context;
 
+    (void)group;
     t->is_late = t->is_live && now > LIVE_LIMIT;
     return t->is_late;
 }
