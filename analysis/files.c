@@ -81,13 +81,41 @@ static int write_json(const char *dir, const char *name, const cJSON *json,
     return rc;
 }
 
-int analysis_files_documents(const char *dir, const struct scenario *s, const cJSON *document,
-                             char why[ANALYSIS_WHY_MAX])
+/* Of a flag or of a comparison: what the run had instead of the scenario's own. */
+static bool put_own(cJSON *scenario, const cJSON *document, const char *name)
+{
+    cJSON *own = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(document, name), true);
+
+    cJSON_DeleteItemFromObjectCaseSensitive(scenario, name);
+    if (own == NULL || !cJSON_AddItemToObject(scenario, name, own)) {
+        cJSON_Delete(own);
+        return false;
+    }
+    return true;
+}
+
+/* NULL: no memory. */
+static cJSON *as_it_ran(const char *dir, const struct scenario *s, const cJSON *document)
 {
     char *text = scenario_text_beside(s->text, s->path, dir);
     cJSON *scenario = cJSON_Parse(text);
+    const char *method = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(document, "method"));
 
     free(text);
+    bool same_method = method != NULL && strcmp(method, scenario_method_name(s->method)) == 0;
+    bool same_seed = analysis_result_seed(document) == s->seed;
+    if (scenario == NULL || (!same_method && !put_own(scenario, document, "method")) ||
+        (!same_seed && !put_own(scenario, document, "seed"))) {
+        cJSON_Delete(scenario);
+        return NULL;
+    }
+    return scenario;
+}
+
+int analysis_files_documents(const char *dir, const struct scenario *s, const cJSON *document,
+                             char why[ANALYSIS_WHY_MAX])
+{
+    cJSON *scenario = document != NULL ? as_it_ran(dir, s, document) : NULL;
     int rc = write_json(dir, "scenario.json", scenario, why);
 
     cJSON_Delete(scenario);

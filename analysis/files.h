@@ -27,7 +27,8 @@ int analysis_files_tables(const char *dir, const struct analysis_figures *f,
 int analysis_files_transfers(const char *dir, struct analysis_transfers *transfers,
                              const struct analysis_transfers_reader *also,
                              char why[ANALYSIS_WHY_MAX]);
-/* scenario.json (as it ran, --set applied; paths as seen from `dir`) and result.json. */
+/* scenario.json (as it ran: --set, --seed and --method applied, paths as seen from `dir`; its world
+ * is the file's, so that what was measured live can be reckoned too) and result.json. */
 int analysis_files_documents(const char *dir, const struct scenario *s, const cJSON *document,
                              char why[ANALYSIS_WHY_MAX]);
 

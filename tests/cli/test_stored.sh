@@ -20,6 +20,9 @@ run_status 0 "a run" "$PFSIM" run site/s.json --out out/run --quiet
 run_status 0 "a comparison" "$PFSIM" compare site/s.json --out out/both --quiet
 run_status 0 "a sweep" "$PFSIM" sweep site/s.json --repeat 1 --vary method=pfs,traditional --out out/sweep --keep --quiet
 for i in 0 1; do run_status 0 "share $i" "$PFSIM" run site/s.json --shard "$i/2" --out "out/shares/$i" --quiet; done
+run_status 0 "a run with a seed of its own" "$PFSIM" run site/s.json --seed 18446744073709551615 --method load-server --out out/seed --quiet
+run_status 0 "that run once more" "$PFSIM" run out/seed/scenario.json --json --quiet
+expect "its trace" "$(json out/seed/result.json d.engine.trace_hash)" "$(json "$WORK/out" d.engine.trace_hash)"
 expect "paths as seen from the folder" "../../site/firmware ../../site/cell.trace ../../site/ca.pem" "$(json out/run/scenario.json \
     '[d.firmware[0].directory, d.sites[0].wan.rate.down.trace, d.server.tls.ca_file].join(" ")')"
 
@@ -42,6 +45,8 @@ used() {
     same "what was stored twice, $out" "$WORK/out"
     run_status 0 "of a comparison, $out" "$PFSIM" run "$tree/out/both/pfs/scenario.json" --json --quiet
     same "of a comparison, $out" "$WORK/out"
+    run_status 0 "the other method of a comparison, $out" "$PFSIM" run "$tree/out/both/traditional/scenario.json" --json --quiet
+    expect "its trace" "$(hash "$tree/out/both/traditional/result.json")" "$(hash "$WORK/out")"
     run_status 0 "a kept run of a sweep, $out" "$PFSIM" run "$(ls -d "$tree"/out/sweep/runs/* | head -n 1)/scenario.json" --json --quiet
     same "a kept run of a sweep, $out" "$WORK/out"
     sqlite3 "$tree/out/sweep/sweep.sqlite" 'SELECT scenario FROM combinations WHERE combination = 0' >"$tree/out/sweep/best.json"
