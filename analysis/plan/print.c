@@ -340,8 +340,9 @@ static void add_margin(struct sentence *s, const cJSON *d)
     }
     add(s, ".");
     if (is_true(d, "found")) { /* plan.h */
-        add(s, " Of other seeds at most %s may miss (95 %% confidence).",
-            percent(1 - pow(0.05, 1 / seeds), cell));
+        add(s, " Of other seeds at most %s may miss (95 %% confidence)%s.",
+            percent(1 - pow(0.05, 1 / seeds), cell),
+            number(d, "mixes") > 0 ? ", or some more, as these chose it among many" : "");
     }
 }
 
@@ -400,8 +401,11 @@ static void print_server_limit(const struct analysis_style *style, const cJSON *
     cJSON_ArrayForEach(setting, at(limit, "settings"))
     {
         print_setting(style, d, setting);
-        if (number(setting, "sites_missing") < least) {
-            least = number(setting, "sites_missing");
+        /* All kept, which may be more than no site missing anything: a need of the whole run. */
+        double missing =
+            is_true(at(setting, "trial"), "met") ? -1 : number(setting, "sites_missing");
+        if (missing < least) {
+            least = missing;
             best = setting;
         }
     }

@@ -135,6 +135,8 @@ expect "said, and run" "true true" "$(json "$WORK/out" '[d.mixes > 0, d.classes.
 cp "$WORK/out" "$WORK/first"
 plan 0 "the same, side by side" "${both[@]}" "${peaks[@]}" --jobs 2
 cmp "$WORK/first" "$WORK/out" || fail "a mix depends on the number of processes"
+run_status 0 "in words" "$PFSIM" plan "$WORK/one.json" --quiet --seeds 1 "${both[@]}" "${peaks[@]}"
+grep -q "plan with --set 'server.overflow=\"queue\"'" "$WORK/out" || fail "what keeps a need of the whole run is not offered"
 for seed in 1 8; do
     run_status 0 "and keeps it, seed $seed" "$PFSIM" run "$WORK/mix/planned.json" --quiet --seed "$seed"
 done
