@@ -63,6 +63,7 @@ int sim_err_from_errno(int errnum)
         return SIM_EUNREACHABLE;
     case EACCES:
     case EPERM:
+    case EROFS:
         return SIM_EACCES;
     case ENOSPC:
     case EDQUOT:
