@@ -37,13 +37,13 @@ enum {
     ANALYSIS_PLAN_ROUNDS_MAX = 16, /* of step 3; our choice */
     ANALYSIS_PLAN_SHED_MAX = 16,   /* classes tried in step 4; our choice */
     /* All sites must keep everything with so many times the seeds, as far as those after the first
-     * ones stay under so many events (some 3 s of a processor); our choice. n seeds without a miss:
+     * ones stay under so many events (some 2 s of a processor); our choice. n seeds without a miss:
      * with 95 % confidence at most 1 - 0.05^(1/n) of all seeds miss, 45 % with 5, 14 % with 20; of
      * a measure that these seeds chose among many somewhat more. */
     ANALYSIS_PLAN_SEEDS_TIMES = 4,
-    ANALYSIS_PLAN_SEEDS_EVENTS = 3000000,
+    ANALYSIS_PLAN_SEEDS_EVENTS = 1500000,
     ANALYSIS_PLAN_MIX_RUNS = 400,       /* runs of all sites in step 5, and events in them: */
-    ANALYSIS_PLAN_MIX_EVENTS = 8000000, /* whichever is reached first */
+    ANALYSIS_PLAN_MIX_EVENTS = 3000000, /* whichever is reached first */
 };
 
 struct analysis_plan {
