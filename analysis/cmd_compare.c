@@ -121,8 +121,9 @@ static int run_all(const struct analysis_program *program,
         if (!name_file(&session.pcap, session.method, pcap) ||
             !name_file(&session.trace, session.method, trace) ||
             !name_file(&session.events, session.method, events)) {
-            return analysis_program_fail(program, "compare", ANALYSIS_USAGE,
-                                         "--pcap, --trace, --events: no name of a file, or too long a one");
+            return analysis_program_fail(
+                program, "compare", ANALYSIS_USAGE,
+                "--pcap, --trace, --events: no name of a file, or too long a one");
         }
         cJSON *document = NULL;
         status = analysis_program_worse(status, analysis_session_run(&session, &document));

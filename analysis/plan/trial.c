@@ -130,7 +130,7 @@ int analysis_trial_run(const struct analysis_program *program, const char *path,
         .seed = seed,
         .quiet = true,
         .no_abort = true, /* half a run is no measurement */
-        .threads = 1, /* others run beside it */
+        .threads = 1,     /* others run beside it */
         .figures = copies != NULL ? analysis_copies_take : NULL,
         .figures_context = copies,
     };

@@ -187,7 +187,7 @@ char *analysis_job_run(const struct analysis_job *job)
             .out = job->keep,
             .quiet = true,
             .no_abort = true, /* half a run is no measurement */
-            .threads = 1, /* others run beside it */
+            .threads = 1,     /* others run beside it */
             .figures = on_figures,
             .figures_context = &answer,
         };
