@@ -413,7 +413,7 @@ static int attach(struct session *s)
 
     scenario_run_group(s->run, &first, &len); /* the first one */
     struct scenario_share share = scenario_run_share(s->run);
-    s->groups = len == 1 ? share.len : 1; /* all sites, or one after another */
+    s->groups = scenario_run_groups(s->run);
     if (config->out != NULL &&
         analysis_transfers_new(&s->transfers, config->out, lanes, why) != 0) {
         return fail(s, ANALYSIS_REFUSED, why);

@@ -170,7 +170,9 @@ void scenario_run_tick_after(struct scenario_run *run, unsigned lane, sim_durati
 
 uint32_t scenario_run_groups(const struct scenario_run *run)
 {
-    return run->virtual != NULL && scenario_is_apart(run->scenario) ? run->share.len : 1;
+    bool apart = run->virtual != NULL && scenario_is_apart(run->scenario);
+
+    return apart && run->share.len > 0 ? run->share.len : 1;
 }
 
 void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len)

@@ -92,7 +92,7 @@ void scenario_run_tick_after(struct scenario_run *run, unsigned lane, sim_durati
 /* From any thread or a signal handler. */
 void scenario_run_stop(struct scenario_run *run);
 
-/* How many groups of sites there are. */
+/* How many groups of sites there are; 1 also where there is nothing to run. */
 uint32_t scenario_run_groups(const struct scenario_run *run);
 /* The group that runs now, with one thread; `*len` is 0 between groups and behind the last one. */
 void scenario_run_group(const struct scenario_run *run, uint32_t *first, uint32_t *len);
