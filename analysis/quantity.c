@@ -11,7 +11,8 @@ static char *plain(double value, char out[ANALYSIS_CELL_MAX])
 {
     if (isnan(value)) {
         snprintf(out, ANALYSIS_CELL_MAX, "-");
-    } else if (value >= 0 && value == floor(value)) {
+    } else if (value >= 0 && value < 1e15 &&
+               value == floor(value)) { /* longer ones can't be read */
         return analysis_summary_count(value, out);
     } else if (value == floor(value) && value > -1e9) {
         snprintf(out, ANALYSIS_CELL_MAX, "%.0f", value);
