@@ -215,10 +215,11 @@ static void add_usage(struct sim_virtual_usage *sum, const struct sim_virtual_us
     sum->nodes_finished += u->nodes_finished;
 }
 
-/* It did not end by itself, and those under way elsewhere are of no use any more. */
+/* It did not end by itself, and those under way elsewhere are of no use any more: they are
+ * cancelled then, which is no reason of their own. */
 static void give_up(struct build_virtual *b, uint32_t first, int status)
 {
-    if (b->status == 0 || first < b->status_of) {
+    if (b->status == 0 || (status != SIM_ECANCELED && first < b->status_of)) {
         b->status = status;
         b->status_of = first;
     }
@@ -418,6 +419,18 @@ static int make_tables(struct build_virtual *b)
     return 0;
 }
 
+/* Nobody is told how it ends when it can't begin: the caller has no run yet. */
+static int begin_first(struct build_virtual *b)
+{
+    uint32_t first = b->next;
+
+    if (first >= end_of(b)) {
+        return 0;
+    }
+    b->next += b->group_sites;
+    return begin_group(&b->workers[0], first);
+}
+
 int build_virtual_new(struct build_virtual **out, struct scenario_run *run,
                       char why[SCENARIO_WHY_MAX])
 {
@@ -441,7 +454,7 @@ int build_virtual_new(struct build_virtual **out, struct scenario_run *run,
     if ((rc = make_tables(b)) != 0 ||
         (rc = scenario_catalog_new(s, run->options.method, &run->catalog, why)) != 0 ||
         (rc = scenario_kinds_init(&run->kinds, s, run->options.method, run->catalog)) != 0 ||
-        (!take_group(&b->workers[0]) && (rc = b->status) != 0)) {
+        (rc = begin_first(b)) != 0) {
         build_virtual_free(b);
         return rc;
     }

@@ -34,6 +34,25 @@ run_status 0 "compare" "$PFSIM" compare "$WORK/default.json" --quiet --json --me
 expect "five copies, one, none" "5 1 0" \
     "$(result 'd.runs.map(r => Math.round(r.wan.payload_bytes / d.runs[1].wan.payload_bytes)).join(" ")')"
 
+# Memory that runs out while phones are made, in the first site or while others run: a sentence, and what ran is kept.
+if [ "${SANITIZED:-0}" = 0 ]; then
+    node -e '
+const fs = require("fs"), d = JSON.parse(fs.readFileSync(process.argv[1])), site = d.sites[0];
+const of = (count, more) => ({ ...site, ...more, phones: [{ ...site.phones[0], count }] });
+d.server.max_transfers = "none";
+d.sites = [of(100000, { name: "large" })];
+fs.writeFileSync(process.argv[2], JSON.stringify(d));
+d.sites = [of(50, { name: "first", count: 3 }), of(100000, { name: "large" }), of(50, { name: "behind", count: 4 })];
+fs.writeFileSync(process.argv[3], JSON.stringify(d));' "$WORK/default.json" "$WORK/large.json" "$WORK/mixed.json"
+    short() { bash -c 'ulimit -v 130000; exec "$@"' _ "$PFSIM" run "$@" --quiet --max-memory "8 GB"; }
+    run_status 3 "no memory for the first site" short "$WORK/large.json"
+    grep -q 'out of memory while making the run' "$WORK/err" || fail "memory that runs out at once: $(tail -n 1 "$WORK/err")"
+    for threads in 1 2; do
+        run_status 3 "no memory for a site, $threads threads" short "$WORK/mixed.json" --set threads=$threads --out "$WORK/mixed"
+        grep -q 'out of memory' "$WORK/err" || fail "memory that runs out, $threads threads: $(tail -n 1 "$WORK/err")"
+    done
+fi
+
 # The peer port is not touched, so two runs may go on at once, and a taken port is no trouble.
 port=$(json "$WORK/small.json" d.pfs.port)
 node -e 'require("net").createServer().listen(+process.argv[1], "0.0.0.0", () => console.log("up"))' "$port" >"$WORK/holder" &
